@@ -1,1 +1,4 @@
-"""The nouns of Postroom: frozen dataclasses, enums and the table of states. No behaviour beyond what a noun knows of itself."""
+"""The nouns of Postroom: frozen dataclasses, enums and the table of states.
+
+No behaviour beyond what a noun knows of itself.
+"""

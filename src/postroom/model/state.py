@@ -7,8 +7,8 @@
       │           └──────► held       (its account or sender is paused)
     held, silenced, unknown, failed, … ──► queued by a person's release, retry or resend
 
-`MOVES` is the only place that says which moves are allowed; the database repeats the states as CHECK constraints and the
-tests hold both against each other (promise P4). Accepted mail may start in any state of `FIRST`.
+`MOVES` is the only place that says which moves are allowed; the database repeats the states as CHECK constraints and
+the tests hold both against each other (promise P4). Accepted mail may start in any state of `FIRST`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ _S = State
 
 MOVES: dict[State, frozenset[State]] = {
     _S.QUEUED: frozenset({_S.SENDING, _S.HELD, _S.CANCELLED, _S.EXPIRED, _S.SILENCED, _S.DISABLED, _S.FAILED}),
-    _S.SENDING: frozenset({_S.SENT, _S.DEFERRED, _S.FAILED, _S.UNKNOWN, _S.HELD, _S.QUEUED, _S.EXPIRED}),
+    _S.SENDING: frozenset(
+        {_S.SENT, _S.DEFERRED, _S.FAILED, _S.UNKNOWN, _S.HELD, _S.QUEUED, _S.EXPIRED, _S.SILENCED, _S.DISABLED}
+    ),
     _S.DEFERRED: frozenset(
         {_S.SENDING, _S.QUEUED, _S.HELD, _S.CANCELLED, _S.EXPIRED, _S.FAILED, _S.SILENCED, _S.DISABLED}
     ),

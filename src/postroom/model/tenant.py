@@ -30,7 +30,10 @@ class Sending(StrEnum):
 
 
 class UnknownPolicy(StrEnum):
-    """What to do when the answer to the final dot never came: send again (at least once) or hold for a person (at most once)."""
+    """What to do when the answer to the final dot never came.
+
+    Send again (at least once), or hold for a person (at most once).
+    """
 
     RETRY = "retry"
     HOLD = "hold"
