@@ -1,0 +1,1 @@
+"""Postroom's tests. Which folder holds what is told in `conftest.py`."""

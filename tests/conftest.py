@@ -1,0 +1,45 @@
+"""What holds for all tests.
+
+    unit        pure layers: no socket, thread, clock or chance        house       layers, sizes, words, states = CHECKs
+    store       one suite, both databases                             docs        what is documented is what is there
+    dialogues   SMTP transcripts, real and hostile                    rigs        real counterparts (no tests)
+    journeys    real processes, real servers, kill -9                 doors       the same cases through every door
+
+A skipped test is told loudly at the end of a run, with its reason. In CI nothing may be skipped: a skip fails the run.
+"""
+
+from __future__ import annotations
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from tests.rigs.parts import IN_CI
+
+pytest_plugins = ["tests.rigs.fixtures"]
+
+
+def _skipped(config: pytest.Config) -> dict[str, int]:
+    """Reason → how many tests were skipped for it."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reasons: dict[str, int] = {}
+    if isinstance(reporter, TerminalReporter):
+        for report in reporter.stats.get("skipped", []):
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            reasons[reason] = reasons.get(reason, 0) + 1
+    return reasons
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if IN_CI and session.exitstatus == pytest.ExitCode.OK and _skipped(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    reasons = _skipped(config)
+    if not reasons:
+        return
+    terminalreporter.section("NOT TESTED HERE", sep="!", red=IN_CI, yellow=not IN_CI)
+    for reason, number in sorted(reasons.items()):
+        terminalreporter.line(f"  {number:4} skipped: {reason.removeprefix('Skipped: ')}")
+    if IN_CI:
+        terminalreporter.line("In CI every test must run: a skip fails the run.")

@@ -1,0 +1,71 @@
+"""What the tests need besides Python: which parts there are, whether this machine has them, how to get them.
+
+`./test` installs what is missing where it may (root on Debian or Ubuntu). Elsewhere a test that needs a missing part is
+skipped, loudly; in CI it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["EXIM_FOLDER", "IN_CI", "PARTS", "Part", "missing", "program"]
+
+_SEARCH = os.pathsep.join(
+    [os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/postfix/sbin"]
+)
+_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+"""In CI a missing part is a failure."""
+
+EXIM_FOLDER = _cache / "postroom-tests" / "exim"
+"""Where `./test` unpacks Exim: as a package it would push out Postfix."""
+
+
+def program(name: str) -> Path | None:
+    """Where a program is, in the folders of system programs too."""
+    found = shutil.which(name, path=_SEARCH)
+    return Path(found) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something a test may need: how to see that it is here, and the Debian packages that bring it."""
+
+    here: Callable[[], bool]
+    packages: tuple[str, ...]
+    root: bool = False
+    """Whether only root can use it."""
+
+
+def _programs(*names: str) -> Callable[[], bool]:
+    return lambda: all(program(name) for name in names)
+
+
+PARTS = {
+    "postfix": Part(_programs("postfix", "postconf"), ("postfix",), root=True),
+    "smtp-sink": Part(_programs("smtp-sink", "smtp-source"), ("postfix",)),
+    "dovecot": Part(
+        lambda: program("dovecot") is not None and Path("/usr/lib/dovecot/submission-login").exists(),
+        ("dovecot-core", "dovecot-submissiond"),
+        root=True,
+    ),
+    "exim": Part((EXIM_FOLDER / "usr/sbin/exim4").exists, ("exim4-daemon-light",), root=True),
+    "swaks": Part(_programs("swaks"), ("swaks", "libnet-ssleay-perl")),
+    "strace": Part(_programs("strace"), ("strace",)),
+    "tmpfs": Part(lambda: os.geteuid() == 0 and program("mount") is not None, ("mount",), root=True),
+}
+
+
+def missing(name: str) -> str:
+    """Why the part `name` can't be used on this machine; empty when it can."""
+    part = PARTS[name]
+    if part.root and os.geteuid() != 0:
+        return f"{name}: only root can run it"
+    if not part.here():
+        return f"{name}: not installed (Debian: {' '.join(part.packages)})"
+    return ""
