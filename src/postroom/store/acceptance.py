@@ -1,0 +1,115 @@
+"""Accepting: a message, its recipients, its bytes, its event and its idempotency key in one transaction (P1, P2).
+
+A unit either goes in whole or not at all. A key that was used before answers with the message it made then; the same
+key with another request is a conflict, told as data so that one caller's mistake never rolls back another's mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from postroom.errors import Conflict
+from postroom.failpoints import reach
+from postroom.store import tables
+from postroom.store.bulk import Row, insert_rows
+
+__all__ = ["EVENT_COLUMNS", "MESSAGE_COLUMNS", "RECIPIENT_COLUMNS", "Acceptance", "AcceptanceBatch", "Accepted"]
+
+MESSAGE_COLUMNS = (
+    "id", "tenant_id", "created_ms", "application_id", "sender_id", "sender", "mail_from", "subject", "message_id",
+    "size", "priority", "kind", "eight_bit", "smtputf8", "send_at_ms", "expires_ms", "unknown_policy", "secret",
+    "resend_of", "tags", "metadata",
+)  # fmt: skip
+RECIPIENT_COLUMNS = (
+    "message_id", "n", "tenant_id", "address", "role", "state", "account_id", "sender_id", "routed", "priority",
+    "due_ms", "expires_ms", "lease", "reason", "updated_ms",
+)  # fmt: skip
+EVENT_COLUMNS = ("message_id", "id", "tenant_id", "n", "at_ms", "kind", "detail")
+_CONTENT_COLUMNS = ("message_id", "tenant_id", "body")
+_KEY_COLUMNS = ("tenant_id", "key", "digest", "message_id", "created_ms")
+
+
+@dataclass(slots=True)
+class Acceptance:
+    """What one accepted message writes. `body` is None when the content is not kept (mode disabled)."""
+
+    message: Row
+    recipients: Sequence[Row]
+    events: Sequence[Row]
+    body: bytes | None = field(repr=False)
+    key: str | None = None
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`message_id` names the message that stands for the request; `again` says that an earlier request made it."""
+
+    message_id: int
+    again: bool = False
+
+
+class AcceptanceBatch:
+    name = "accept"
+
+    def __init__(self, most: int = 256) -> None:
+        self.most = most
+
+    def run_all(self, connection: Connection, units: Sequence[Acceptance]) -> Sequence[Any]:
+        answers: list[Any] = [None] * len(units)
+        if any(unit.key for unit in units):
+            fresh = self._use_keys(connection, units, answers)
+        else:
+            fresh = units
+            answers = [Accepted(unit.message[0]) for unit in units]
+        if fresh:
+            insert_rows(connection, tables.message, MESSAGE_COLUMNS, [unit.message for unit in fresh])
+            insert_rows(connection, tables.recipient, RECIPIENT_COLUMNS, [row for u in fresh for row in u.recipients])
+            bodies = [(u.message[0], u.message[1], u.body) for u in fresh if u.body is not None]
+            insert_rows(connection, tables.content, _CONTENT_COLUMNS, bodies)
+            insert_rows(connection, tables.event, EVENT_COLUMNS, [row for u in fresh for row in u.events])
+        reach("accept.before-commit")
+        return answers
+
+    def _use_keys(
+        self, connection: Connection, units: Sequence[Acceptance], answers: list[Any]
+    ) -> Sequence[Acceptance]:
+        """Fills in the answers; returns the units that are new. Two of one key in one commit meet here too."""
+        seen: dict[tuple[int, str], tuple[bytes, int]] = {}
+        fresh = []
+        for place, unit in enumerate(units):
+            number, tenant_id = unit.message[0], unit.message[1]
+            if unit.key is not None:
+                earlier = seen.get((tenant_id, unit.key)) or self._earlier(connection, tenant_id, unit.key)
+                if earlier is not None:
+                    seen[tenant_id, unit.key] = earlier
+                    answers[place] = _again(earlier, unit)
+                    continue
+                seen[tenant_id, unit.key] = (unit.digest, number)
+            answers[place] = Accepted(number)
+            fresh.append(unit)
+        rows = [(u.message[1], u.key, u.digest, u.message[0], u.message[2]) for u in fresh if u.key is not None]
+        insert_rows(connection, tables.idempotency, _KEY_COLUMNS, rows)
+        return fresh
+
+    @staticmethod
+    def _earlier(connection: Connection, tenant_id: int, key: str) -> tuple[bytes, int] | None:
+        table = tables.idempotency
+        row = connection.execute(
+            table.select().where(table.c.tenant_id == tenant_id, table.c.key == key)
+        ).one_or_none()
+        return None if row is None else (bytes(row.digest), row.message_id)
+
+
+def _again(earlier: tuple[bytes, int], unit: Acceptance) -> Accepted | Conflict:
+    digest, number = earlier
+    if digest == unit.digest:
+        return Accepted(number, again=True)
+    return Conflict(
+        "This idempotency key was used before with another request. Use a new key for a new message.",
+        key=unit.key,
+    )
