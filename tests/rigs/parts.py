@@ -7,12 +7,13 @@ skipped, loudly; in CI it fails.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EXIM_FOLDER", "IN_CI", "PARTS", "Part", "missing", "program"]
+__all__ = ["EXIM_FOLDER", "EXIM_USER", "IN_CI", "PARTS", "Part", "missing", "program", "user_exists"]
 
 _SEARCH = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/postfix/sbin"]
@@ -24,6 +25,17 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 EXIM_FOLDER = _cache / "postroom-tests" / "exim"
 """Where `./test` unpacks Exim: as a package it would push out Postfix."""
+
+EXIM_USER = "Debian-exim"
+"""Compiled into Debian's Exim, which does not start where there is no such user."""
+
+
+def user_exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def program(name: str) -> Path | None:
@@ -46,6 +58,10 @@ def _programs(*names: str) -> Callable[[], bool]:
     return lambda: all(program(name) for name in names)
 
 
+def _exim_here() -> bool:
+    return (EXIM_FOLDER / "usr/sbin/exim4").exists() and user_exists(EXIM_USER)
+
+
 PARTS = {
     "postfix": Part(_programs("postfix", "postconf"), ("postfix",), root=True),
     "smtp-sink": Part(_programs("smtp-sink", "smtp-source"), ("postfix",)),
@@ -54,7 +70,7 @@ PARTS = {
         ("dovecot-core", "dovecot-submissiond"),
         root=True,
     ),
-    "exim": Part((EXIM_FOLDER / "usr/sbin/exim4").exists, ("exim4-daemon-light",), root=True),
+    "exim": Part(_exim_here, ("exim4-daemon-light",), root=True),
     "swaks": Part(_programs("swaks"), ("swaks", "libnet-ssleay-perl")),
     "strace": Part(_programs("strace"), ("strace",)),
     "tmpfs": Part(lambda: os.geteuid() == 0 and program("mount") is not None, ("mount",), root=True),
