@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -69,7 +70,10 @@ def usable() -> bool:
 def create() -> str:
     """An empty environment with pip; the error's text, or nothing."""
     try:
-        venv.EnvBuilder(clear=True, with_pip=True, symlinks=True).create(FOLDER)
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir()
+        HALF_MADE.touch()
+        venv.EnvBuilder(with_pip=True, symlinks=True).create(FOLDER)
     except (OSError, subprocess.CalledProcessError) as error:
         return str(error)
     return ""
