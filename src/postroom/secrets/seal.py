@@ -1,0 +1,111 @@
+"""The envelope: how a secret becomes bytes that only the right server, account and key open.
+
+    octet 0        version of this format (1)
+    octets 1-8     the id of the key in the ring
+    octets 9-20    nonce, random
+    the rest       AES-256-GCM of the text, with its tag
+
+Each tenant has a data key of its own, derived from the ring's key (`Key.for_tenant`). Derived and not stored: there is
+no second thing to lose or to back up, rotating the ring's key rotates all of them, and a mixed-up tenant fails by
+arithmetic and not by a query. Deleting a tenant deletes its rows; that is what ends its secrets.
+
+The associated data (AEAD) are what the secret was typed for. Nothing compares them: for anything else the tag is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+
+from cryptography.exceptions import InvalidTag
+
+from postroom.errors import SecretSealed
+from postroom.model.account import Account
+from postroom.secrets.key import KEY_ID_SIZE, Key
+from postroom.secrets.secret import Secret
+
+__all__ = ["SealedTo", "key_of", "seal_with", "unseal_with"]
+
+_VERSION = 1
+_NONCE_SIZE = 12
+_HEAD_SIZE = 1 + KEY_ID_SIZE
+_BODY_AT = _HEAD_SIZE + _NONCE_SIZE
+_TAG_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTo:
+    """What a secret was typed for: change any of it, and the secret has to be typed again.
+
+    Besides the server and the user these are the settings that decide who could listen: a lower encryption, a
+    certificate that is no longer checked or checked against somebody else's CA or fingerprint, a login allowed in
+    clear, another way to the server. Texts are compared as they are: `Mail.example.com` is not `mail.example.com` here.
+    """
+
+    tenant_id: int
+    account_id: int
+    host: str
+    port: int
+    encryption: str
+    user: str
+    token_url: str = ""
+    certificate_check: str = "verify"
+    certificate_authority: str = ""
+    certificate_pin: str = ""
+    allow_clear_login: bool = False
+    connector: str = ""
+
+    @classmethod
+    def of(cls, account: Account) -> SealedTo:
+        """What a password for this account is sealed to."""
+        return cls(
+            tenant_id=account.tenant_id,
+            account_id=account.id,
+            host=account.host,
+            port=account.port,
+            encryption=str(account.encryption),
+            user=account.user,
+            certificate_check=str(account.certificate_check),
+            certificate_authority=account.certificate_authority,
+            certificate_pin=account.certificate_pin,
+            allow_clear_login=account.allow_clear_login,
+            connector="" if account.connector_id is None else str(account.connector_id),
+        )
+
+    def associated_data(self) -> bytes:
+        """Canonical JSON: names sorted, no spaces, ASCII. No two different values give the same octets."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def seal_with(key: Key, secret: Secret, seal_to: SealedTo) -> bytes:
+    """The envelope. The nonce is new each time."""
+    head = bytes([_VERSION]) + key.id
+    nonce = os.urandom(_NONCE_SIZE)
+    data_key = key.for_tenant(seal_to.tenant_id)
+    return head + nonce + data_key.encrypt(nonce, secret.reveal().encode(), head + seal_to.associated_data())
+
+
+def unseal_with(key: Key, sealed: bytes, seal_to: SealedTo) -> Secret:
+    """The secret. Raises SecretSealed when it was typed for anything else, or when the bytes were altered."""
+    head, nonce, body = sealed[:_HEAD_SIZE], sealed[_HEAD_SIZE:_BODY_AT], sealed[_BODY_AT:]
+    try:
+        text = key.for_tenant(seal_to.tenant_id).decrypt(nonce, body, head + seal_to.associated_data())
+    except InvalidTag:
+        raise _sealed(seal_to) from None
+    return Secret(text.decode())
+
+
+def key_of(sealed: bytes, seal_to: SealedTo) -> bytes:
+    """The id of the key an envelope was made with. Raises SecretSealed when it is no envelope of ours."""
+    if len(sealed) < _BODY_AT + _TAG_SIZE or sealed[0] != _VERSION:
+        raise _sealed(seal_to)
+    return sealed[1:_HEAD_SIZE]
+
+
+def _sealed(seal_to: SealedTo) -> SecretSealed:
+    return SecretSealed(
+        f"The stored secret was not typed for {seal_to.host}:{seal_to.port} with these settings; type it again.",
+        tenant_id=seal_to.tenant_id,
+        account_id=seal_to.account_id,
+    )
