@@ -1,0 +1,206 @@
+"""Logging in with a user name and a password (RFC 4954): which mechanism, and what each of them says.
+
+Rules kept here:
+- The strongest mechanism that both sides know and the account allows; one that shows the password to whoever listens
+  is taken over an unencrypted link only when the operator said so.
+- A mechanism is a generator: it yields responses (None: the server speaks first) and is sent challenges, or None once
+  the server said that the login is complete. It returns None when it is satisfied, otherwise why not: a `Lost` when
+  the server is to blame, a `Refusal` when the name or password can't be used. Another mechanism is another generator
+  in `MECHANISMS`.
+- SCRAM believes a server only when the server has proved that it knows the password too (RFC 5802, 3).
+- No randomness: the nonce is an argument. No secret is in a repr or in a fault's text.
+
+How the words of a mechanism travel in commands and replies is `login`'s business.
+"""
+
+import hmac
+import re
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from scramp import ScramClient, ScramException  # type: ignore[import-untyped]
+
+from postroom.model.attempt import Failure
+from postroom.smtp.fault import Lost, LostKind, Refusal
+from postroom.smtp.phase import Phase
+from postroom.smtp.reply import printable
+
+MAX_ITERATIONS = 1_000_000
+"""Rounds of key derivation a server may ask for; each costs processor time, and all sessions wait meanwhile."""
+
+_ITERATIONS = re.compile(rb"(?:^|,)i=([0-9]+)(?:,|$)")
+_HOSTILE = (ScramException, ValueError, LookupError, TypeError)
+
+
+class Concealed(Protocol):
+    """A secret as it is handed around: its text is given only to those who ask for it by name."""
+
+    def reveal(self) -> str:
+        """The text itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who we are, and the proof of it."""
+
+    user: str
+    secret: Concealed = field(repr=False)
+
+
+Exchange = Generator[bytes | None, bytes | None, Lost | Refusal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mechanism:
+    """A way to log in. `readable`: whoever listens on an unencrypted link learns the password."""
+
+    name: str
+    readable: bool
+    start: Callable[[Credentials, str], Exchange] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NoCommonLogin:
+    """There is no mechanism to use. `only_in_clear`: there would be one if the link were encrypted."""
+
+    offered: tuple[str, ...]
+    allowed: tuple[str, ...]
+    only_in_clear: bool
+
+    def refusal(self) -> Refusal:
+        """The same as it stands in an outcome."""
+        offered = ", ".join(self.offered) or "none"
+        if self.only_in_clear:
+            return Refusal(
+                Failure.CLEAR_LOGIN,
+                None,
+                f"The link is not encrypted, and the server offers only logins that show the password ({offered}).",
+            )
+        allowed = ", ".join(self.allowed) or "none"
+        return Refusal(
+            Failure.NO_LOGIN, None, f"The server offers these logins: {offered}; the account may use: {allowed}."
+        )
+
+
+def choose(
+    offered: Iterable[str], allowed: Iterable[str], encrypted: bool, allow_clear: bool = False
+) -> Mechanism | NoCommonLogin:
+    """The strongest mechanism that is offered, allowed and, on an unencrypted link, harmless or permitted there."""
+    offered, allowed = tuple(offered), tuple(allowed)
+    common = [mechanism for mechanism in MECHANISMS if mechanism.name in offered and mechanism.name in allowed]
+    usable = [mechanism for mechanism in common if encrypted or allow_clear or not mechanism.readable]
+    if usable:
+        return usable[0]
+    return NoCommonLogin(offered, allowed, only_in_clear=bool(common))
+
+
+def _unproven(text: str) -> Lost:
+    return Lost(LostKind.UNPROVEN, text, Phase.AUTH)
+
+
+def _end(heard: bytes | None) -> Lost | None:
+    return None if heard is None else _unproven("The server asked for more when the login was complete.")
+
+
+_EARLY = "The server declared the login complete before it was."
+
+
+def _plain(credentials: Credentials, _nonce: str) -> Exchange:
+    """RFC 4616."""
+    user, password = credentials.user, credentials.secret.reveal()
+    if "\0" in user or "\0" in password:
+        return Refusal(Failure.SECRET, None, "The user name or the password has a NUL character.")
+    return _end((yield f"\0{user}\0{password}".encode()))
+
+
+def _login(credentials: Credentials, _nonce: str) -> Exchange:
+    """The old way without a standard: name and password, each asked for."""
+    user, password = credentials.user.encode(), credentials.secret.reveal().encode()
+    if (yield None) is None or (yield user) is None:
+        return _unproven(_EARLY)
+    return _end((yield password))
+
+
+def _cram_md5(credentials: Credentials, _nonce: str) -> Exchange:
+    """RFC 2195."""
+    challenge = yield None
+    if challenge is None:
+        return _unproven(_EARLY)
+    try:
+        digest = hmac.new(credentials.secret.reveal().encode(), challenge, "md5").hexdigest()
+    except ValueError:
+        return Refusal(Failure.NO_LOGIN, None, "This system does not allow MD5, so CRAM-MD5 can't be used.")
+    return _end((yield f"{credentials.user} {digest}".encode()))
+
+
+def _scram(name: str) -> Callable[[Credentials, str], Exchange]:
+    """RFC 5802 and 7677. User name and password are prepared with SASLprep (RFC 4013) by the library."""
+
+    def start(credentials: Credentials, nonce: str) -> Exchange:
+        try:
+            client = ScramClient([name], credentials.user, credentials.secret.reveal(), c_nonce=nonce)
+            first: bytes = client.get_client_first().encode()
+        except _HOSTILE:
+            return Refusal(
+                Failure.SECRET, None, f"The user name or the password has characters that {name} does not allow."
+            )
+        challenge = yield first
+        answered = _answer_first(client, challenge)
+        if isinstance(answered, Lost):
+            return (yield from _refused_by_server(challenge, answered))
+        proof = yield answered
+        doubt = _check_proof(client, proof)
+        if doubt is not None:
+            return (yield from _refused_by_server(proof, doubt))
+        return _end((yield b""))
+
+    return start
+
+
+def _refused_by_server(challenge: bytes | None, fault: Lost) -> Exchange:
+    """A server may say within the exchange that it refuses (`e=`); an empty response then gets its real reply."""
+    if challenge is not None and challenge.startswith(b"e="):
+        yield b""
+    return fault
+
+
+def _answer_first(client: ScramClient, challenge: bytes | None) -> bytes | Lost:
+    if challenge is None:
+        return _unproven(_EARLY)
+    asked = _ITERATIONS.search(challenge)
+    if asked is not None and (len(asked[1]) > 9 or int(asked[1]) > MAX_ITERATIONS):
+        return _unproven(f"The server asks for more than {MAX_ITERATIONS:,} rounds of key derivation.")
+    try:
+        client.set_server_first(challenge.decode())
+        final: str = client.get_client_final()
+    except _HOSTILE as fault:
+        return _unproven(f"The server broke the rules of the login: {_words(fault)}")
+    return final.encode()
+
+
+def _check_proof(client: ScramClient, proof: bytes | None) -> Lost | None:
+    if proof is None:
+        return _unproven("The server accepted the login without proving that it knows the password.")
+    try:
+        client.set_server_final(proof.decode())
+    except _HOSTILE as fault:
+        return _unproven(f"The server did not prove that it knows the password: {_words(fault)}")
+    return None
+
+
+def _words(fault: Exception) -> str:
+    return printable(str(fault))[:200]
+
+
+MECHANISMS = (
+    Mechanism("SCRAM-SHA-256", False, _scram("SCRAM-SHA-256")),
+    Mechanism("SCRAM-SHA-1", False, _scram("SCRAM-SHA-1")),
+    Mechanism("CRAM-MD5", False, _cram_md5),
+    Mechanism("PLAIN", True, _plain),
+    Mechanism("LOGIN", True, _login),
+)
+"""Strongest first."""
+
+MECHANISM_NAMES = tuple(mechanism.name for mechanism in MECHANISMS)

@@ -1,0 +1,206 @@
+"""Opening a session: greeting, EHLO, STARTTLS, login.
+
+Rules kept here:
+- Where TLS is demanded, neither a login nor MAIL is ever said in clear: no offer, a refusal or bytes injected before
+  the handshake end the session (RFC 3207, 6). After the handshake everything that was said before it is forgotten and
+  asked anew.
+- Nothing is said before the greeting. HELO is tried only after EHLO was refused for good, and only if it can be
+  enough.
+- Credentials are offered once. What a server repeats of them does not reach a reply or a transcript.
+- What is no SMTP is not repeated before the server has answered EHLO like a mail server: an address typed into a form
+  must not become a window into other services (threat A10).
+
+Sending messages is `transfer`'s business, choosing and running a login mechanism `sasl`'s.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from postroom.model.account import Encryption
+from postroom.model.attempt import Failure
+from postroom.smtp import command
+from postroom.smtp.capabilities import Capabilities
+from postroom.smtp.fault import Lost, LostKind, Refusal
+from postroom.smtp.login import CHALLENGE, LOGGED_IN, Login
+from postroom.smtp.phase import Phase
+from postroom.smtp.reply import Reply
+from postroom.smtp.sasl import MECHANISM_NAMES, Credentials, NoCommonLogin, choose
+from postroom.smtp.steps import Send, StartTls, Step
+from postroom.smtp.timeouts import Timeouts
+from postroom.smtp.transcript import Transcript
+
+_READY = 220
+_DONE = 250
+_CLOSING = 421
+_BLANK = "****"
+_REPEATING = frozenset({LostKind.UNINTELLIGIBLE, LostKind.TOO_LONG})
+"""Faults whose detail quotes the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """How to open a session. With `Encryption.TLS` the driver has encrypted the connection before it begins.
+
+    `mechanisms` are those the account allows; `allow_clear` permits logins that show the password on an unencrypted
+    link. `nonce` is random printable ASCII without commas, new for each session; SCRAM needs it.
+    """
+
+    ehlo_name: str
+    encryption: Encryption = Encryption.STARTTLS
+    credentials: Credentials | None = None
+    mechanisms: tuple[str, ...] = MECHANISM_NAMES
+    allow_clear: bool = False
+    nonce: str = field(default="", repr=False)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session in which messages can be sent. `mechanism` is the login that was used, None without one."""
+
+    capabilities: Capabilities
+    transcript: Transcript
+    greeting: Reply
+    mechanism: str | None
+    encrypted: bool
+    timeouts: Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No session came about: where it ended, why, and what was said. The connection is to be closed."""
+
+    phase: Phase
+    cause: Reply | Lost | Refusal
+    transcript: Transcript
+
+
+def open_session(settings: SessionSettings) -> Generator[Step, Any, Opened | Failed]:
+    """The conversation from the greeting to the point where MAIL may be said."""
+    opening = _Opening(settings)
+    result = yield from opening.run()
+    if isinstance(result, Failed) and _may_take_leave(result.cause):
+        yield Send(command.QUIT, 0, settings.timeouts.quit)
+    return result
+
+
+def _may_take_leave(cause: Reply | Lost | Refusal) -> bool:
+    return not isinstance(cause, Lost) and not (isinstance(cause, Reply) and cause.code == _CLOSING)
+
+
+class _Opening:
+    """One session being opened, step by step. Each step gives what it found, or `Failed`."""
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self._settings = settings
+        self._timeouts = settings.timeouts
+        self._transcript = Transcript()
+        self._encrypted = settings.encryption is Encryption.TLS
+        self._secrets: set[str] = set()
+        self._is_mail_server = False
+
+    def run(self) -> Generator[Step, Any, Opened | Failed]:
+        settings = self._settings
+        try:
+            command.ehlo(settings.ehlo_name)
+        except command.Unwritable as fault:
+            return self._failed(Phase.EHLO, Refusal(Failure.UNWRITABLE, "5.5.4", str(fault)))
+        greeting = yield from self._ask(b"", Phase.GREETING, self._timeouts.greeting, _READY)
+        if isinstance(greeting, Failed):
+            return greeting
+        capabilities = yield from self._hello()
+        if settings.encryption is Encryption.STARTTLS and isinstance(capabilities, Capabilities):
+            capabilities = yield from self._start_tls(capabilities)
+        if isinstance(capabilities, Failed):
+            return capabilities
+        mechanism = yield from self._log_in(capabilities)
+        if isinstance(mechanism, Failed):
+            return mechanism
+        return Opened(capabilities, self._transcript, greeting, mechanism, self._encrypted, self._timeouts)
+
+    def _hello(self) -> Generator[Step, Any, Capabilities | Failed]:
+        """EHLO; HELO where that was refused for good and neither STARTTLS nor a login is needed."""
+        name, patience = self._settings.ehlo_name, self._timeouts.command
+        answer = yield from self._ask(command.ehlo(name), Phase.EHLO, patience, _DONE)
+        if isinstance(answer, Failed) and self._helo_would_do(answer.cause):
+            answer = yield from self._ask(command.helo(name), Phase.EHLO, patience, _DONE)
+            return answer if isinstance(answer, Failed) else Capabilities()
+        if isinstance(answer, Failed):
+            return answer
+        self._is_mail_server = True
+        return Capabilities.parse(answer)
+
+    def _helo_would_do(self, refusal: Reply | Lost | Refusal) -> bool:
+        enough = self._settings.credentials is None and (
+            self._encrypted or self._settings.encryption is Encryption.NONE
+        )
+        return enough and isinstance(refusal, Reply) and refusal.permanent
+
+    def _start_tls(self, capabilities: Capabilities) -> Generator[Step, Any, Capabilities | Failed]:
+        if not capabilities.starttls:
+            text = "The server does not offer STARTTLS, and nothing is sent to it without encryption."
+            return self._failed(Phase.STARTTLS, Refusal(Failure.NO_STARTTLS, "5.7.10", text))
+        answer = yield from self._ask(command.STARTTLS, Phase.STARTTLS, self._timeouts.command, _READY)
+        if isinstance(answer, Failed):
+            return answer
+        step = StartTls()
+        lost: Lost | None = yield step
+        if lost is not None:
+            return self._lost(step.ended, lost, Phase.STARTTLS if lost.kind is LostKind.INJECTED else Phase.TLS)
+        self._transcript.note(step.ended, "TLS is up")
+        self._encrypted = True
+        return (yield from self._hello())
+
+    def _log_in(self, capabilities: Capabilities) -> Generator[Step, Any, str | Failed | None]:
+        """Once, with the strongest mechanism; whatever comes of it, there is no second try."""
+        settings = self._settings
+        if settings.credentials is None:
+            return None
+        mechanism = choose(capabilities.auth, settings.mechanisms, self._encrypted, settings.allow_clear)
+        if isinstance(mechanism, NoCommonLogin):
+            return self._failed(Phase.AUTH, mechanism.refusal())
+        login = Login(mechanism, settings.credentials, settings.nonce)
+        self._secrets = login.secrets
+        line = login.begin()
+        shown = f"AUTH {mechanism.name} {_BLANK}"
+        while line is not None:
+            answer = yield from self._ask(line, Phase.AUTH, self._timeouts.command, LOGGED_IN, CHALLENGE, shown=shown)
+            if isinstance(answer, Failed):
+                return answer
+            line, shown = login.hear(answer), _BLANK
+        return mechanism.name if login.fault is None else self._failed(Phase.AUTH, login.fault)
+
+    def _ask(
+        self, line: bytes, phase: Phase, patience: float, *expected: int, shown: str = ""
+    ) -> Generator[Step, Any, Reply | Failed]:
+        """Write a line (none for the greeting) and give the reply if it has one of the expected codes."""
+        step = Send(line, 1, patience)
+        heard: list[Reply] | Lost = yield step
+        if line:
+            self._transcript.sent(step.began, f"{shown}\r\n".encode() if shown else line)
+        if isinstance(heard, Lost) and not heard.replies:
+            return self._lost(step.ended, heard, phase)
+        reply = heard.replies[0] if isinstance(heard, Lost) else heard[0]
+        harmless = Reply(reply.code, reply.enhanced, self._blanked(reply.text)) if self._secrets else reply
+        if reply.code in expected or reply.temporary or reply.permanent:
+            self._transcript.heard(step.ended, [harmless])
+            return reply if reply.code in expected else self._failed(phase, harmless)
+        if not self._is_mail_server:
+            harmless = Reply(reply.code, None, "")
+        return self._lost(step.ended, Lost.out_of_step(harmless, phase), phase)
+
+    def _lost(self, at: float, lost: Lost, phase: Phase) -> Failed:
+        placed = Lost(lost.kind, self._blanked(lost.detail), phase)
+        if lost.kind in _REPEATING and not self._is_mail_server:
+            placed = Lost(lost.kind, "What answers there does not speak SMTP.", phase)
+        self._transcript.note(at, str(placed))
+        return self._failed(phase, placed)
+
+    def _failed(self, phase: Phase, cause: Reply | Lost | Refusal) -> Failed:
+        return Failed(phase, cause, self._transcript)
+
+    def _blanked(self, text: str) -> str:
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, _BLANK)
+        return text

@@ -1,0 +1,72 @@
+"""The steps of a conversation: what a generator asks of the driver that owns the connection.
+
+| step | what the driver does | what it sends back |
+|---|---|---|
+| `Send` | writes, then waits for that many replies | `list[Reply]`, exactly that many, or `Lost` |
+| `StartTls` | upgrades the connection | None or `Lost` |
+| `Next` | hands over the next transmission | a `Transmission`, or None |
+| `MarkSoon` | begins to journal "transmitting" | None, at once |
+| `Marked` | waits until that is on disk | True; False when the lease was lost |
+| `Done` | records an outcome | None, at once |
+
+`client` tells what a driver has to heed.
+"""
+
+from dataclasses import dataclass, field
+
+from postroom.smtp.transmission import Outcome, Transmission
+
+
+@dataclass(slots=True, eq=False)
+class Send:
+    """Write `data`, then wait for `replies` replies, `timeout` seconds of silence at most.
+
+    The driver stamps `began` when it starts to write and `ended` when the last reply is there (seconds of its own
+    clock); that is all a transcript knows of time. The repr shows no data: it may be a login or somebody's letter.
+    """
+
+    data: bytes = field(repr=False)
+    replies: int
+    timeout: float
+    began: float = 0.0
+    ended: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class StartTls:
+    """Upgrade to TLS now. Whatever the server sent in clear and nobody asked for is `Lost(LostKind.INJECTED)`."""
+
+    began: float = 0.0
+    ended: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Next:
+    """The next transmission. With `wait`: when there is one, or None to end the session; without: one at hand."""
+
+    wait: bool
+
+
+@dataclass(slots=True, eq=False)
+class MarkSoon:
+    """The end of this transmission's body will leave before long: start to journal it."""
+
+    transmission: Transmission
+
+
+@dataclass(slots=True, eq=False)
+class Marked:
+    """Wait for that journal entry. No body's last byte is sent before True came back (promise P3)."""
+
+    transmission: Transmission
+
+
+@dataclass(slots=True, eq=False)
+class Done:
+    """What became of a transmission, as soon as it is known. Comes exactly once for each that `Next` handed over."""
+
+    transmission: Transmission
+    outcome: Outcome
+
+
+Step = Send | StartTls | Next | MarkSoon | Marked | Done
