@@ -1,0 +1,136 @@
+"""A real Dovecot of the tests' own: its submission server, or its login service alone.
+
+The submission server offers PIPELINING, CHUNKING, 8BITMIME, DSN, SIZE, STARTTLS and AUTH PLAIN LOGIN CRAM-MD5
+SCRAM-SHA-1 SCRAM-SHA-256, and passes mail on to a relay while the client waits: what it answers is what the relay
+answered. Root only (Dovecot changes to its own users).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.rigs.parts import program
+from tests.rigs.ports import free_port, listening
+from tests.rigs.process import Process, RigFailed, remove, shared_folder
+
+__all__ = ["Dovecot"]
+
+MECHANISMS = "plain login cram-md5 scram-sha-1 scram-sha-256"
+
+_SHARED = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+auth_verbose = yes
+listen = 127.0.0.1
+hostname = dovecot.test
+first_valid_uid = 1
+disable_plaintext_auth = {only_tls}
+auth_mechanisms = {mechanisms}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={folder}/home/%n
+}}
+mail_location = maildir:{folder}/mail/%n
+"""
+
+_TLS = """
+ssl = required
+ssl_min_protocol = TLSv1.2
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
+"""
+
+_LOGIN_ONLY = """
+protocols =
+service auth {{
+  unix_listener {folder}/login {{
+    mode = 0666
+  }}
+}}
+"""
+
+_SUBMISSION = """
+protocols = submission
+submission_relay_host = 127.0.0.1
+submission_relay_port = {relay}
+submission_relay_trusted = no
+submission_max_recipients = {recipients}
+service submission-login {{
+  inet_listener submission {{
+    port = {port}
+  }}
+}}
+"""
+
+
+class Dovecot:
+    """`with Dovecot({"anna": "secret"}, relay=sink.port) as dovecot:` and talk to `dovecot.port`.
+
+    Without `relay` no mail server runs, only the service that checks logins for another server, which asks at `login`.
+    """
+
+    def __init__(
+        self,
+        users: Mapping[str, str],
+        *,
+        relay: int | None = None,
+        certificate: Path | None = None,
+        recipients: int = 100,
+    ) -> None:
+        """`users`: name → password. `certificate` (PEM with key and chain): STARTTLS is offered, a login only under
+        TLS. `recipients`: the most a mail may have."""
+        self.folder = shared_folder("dovecot")
+        self.host = "127.0.0.1"
+        self.port = free_port()
+        self.login = self.folder / "login"
+        self.log = self.folder / "dovecot.log"
+        self._users = users
+        self._relay = relay
+        self._process: Process | None = None
+        only_tls = "yes" if certificate else "no"
+        parts = [_SHARED.format(folder=self.folder, mechanisms=MECHANISMS, only_tls=only_tls)]
+        parts.append(_TLS.format(certificate=certificate) if certificate else "ssl = no\n")
+        if relay is None:
+            parts.append(_LOGIN_ONLY.format(folder=self.folder))
+        else:
+            parts.append(_SUBMISSION.format(relay=relay, port=self.port, recipients=recipients))
+        self._configuration = "".join(parts)
+
+    def start(self) -> Self:
+        program_path = program("dovecot")
+        if program_path is None:
+            raise RigFailed("dovecot is not installed")
+        for name in ("home", "mail"):
+            (self.folder / name).mkdir()
+            (self.folder / name).chmod(0o777)
+        (self.folder / "users").write_text("".join(f"{name}:{word}::::::\n" for name, word in self._users.items()))
+        configuration = self.folder / "dovecot.conf"
+        configuration.write_text(self._configuration)
+        self._process = Process([program_path, "-F", "-c", configuration], self.log)
+        self._process.wait_ready(self._ready)
+        return self
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+        remove(self.folder)
+
+    def _ready(self) -> bool:
+        return self.login.exists() if self._relay is None else listening(self.port)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
