@@ -78,14 +78,18 @@ class Failed:
 
 def open_session(settings: SessionSettings) -> Generator[Step, Any, Opened | Failed]:
     """The conversation from the greeting to the point where MAIL may be said."""
-    opening = _Opening(settings)
-    result = yield from opening.run()
+    try:
+        command.ehlo(settings.ehlo_name)
+    except command.Unwritable as fault:
+        return Failed(Phase.EHLO, Refusal(Failure.UNWRITABLE, "5.5.4", str(fault)), Transcript())
+    result = yield from _Opening(settings).run()
     if isinstance(result, Failed) and _may_take_leave(result.cause):
         yield Send(command.QUIT, 0, settings.timeouts.quit)
     return result
 
 
 def _may_take_leave(cause: Reply | Lost | Refusal) -> bool:
+    """Whether the server still listens: it said no, or we did."""
     return not isinstance(cause, Lost) and not (isinstance(cause, Reply) and cause.code == _CLOSING)
 
 
@@ -102,10 +106,6 @@ class _Opening:
 
     def run(self) -> Generator[Step, Any, Opened | Failed]:
         settings = self._settings
-        try:
-            command.ehlo(settings.ehlo_name)
-        except command.Unwritable as fault:
-            return self._failed(Phase.EHLO, Refusal(Failure.UNWRITABLE, "5.5.4", str(fault)))
         greeting = yield from self._ask(b"", Phase.GREETING, self._timeouts.greeting, _READY)
         if isinstance(greeting, Failed):
             return greeting
