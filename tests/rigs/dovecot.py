@@ -25,6 +25,7 @@ base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 auth_verbose = yes
+auth_failure_delay = 0
 listen = 127.0.0.1
 hostname = dovecot.test
 first_valid_uid = 1
@@ -37,6 +38,11 @@ passdb {{
 userdb {{
   driver = static
   args = uid=nobody gid=nogroup home={folder}/home/%n
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 mail_location = maildir:{folder}/mail/%n
 """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,14 @@ import pytest
 
 from tests.rigs import parts
 from tests.rigs.certificates import Certificates
+from tests.rigs.dovecot import Dovecot
+from tests.rigs.exim import Exim
+from tests.rigs.postfix import Postfix
 from tests.rigs.postgres import Postgres, postgres_missing
+from tests.rigs.postroom import Postroom
 from tests.rigs.proxy import Faults, Proxy
 from tests.rigs.sink import Sink
+from tests.rigs.smtp_sink import SmtpSink
 
 __all__ = ["require"]
 
@@ -45,29 +52,16 @@ def sink(tmp_path: Path) -> Iterator[Sink]:
 @pytest.fixture
 def make_sink(tmp_path: Path) -> Iterator[Callable[..., Sink]]:
     """Starts sinks with the options of `Sink.start`; each has its own folder, all are stopped at the end."""
-    started: list[Sink] = []
-
-    def start(**options: Any) -> Sink:
-        started.append(Sink.start(tmp_path / f"sink-{len(started)}", **options))
-        return started[-1]
-
-    yield start
-    for running in started:
-        running.stop()
+    numbers = itertools.count()
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Sink.start(tmp_path / f"sink-{next(numbers)}", **options))
 
 
 @pytest.fixture
 def make_proxy() -> Iterator[Callable[[int, Faults], Proxy]]:
     """Starts proxies in front of a local port."""
-    started: list[Proxy] = []
-
-    def start(port: int, faults: Faults | None = None) -> Proxy:
-        started.append(Proxy("127.0.0.1", port, faults or Faults()).start())
-        return started[-1]
-
-    yield start
-    for running in started:
-        running.stop()
+    with ExitStack() as stack:
+        yield lambda port, faults: stack.enter_context(Proxy("127.0.0.1", port, faults))
 
 
 @pytest.fixture(scope="session")
@@ -103,3 +97,59 @@ def sqlite_url(tmp_path: Path) -> str:
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh database; the test runs once on SQLite and once on PostgreSQL."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def make_postfix() -> Iterator[Callable[..., Postfix]]:
+    """Starts Postfix with the arguments of `Postfix`."""
+    require("postfix")
+    with ExitStack() as stack:
+
+        def start(relayhost: int, **options: Any) -> Postfix:
+            if options.get("users"):
+                require("dovecot")
+            return stack.enter_context(Postfix(relayhost, **options))
+
+        yield start
+
+
+@pytest.fixture
+def make_dovecot() -> Iterator[Callable[..., Dovecot]]:
+    """Starts Dovecot with the arguments of `Dovecot`."""
+    require("dovecot")
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(Dovecot(*arguments, **options))
+
+
+@pytest.fixture
+def make_exim() -> Iterator[Callable[..., Exim]]:
+    """Starts Exim with the arguments of `Exim`."""
+    require("exim")
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(Exim(*arguments, **options))
+
+
+@pytest.fixture
+def make_smtp_sink() -> Iterator[Callable[..., SmtpSink]]:
+    """Starts Postfix's smtp-sink with its own options."""
+    require("smtp-sink")
+    with ExitStack() as stack:
+        yield lambda *options: stack.enter_context(SmtpSink(*options))
+
+
+@pytest.fixture
+def make_postroom(tmp_path: Path) -> Iterator[Callable[..., Postroom]]:
+    """Makes Postroom processes with the arguments of `Postroom`, each with its own data directory, not yet started.
+
+    One that the test has left running must stop cleanly.
+    """
+    made: list[Postroom] = []
+
+    def make(**options: Any) -> Postroom:
+        made.append(Postroom(tmp_path / f"postroom-{len(made)}", **options))
+        return made[-1]
+
+    yield make
+    with ExitStack() as stack:
+        for postroom in made:
+            stack.callback(postroom.stop)

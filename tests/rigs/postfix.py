@@ -9,8 +9,10 @@ Logins are checked by a Dovecot that runs for nothing else.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -97,6 +99,9 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+_QUEUES = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"]
+
+
 class Postfix:
     """`with Postfix(relayhost=sink.port) as postfix:` and talk to `postfix.port`."""
 
@@ -126,7 +131,6 @@ class Postfix:
         if self._logins is not None:
             self._logins.start()
         self._write_configuration()
-        _run("postfix", "-c", self._etc, "check")
         master = _setting("daemon_directory") / "master"
         self._master = Process([master, "-c", self._etc, "-s"], self.log)
         self._master.wait_ready(lambda: listening(self.port))
@@ -159,9 +163,14 @@ class Postfix:
     # ---- inside --------------------------------------------------------------------------------------------------
 
     def _write_configuration(self) -> None:
-        for name in ("etc", "queue", "data"):
-            (self.folder / name).mkdir()
-        shutil.chown(self.folder / "data", "postfix")
+        self._etc.mkdir()
+        _owned(self.folder / "data", "postfix")
+        (self.folder / "queue").mkdir()
+        for name in _QUEUES:
+            _owned(self.folder / "queue" / name, "postfix")
+        _owned(self.folder / "queue" / "public", "postfix", "postdrop", 0o2710)
+        _owned(self.folder / "queue" / "maildrop", "postfix", "postdrop", 0o1730)
+        (self.folder / "queue" / "pid").mkdir()
         main = _MAIN.format(
             folder=self.folder,
             commands=_setting("command_directory"),
@@ -174,8 +183,21 @@ class Postfix:
         if self._logins is not None:
             main += _LOGIN.format(login=self._logins.login, only_tls="yes" if self._certificate else "no")
         main += "".join(f"{name} = {value}\n" for name, value in self._settings.items())
-        (self._etc / "main.cf").write_text(main)
-        (self._etc / "master.cf").write_text(_MASTER.format(port=f"127.0.0.1:{self.port}"))
+        _write_old(self._etc / "main.cf", main)
+        _write_old(self._etc / "master.cf", _MASTER.format(port=f"127.0.0.1:{self.port}"))
+
+
+def _write_old(path: Path, text: str) -> None:
+    """Postfix waits two seconds for a configuration that was written just now, as if somebody were still at it."""
+    path.write_text(text)
+    an_hour_ago = time.time() - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
+
+
+def _owned(folder: Path, user: str, group: str | None = None, mode: int = 0o700) -> None:
+    folder.mkdir()
+    shutil.chown(folder, user, group)
+    folder.chmod(mode)
 
 
 def _setting(name: str) -> Path:
