@@ -47,6 +47,8 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _UNFIT = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]",
 )
+# What some program on the way might decode into another address or a line end.
+_DECODABLE = re.compile(r"=\?|%0[0-9A-Fa-f]").search
 _SPECIALS = frozenset('()<>[]:;@\\,." ')
 
 
@@ -150,7 +152,7 @@ def parse_list(text: str) -> tuple[Address, ...]:
 
 def _is_simple(local: str, domain: str) -> bool:
     """Whether parts that already have the right letters also keep the rules of length and meaning."""
-    return len(local) <= MAX_LOCAL and len(domain) <= MAX_DOMAIN and "=?" not in local and not domain[-1].isdigit()
+    return len(local) <= MAX_LOCAL and len(domain) <= MAX_DOMAIN and not _DECODABLE(local) and not domain[-1].isdigit()
 
 
 def _parse_slowly(text: str) -> Address:
@@ -275,9 +277,9 @@ def _check_local(local: str) -> None:
     """What holds for every local part, quoted or not."""
     if not local:
         raise BadAddress("There is nothing before the @.", "An address looks like name@example.com.")
-    if "=?" in local:
+    if _DECODABLE(local):
         raise BadAddress(
-            "The part before the @ looks like an encoded word (=?).", "Give the address itself, not encoded."
+            "The part before the @ looks encoded (=? or %0).", "Give the address itself, not an encoded form of it."
         )
     for char in local:
         if char > "\x7f" and _unfit_in_local(char):

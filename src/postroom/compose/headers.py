@@ -37,7 +37,7 @@ _LONGEST_TOKEN = 900
 _LONGEST_QUOTED = 60
 
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch
-_FTEXT = re.compile(r"[!-9;-~]+").fullmatch
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*").fullmatch
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*").fullmatch
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`{|}~-]+").fullmatch
 _REFUSED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -95,8 +95,12 @@ def is_plain(value: str) -> bool:
 
 
 def check_name(field: str, name: str) -> Fault | None:
-    """Whether an application may set a header field of this name (RFC 5322 section 2.2: printable ASCII, no colon)."""
-    if not _FTEXT(name) or "=?" in name:
+    """Whether an application may set a header field of this name.
+
+    RFC 5322 section 2.2 allows any printable ASCII but the colon; of that only what every program on the way reads
+    alike is taken: a letter, then letters, digits, `-`, `_` and dots.
+    """
+    if not _NAME(name):
         return Fault(field, "The name of a header field has characters that are not allowed.", "Use A-Z, 0-9 and -.")
     if len(name) > MAX_NAME:
         return Fault(field, f"The name of the header field is longer than {MAX_NAME} characters.", "Shorten it.")
@@ -121,7 +125,11 @@ def check_value(field: str, value: str, name: str = "") -> Fault | None:
             field, "It holds an encoded word or value that hides a line end or a control character.", "Remove it."
         )
     if name.lower() in _ASCII_ONLY and not (value and all(_is_raw(word) for word in value.split(" "))):
-        return Fault(field, "This header field takes printable ASCII with single spaces only.", "Correct the value.")
+        return Fault(
+            field,
+            f"This field takes printable ASCII with single spaces, in words of at most {_LONGEST_TOKEN} characters.",
+            "Correct the value.",
+        )
     return None
 
 
@@ -135,10 +143,17 @@ def _hides_control(value: str) -> bool:
         charset, encoding, payload = found.groups()
         raw = payload.encode("utf-8", "replace")
         data = _from_base64(raw) if encoding in "bB" else _Q_ESCAPE.sub(_unescape, raw)
-        decoded = data.decode("utf-7" if charset.lower().startswith("utf-7") else "utf-8", "replace")
+        decoded = data.decode(_decoder(charset.lower()), "replace")
         if re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", data) or _REFUSED.search(decoded):
             return True
     return _EXTENDED_VALUE.search(value) is not None
+
+
+def _decoder(charset: str) -> str:
+    """One of a few: a name that came from outside must not choose among all codecs there are."""
+    if charset.startswith("utf-7"):
+        return "utf-7"
+    return "latin-1" if charset.startswith(("iso-8859", "latin")) else "utf-8"
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:
@@ -209,7 +224,7 @@ def addresses(name: str, mailboxes: Sequence[Address]) -> str:
         if index < last:
             words[-1] += ","
         whole = " ".join(words)
-        if len(line) + 1 + len(whole) <= LINE:
+        if len(line) + 1 + len(whole) <= ENCODED_LINE:
             line = f"{line} {whole}"
             continue
         if index:
@@ -236,25 +251,30 @@ def _fold_on(line: str, words: list[str]) -> list[str]:
 
 def _simple_mailbox(address: Address) -> str:
     """The whole mailbox when nothing in it needs encoding, else an empty string."""
-    name = address.name
-    if not name:
+    if not address.name:
         return address.spec
-    if len(name) <= _LONGEST_QUOTED and "=?" not in name:
+    name = _simple_name(address.name)
+    return f"{name} <{address.spec}>" if name else ""
+
+
+def _simple_name(name: str) -> str:
+    """A display name as atoms or as a quoted string, or an empty string when only encoded words can hold it."""
+    if "=?" not in name:
         if _ATOMS(name):
-            return f"{name} <{address.spec}>"
+            return name
         if _PLAIN(name):
             escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}" <{address.spec}>'
+            return f'"{escaped}"'
     return ""
 
 
 def _mailbox(address: Address, room: int) -> list[str]:
-    simple = _simple_mailbox(address)
-    if simple:
-        return [simple]
+    """The words of a mailbox, between which a line may be folded: in a name, quoted or not (RFC 5322 section 3.2.4)."""
     if not address.name.strip(" "):
         return [address.spec]
-    return [*_encoded_words(address.name, room), f"<{address.spec}>"]
+    name = _simple_name(address.name)
+    words = name.split(" ") if name else _encoded_words(address.name, room)
+    return [*words, f"<{address.spec}>"]
 
 
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/ ")

@@ -25,6 +25,7 @@ MAX_ATTACHMENTS = 500
 _ONCE = frozenset(
     ("auto-submitted", "in-reply-to", "list-id", "list-unsubscribe", "list-unsubscribe-post", "references")
 )
+_SHOWABLE = re.compile(r"[A-Za-z0-9._-]{1,76}").fullmatch
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -80,18 +81,15 @@ def faults(letter: Letter) -> tuple[Fault, ...]:
 
 def is_plainly_right(letter: Letter) -> bool:
     """A quick look that knows most simple letters for right; where it says no, `faults` decides."""
-    if letter.attachments or letter.headers or letter.footer is not None or not is_plain(letter.subject):
+    if letter.attachments or letter.headers or letter.footer or letter.receipt_to or letter.originator:
         return False
     text, html = letter.text, letter.html
-    if (text is None and html is None) or _is_odd_body(text) or _is_odd_body(html):
+    if (text is None and html is None) or _is_odd_body(text) or _is_odd_body(html) or not is_plain(letter.subject):
         return False
     try:
         for address in (letter.sender, *letter.to, *letter.cc, *letter.reply_to):
             address.check()
             if address.name and not is_plain(address.name):
-                return False
-        for extra in (letter.receipt_to, letter.originator):
-            if extra is not None:
                 return False
     except BadAddress:
         return False
@@ -117,7 +115,7 @@ def _header_faults(headers: Iterable[tuple[str, str]]) -> Iterator[Fault | None]
             yield Fault("headers", f"There are more than {MAX_HEADERS} header fields.", "Leave some out.")
             return
         # The path repeats the name only when it is harmless to show.
-        path = f"headers.{name}" if is_plain(name) and ":" not in name and len(name) <= 76 else f"headers[{index}]"
+        path = f"headers.{name}" if _SHOWABLE(name) else f"headers[{index}]"
         fault = check_name(path, name)
         yield fault
         if fault is None:

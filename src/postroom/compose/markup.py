@@ -40,6 +40,7 @@ class Token(NamedTuple):
 _SIMPLE_TAG = re.compile(r"""<(/?)([A-Za-z][A-Za-z0-9]*)(?:[\t\n\f\r /][^<>"'=]*)?>""")
 _NAME = re.compile(r"[A-Za-z][^\t\n\f\r />]*")
 _TAG_STOP = re.compile(r""">|=[\t\n\f\r ]*(?:(["'])|[^\t\n\f\r >"']*)""")
+_STRAY = re.compile(r"(?:<(?![A-Za-z/!?])[^<]*+)++")
 _COMMENT_END = re.compile(r"--!?>")
 _RAW_ELEMENTS = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes", "title", "textarea"})
 _RAW_END = {name: re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in _RAW_ELEMENTS}
@@ -110,7 +111,10 @@ def _construct(html: str, opened: int) -> Token:
             return Token(Kind.TEXT, opened, opened + 2, "") if ends_here else _up_to_bracket(html, opened)
         return _tag(html, opened, name, Kind.END)
     name = _NAME.match(html, opened + 1)
-    return _tag(html, opened, name, Kind.START) if name else Token(Kind.TEXT, opened, opened + 1, "")
+    if name is not None:
+        return _tag(html, opened, name, Kind.START)
+    stray = _STRAY.match(html, opened)
+    return Token(Kind.TEXT, opened, stray.end() if stray else opened + 1, "")
 
 
 def _comment(html: str, opened: int) -> Token:
@@ -137,9 +141,17 @@ def _tag(html: str, opened: int, name: re.Match[str], kind: Kind) -> Token:
             continue
         closed = html.find(quote, stop.end())
         if closed < 0:
-            return Token(Kind.UNCLOSED, opened, len(html), f"{quote}>")
+            return _unfinished(html, opened, name, kind, f"{quote}>")
         position = closed + 1
-    return Token(Kind.UNCLOSED, opened, len(html), ">")
+    return _unfinished(html, opened, name, kind, ">")
+
+
+def _unfinished(html: str, opened: int, name: re.Match[str], kind: Kind, closing: str) -> Token:
+    """A tag that reaches to the end. Closing only the tag of a script would let the script take what follows."""
+    element = name.group().lower()
+    if kind is Kind.START and element in _RAW_ELEMENTS:
+        closing = f"{closing}</{element}>"
+    return Token(Kind.UNCLOSED, opened, len(html), closing)
 
 
 def _raw(html: str, position: int, name: str) -> Token:

@@ -81,7 +81,7 @@ def check_media_type(field: str, text: str) -> Fault | None:
 
 def filename_of(text: str) -> str:
     """The name alone, without any path before it, of either kind of separator."""
-    return re.split(r"[/\\]", text)[-1].strip(" ")
+    return re.split(r"[/\\]", text)[-1].strip()
 
 
 def check_filename(field: str, text: str) -> Fault | None:

@@ -134,6 +134,7 @@ class _Page:
         self._indents: list[str] = []
         self._marker = ""
         self._marked = 0
+        self._before: list[str] = []
 
     def text(self, text: str) -> None:
         text = _CONTROL.sub("", text)
@@ -175,9 +176,10 @@ class _Page:
         """Finishes the line, if there is one; `apart` asks for an empty line before the next one."""
         line = "".join(self.parts).rstrip()
         if line:
-            if self.apart and self.lines:
-                self.lines.append("".join(self._indents).rstrip() if "> " in self._indents else "")
             indents = self._indents
+            if self.apart and self.lines:
+                self.lines.append(_shared(self._before, indents))
+            self._before = indents.copy()
             if self._marker:
                 indents = [*indents[: self._marked], self._marker, *indents[self._marked + 1 :]]
             self.lines.append(f"{''.join(indents)}{line}")
@@ -241,6 +243,12 @@ class _Page:
                 self.hidden_depth -= 1
         if not self.hidden_depth:
             self.hidden_in = ""
+
+
+def _shared(before: list[str], after: list[str]) -> str:
+    """What an empty line between two lines begins with: the quotations that both stand in."""
+    shared = [one for one, other in zip(before, after, strict=False) if one == other]
+    return "".join(shared).rstrip()
 
 
 def _bare(address: str) -> str:
