@@ -45,7 +45,8 @@ def test_no_module_is_too_long() -> None:
 
 
 def test_no_function_is_too_long() -> None:
-    found = [(named(path), name, lines) for path in modules() for name, lines in functions(path)]
+    # A migration is a list of columns, frozen on the day of its release, not a function that anybody reads for its steps.
+    found = [(named(path), *one) for path in modules() if "versions" not in path.parts for one in functions(path)]
     assert [function for function in found if function[2] > MOST_LINES_OF_A_FUNCTION] == []
 
 
