@@ -45,7 +45,7 @@ def test_no_module_is_too_long() -> None:
 
 
 def test_no_function_is_too_long() -> None:
-    # A migration is a list of columns, frozen on the day of its release, not a function that anybody reads for its steps.
+    # A migration is a list of columns, frozen on the day of its release, and not read for its steps.
     found = [(named(path), *one) for path in modules() if "versions" not in path.parts for one in functions(path)]
     assert [function for function in found if function[2] > MOST_LINES_OF_A_FUNCTION] == []
 

@@ -8,11 +8,13 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.rigs.certificates import Certificates
+from tests.rigs.disk import fill
 from tests.rigs.postgres import Postgres
 from tests.rigs.process import RigFailed
 from tests.rigs.proxy import Faults, Proxy
@@ -288,3 +290,15 @@ def test_postgres_survives_a_kill_with_what_was_committed(own_postgres: Postgres
     own_postgres.start()
     with psycopg.connect(own_postgres.url(name)) as connection:
         assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
+
+
+# ---- the disk --------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_full_until_there_is_room_again(make_small_disk: Callable[[int], Path]) -> None:
+    folder = make_small_disk(2)
+    ballast = fill(folder)
+    with pytest.raises(OSError, match="No space left"):
+        (folder / "more").write_bytes(bytes(8192))
+    ballast.unlink()
+    assert (folder / "more").write_bytes(bytes(8192)) == 8192

@@ -12,6 +12,7 @@ import pytest
 
 from tests.rigs import parts
 from tests.rigs.certificates import Certificates
+from tests.rigs.disk import small_disk
 from tests.rigs.dovecot import Dovecot
 from tests.rigs.exim import Exim
 from tests.rigs.postfix import Postfix
@@ -153,3 +154,12 @@ def make_postroom(tmp_path: Path) -> Iterator[Callable[..., Postroom]]:
     with ExitStack() as stack:
         for postroom in made:
             stack.callback(postroom.stop)
+
+
+@pytest.fixture
+def make_small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Makes disks of so many MiB, each a folder of its own (`disk.fill` fills one up)."""
+    require("tmpfs")
+    numbers = itertools.count()
+    with ExitStack() as stack:
+        yield lambda mebibytes: stack.enter_context(small_disk(tmp_path / f"disk-{next(numbers)}", mebibytes))
