@@ -82,7 +82,7 @@ def create() -> str:
 def install(kind: str) -> str:
     """Installs Postroom (editable) with the pinned versions; the error's text, or nothing."""
     HALF_MADE.touch()
-    command = [PYTHON, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     command += ["--constraint", ROOT / "constraints.txt", "--editable", ROOT]
     if kind == "dev":
         command += tomllib.loads(PROJECT.read_text())["dependency-groups"]["dev"]

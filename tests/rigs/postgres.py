@@ -70,7 +70,7 @@ class Postgres:
             "full_page_writes": "on" if self._durable else "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = [_binaries() / "postgres", "-D", self._data, *options]
+        command: list[str | Path] = [_binaries() / "postgres", "-D", self._data, *options]
         self._process = Process(command, self.folder / "postgres.log", user=self._user, ends_by=signal.SIGINT)
         self._process.wait_ready(self._answers)
         return self
@@ -134,7 +134,15 @@ class Postgres:
             return False
 
     def _initialise(self) -> None:
-        command = [_binaries() / "initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", "postgres", "-N"]
+        command: list[str | Path] = [
+            _binaries() / "initdb",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "-U",
+            "postgres",
+            "-N",
+        ]
         done = subprocess.run(
             [*command, "-D", self._data],
             check=False,

@@ -33,7 +33,7 @@ class SmtpSink:
 
     def start(self) -> Self:
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        command = [_found("smtp-sink"), *user, *self._options, f"127.0.0.1:{self.port}", "1000"]
+        command: list[str | Path] = [_found("smtp-sink"), *user, *self._options, f"127.0.0.1:{self.port}", "1000"]
         self._process = Process(command, self.log)
         self._process.wait_ready(lambda: listening(self.port))
         return self
@@ -81,7 +81,16 @@ def smtp_source(
     options: tuple[str, ...] = (),
 ) -> Pushed:
     """Pushes `messages` of `length` bytes into 127.0.0.1:`port` over kept connections."""
-    command = [_found("smtp-source"), "-d", "-s", str(sessions), "-m", str(messages), "-l", str(length)]
+    command: list[str | Path] = [
+        _found("smtp-source"),
+        "-d",
+        "-s",
+        str(sessions),
+        "-m",
+        str(messages),
+        "-l",
+        str(length),
+    ]
     command += ["-f", sender, "-t", recipient, *options, f"127.0.0.1:{port}"]
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
