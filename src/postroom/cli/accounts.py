@@ -1,0 +1,187 @@
+"""`postroom account …`: the ways out, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from postroom.cli import secret
+from postroom.cli.accounts_asking import ask_for_account
+from postroom.cli.command import Call
+from postroom.cli.complaint import usage
+from postroom.cli.desk import path_part
+from postroom.cli.fields import ACCOUNT, as_body, read, unset
+from postroom.cli.sections import SETUP, Page
+from postroom.cli.terminal import Cell
+from postroom.cli.times import local
+from postroom.cli.words import me
+
+__all__ = ["page"]
+
+page = Page(SETUP, "account", "The SMTP accounts mail leaves through.")
+Ref = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name or id.", show_default=False)]
+Unset = Annotated[
+    list[str] | None, typer.Option("--unset", metavar="NAME", help="Take a value back, like --unset per-minute.")
+]
+
+
+@page.command("list")
+def list_accounts(call: Call) -> None:
+    """Lists the accounts."""
+    answer = call.desk.get("/v1/accounts")
+    call.answer(answer, lambda: _list(call, answer.get("accounts", [])))
+
+
+@page.command("add", fields=ACCOUNT)
+def add(
+    call: Call,
+    values: dict[str, Any],
+    password_stdin: secret.PasswordStdin = False,
+    password_file: secret.PasswordFile = None,
+    default: Annotated[bool, typer.Option("--default", help="Make it the default account.")] = False,
+) -> None:
+    """Adds an account. On a terminal it asks for what is missing."""
+    password = secret.given(password_stdin, password_file)
+    if "host" not in values:
+        if not call.terminal.interactive:
+            raise usage("Which server? Give at least --host; `postroom account add --help` lists the rest.")
+        password = ask_for_account(call.terminal, values, password)
+    elif values.get("user") and password is None:
+        if not call.terminal.interactive:
+            raise usage("The account logs in, so it needs a password: --password-stdin or --password-file.")
+        password = secret.ask(f"Password of {values['user']} (not shown): ")
+    answer = call.desk.post("/v1/accounts", as_body(values) | _secret(password))
+    if default:
+        answer = call.desk.post(f"/v1/accounts/{path_part(answer['id'])}/default")
+    call.answer(answer, lambda: _added(call, answer))
+
+
+@page.command("edit", fields=ACCOUNT)
+def edit(
+    call: Call,
+    account: Ref,
+    values: dict[str, Any],
+    unset_names: Unset = None,
+    password: Annotated[bool, typer.Option("--password", help="Ask for a new password.")] = False,
+    password_stdin: secret.PasswordStdin = False,
+    password_file: secret.PasswordFile = None,
+) -> None:
+    """Changes an account; what is not named stays. A new server or user needs the password again."""
+    typed = secret.given(password_stdin, password_file)
+    if password and typed is None:
+        typed = secret.ask("New password (not shown): ")
+    changes = as_body(values | unset(ACCOUNT, unset_names)) | _secret(typed)
+    if not changes:
+        raise usage("Say what to change; `postroom account edit --help` lists everything.")
+    answer = call.desk.patch(f"/v1/accounts/{path_part(account)}", changes)
+    call.answer(answer, lambda: _changed(call, answer))
+
+
+@page.command("show")
+def show(call: Call, account: Ref) -> None:
+    """Shows everything about an account, but never its password."""
+    answer = call.desk.get(f"/v1/accounts/{path_part(account)}")
+    call.answer(answer, lambda: _show(call, answer))
+
+
+@page.command("default")
+def default(call: Call, account: Ref) -> None:
+    """Makes an account the default; waiting mail that followed the old one moves along."""
+    answer = call.desk.post(f"/v1/accounts/{path_part(account)}/default")
+    call.answer(answer, lambda: call.terminal.line(f"{answer.get('name')} is the default account now."))
+
+
+@page.command("pause")
+def pause(
+    call: Call, account: Ref, reason: Annotated[str, typer.Option("--reason", help="Why; shown with its mail.")] = ""
+) -> None:
+    """Stops an account; its mail is kept."""
+    answer = call.desk.post(f"/v1/accounts/{path_part(account)}/pause", {"reason": reason} if reason else {})
+    call.answer(answer, lambda: call.terminal.line(f"{answer.get('name')} is paused. Its mail is kept."))
+
+
+@page.command("resume")
+def resume(call: Call, account: Ref) -> None:
+    """Lets a paused account go on; what was held for it goes back into the queue."""
+    answer = call.desk.post(f"/v1/accounts/{path_part(account)}/resume")
+    call.answer(answer, lambda: call.terminal.line(f"{answer.get('name')} goes on."))
+
+
+@page.command("delete")
+def delete(call: Call, account: Ref) -> None:
+    """Deletes an account and its password."""
+    answer = call.desk.delete(f"/v1/accounts/{path_part(account)}")
+    call.answer(answer, lambda: call.terminal.line(f"{account} is deleted."))
+
+
+def _secret(password: str | None) -> dict[str, str]:
+    return {} if password is None else {"secret": password}
+
+
+def _list(call: Call, accounts: list[dict[str, Any]]) -> None:
+    if not accounts:
+        call.terminal.line(f"There is no account yet. `{me()} account add` makes one.")
+        return
+    rows = [
+        (each.get("name", ""), _way(each), each.get("user", ""), _state(each), "default" if each.get("default") else "")
+        for each in accounts
+    ]
+    call.terminal.columns(("NAME", "SERVER", "USER", "STATE", ""), rows)
+
+
+def _way(account: Mapping[str, Any]) -> str:
+    return f"{account.get('host')}:{account.get('port')} {account.get('encryption')}"
+
+
+def _state(account: Mapping[str, Any]) -> Cell:
+    if not account.get("enabled", True):
+        return Cell("switched off", "dim")
+    if account.get("state") == "paused":
+        return Cell("paused", "wait")
+    if account.get("needs"):
+        return Cell("not complete", "wait")
+    return Cell(str(account.get("state", "")), "good")
+
+
+def _added(call: Call, account: dict[str, Any]) -> None:
+    call.terminal.line(Cell(str(account.get("name")), "strong"), f"  {_way(account)}  ", _state(account))
+    if account.get("default"):
+        call.terminal.line("It is the default account.")
+    say_remarks(call, account)
+    call.terminal.line(f"Next: `{me()} account test {account.get('name')} --to you@example.org` sends a real message.")
+
+
+def _changed(call: Call, account: dict[str, Any]) -> None:
+    call.terminal.line(Cell(str(account.get("name")), "strong"), f"  {_way(account)}  ", _state(account))
+    say_remarks(call, account)
+    if account.get("secret_dropped"):
+        call.terminal.line(f"`{me()} account edit {account.get('name')} --password` asks for it.")
+
+
+def _show(call: Call, account: dict[str, Any]) -> None:
+    terminal = call.terminal
+    terminal.line(Cell(str(account.get("name")), "strong"), "  ", Cell(str(account.get("id")), "dim"))
+    facts: list[tuple[str, Cell | str]] = [("State", _state(account))]
+    if account.get("paused_reason"):
+        facts.append(("Why", str(account["paused_reason"])))
+    if account.get("resume_at"):
+        facts.append(("Goes on", local(account["resume_at"])))
+    facts.append(("Default", "yes" if account.get("default") else "no"))
+    since = local(account.get("secret_set_at"))
+    facts.append(("Password", f"typed {since}".strip() if account.get("has_secret") else "none"))
+    for field in ACCOUNT:
+        value = read(account, field.name)
+        if value not in (None, "", False) and field.name != "name":
+            facts.append((field.flag, "yes" if value is True else str(value)))
+    terminal.facts(facts, indent="  ")
+    say_remarks(call, account)
+
+
+def say_remarks(call: Call, answer: Mapping[str, Any]) -> None:
+    """What is missing before mail can leave, and what works but is unwise: in Postroom's own sentences."""
+    for sentence in answer.get("needs") or ():
+        call.terminal.paragraph(str(sentence), indent="  ", style="wait")
+    for sentence in answer.get("warnings") or ():
+        call.terminal.paragraph(f"Warning: {sentence}", indent="  ", style="bad")

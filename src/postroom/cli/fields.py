@@ -1,0 +1,138 @@
+"""The settings of accounts, senders and tenants as the command line spells them: one table each.
+
+From a table come the options of `add` and `edit`, what is sent to Postroom, what `show` prints and the page of the
+documentation. Whether a value makes sense is decided by Postroom, not here: a field of a later release is sent on and
+refused there in plain words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["ACCOUNT", "MESSAGE", "MESSAGE_MORE", "SENDER", "TENANT", "Field", "as_body", "read", "unset"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`name` as the API knows it (`limits.connections` is nested), `flag` as it is typed.
+
+    `kind`: str, int, bool or list (of texts).
+    """
+
+    name: str
+    flag: str
+    sentence: str
+    kind: type = str
+    metavar: str = ""
+
+    @property
+    def parameter(self) -> str:
+        """The name of the Python parameter that carries it."""
+        return "field_" + self.name.replace(".", "_")
+
+
+MESSAGE = (
+    Field("to", "to", "A recipient; may be given several times.", list, "ADDRESS"),
+    Field("cc", "cc", "A recipient who gets a copy.", list, "ADDRESS"),
+    Field("bcc", "bcc", "A recipient whom the others don't see.", list, "ADDRESS"),
+    Field("from", "from", "The sender; without it the default one.", metavar="ADDRESS"),
+    Field("subject", "subject", "The subject."),
+    Field("kind", "kind", "What kind of mail it is, in your words.", metavar="WORD"),
+    Field("account", "account", "The account to send through, by name or id.", metavar="ACCOUNT"),
+)
+"""What decides the way of a message: for `send` and `explain` alike."""
+
+MESSAGE_MORE = (
+    Field("reply_to", "reply-to", "Where answers go.", list, "ADDRESS"),
+    Field("return_path", "return-path", "Where delivery errors go.", metavar="ADDRESS"),
+    Field("priority", "priority", "What is urgent overtakes what is not.", metavar="urgent|normal|bulk"),
+    Field("tags", "tag", "A word to find it by; may be given several times.", list, "WORD"),
+    Field("hold", "hold", "Keep it until somebody releases it.", bool),
+    Field("secret", "secret", "Nobody can read it; wiped once it is sent.", bool),
+    Field("receipt", "receipt", "Ask for a read confirmation.", bool),
+    Field("receipt_to", "receipt-to", "Where the read confirmation goes.", metavar="ADDRESS"),
+    Field("unknown", "unknown", "What to do when the server's last answer never came.", metavar="retry|hold"),
+)
+"""The rest that `send` takes as it is."""
+
+ACCOUNT = (
+    Field("name", "name", "What people call this account."),
+    Field("host", "host", "The server's name or IP address.", metavar="HOST"),
+    Field("encryption", "encryption", "How the connection is protected.", metavar="starttls|tls|none"),
+    Field("port", "port", "Without it: 587 for starttls, 465 for tls, 25 for none.", int),
+    Field("login", "login", "How to log in; `password` takes the strongest way both sides know.", metavar="METHOD"),
+    Field("user", "user", "The user name; with it, a password is needed."),
+    Field("sender_address", "sender", "The address mail leaves from when nothing else says.", metavar="ADDRESS"),
+    Field("sender_name", "sender-name", "The name that goes with it."),
+    Field("reply_to", "reply-to", "Where answers go.", metavar="ADDRESS"),
+    Field("return_path", "return-path", "Where delivery errors go.", metavar="ADDRESS"),
+    Field("confirmation_address", "confirmation-address", "Where read receipts go.", metavar="ADDRESS"),
+    Field("request_receipt", "request-receipt", "Ask readers for a receipt.", bool),
+    Field("force_settings", "force-settings", "The addresses above stand, whatever applications ask for.", bool),
+    Field("rewrite_from", "rewrite-from", "From is this account's sender; the wanted one becomes Reply-To.", bool),
+    Field("footer_enabled", "footer", "Add the footer.", bool),
+    Field("footer_text", "footer-text", "This account's own footer, as text."),
+    Field("footer_html", "footer-html", "This account's own footer, as HTML."),
+    Field("certificate_check", "certificate-check", "`verify`, or `ignore` at your own risk.", metavar="CHECK"),
+    Field("certificate_authority", "certificate-authority", "The operator's own CA. Not available yet."),
+    Field("certificate_pin", "certificate-pin", "The one certificate to trust. Not available yet."),
+    Field("allow_clear_login", "allow-clear-login", "Log in even where the connection is not encrypted.", bool),
+    Field("ehlo_name", "ehlo-name", "The name to greet this server with.", metavar="HOST"),
+    Field("connector_id", "connector", "The connector to go through. Not available yet."),
+    Field("secret_reference", "secret-reference", "Where the password is kept instead. Not available yet."),
+    Field("fallback_account_id", "fallback", "The account for when this one can't send. Not available yet."),
+    Field("enabled", "enabled", "Whether the account is used at all.", bool),
+    Field("limits.connections", "connections", "At most so many connections at once.", int),
+    Field("limits.per_minute", "per-minute", "At most so many messages a minute.", int),
+    Field("limits.per_day", "per-day", "At most so many messages a day.", int),
+    Field("limits.recipients", "recipients", "At most so many recipients in one go.", int),
+    Field("limits.size", "size", "The largest message it takes, in octets.", int),
+)
+
+SENDER = (
+    Field("name", "name", "The name that goes with the address."),
+    Field("reply_to", "reply-to", "Where answers go.", metavar="ADDRESS"),
+    Field("return_path", "return-path", "Where delivery errors go.", metavar="ADDRESS"),
+    Field("confirmation_address", "confirmation-address", "Where read receipts go.", metavar="ADDRESS"),
+    Field("account", "account", "The account its mail leaves through."),
+)
+
+TENANT = (
+    Field("mode", "mode", "What becomes of mail.", metavar="disabled|silent|native|smtp"),
+    Field("sending", "sending", "In the request that brings it, or right after.", metavar="instantly|background"),
+    Field("footer_text", "footer-text", "Added below every text."),
+    Field("footer_html", "footer-html", "Added below every HTML body."),
+    Field("unknown_policy", "unknown-policy", "When the final answer never came.", metavar="retry|hold"),
+    Field("content_days", "content-days", "How long contents are kept.", int),
+    Field("log_days", "log-days", "How long the log is kept.", int),
+    Field("retry_minutes", "retry-minutes", "The waits between attempts: 1,5,15,30,60,120,240.", metavar="LIST"),
+    Field("retry_days", "retry-days", "How long Postroom keeps trying.", int),
+)
+
+
+def as_body(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`limits.connections` = 3 becomes {"limits": {"connections": 3}}; everything else stays as it is."""
+    body: dict[str, Any] = {}
+    for name, value in values.items():
+        outer, dot, inner = name.partition(".")
+        if dot:
+            body.setdefault(outer, {})[inner] = value
+        else:
+            body[name] = value
+    return body
+
+
+def read(document: Mapping[str, Any], name: str) -> Any:
+    """The value behind a field's name in an answer of the API, or None."""
+    value: Any = document
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def unset(fields: Iterable[Field], names: Iterable[str] | None) -> dict[str, None]:
+    """The values to take back, by API name. A name that is no field goes on as it is, to be refused in plain words."""
+    known = {field.flag: field.name for field in fields}
+    return {known.get(name.removeprefix("--"), name): None for name in names or ()}

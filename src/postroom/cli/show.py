@@ -1,0 +1,191 @@
+"""`postroom show`: one message, its recipients, its timeline, the conversation, and what to do in plain words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from postroom.cli.command import Call
+from postroom.cli.desk import path_part
+from postroom.cli.sections import MAIL, Page
+from postroom.cli.terminal import Cell, Terminal
+from postroom.cli.times import clock_time, local
+from postroom.cli.words import advice, event_cell, state_cell
+
+__all__ = ["page", "say_conversation", "say_message"]
+
+page = Page(MAIL)
+Id = Annotated[str, typer.Argument(metavar="ID", help="A message's id, like m_….", show_default=False)]
+All = Annotated[bool, typer.Option("--conversation", help="The conversation of every attempt, not only the last one.")]
+Source = Annotated[bool, typer.Option("--source", help="The message as it is sent, octet by octet, and nothing else.")]
+_INDENT = "  "
+_TIME_WIDTH = 14
+_EVENT_WIDTH = 12
+
+
+@page.command("show")
+def show(call: Call, message: Id, conversation: All = False, source: Source = False) -> None:
+    """Shows what became of a message: recipients, timeline, conversation, and what to do."""
+    path = f"/v1/messages/{path_part(message)}"
+    if source:
+        _say_source(call.desk.raw(f"{path}/content"))
+        return
+    found, timeline = call.desk.get(path), call.desk.get(f"{path}/timeline")
+    call.answer(found | {"timeline": timeline}, lambda: say_message(call.terminal, found, timeline, conversation))
+
+
+def _say_source(octets: bytes) -> None:
+    if sys.stdout.isatty():  # a terminal would obey what is in there
+        Terminal().text(octets.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
+    else:
+        sys.stdout.buffer.write(octets)
+
+
+def say_message(
+    terminal: Terminal, message: Mapping[str, Any], timeline: Mapping[str, Any], every_conversation: bool = False
+) -> None:
+    """The whole story of a message."""
+    _say_head(terminal, message)
+    _say_recipients(terminal, message)
+    _say_timeline(terminal, message, timeline)
+    _say_conversations(terminal, timeline, every_conversation)
+
+
+def _say_head(terminal: Terminal, message: Mapping[str, Any]) -> None:
+    terminal.line(Cell(str(message.get("subject") or "(no subject)"), "strong"))
+    notes = [word for word in ("secret",) if message.get(word)]
+    if not message.get("has_content", True):
+        notes.append("content no longer kept")
+    terminal.facts(
+        [
+            ("Id", str(message.get("id", ""))),
+            ("From", str(message.get("from", ""))),
+            ("Accepted", f"{local(message.get('created_at'))}, {_size(message.get('size'))}"),
+            ("Not before", local(message.get("send_at"))),
+            ("Not after", local(message.get("expires_at"))),
+            ("Kind", str(message.get("kind") or "")),
+            ("Tags", ", ".join(map(str, message.get("tags") or ()))),
+            ("Metadata", ", ".join(f"{name}={value}" for name, value in (message.get("metadata") or {}).items())),
+            ("Priority", "" if message.get("priority") == "normal" else str(message.get("priority") or "")),
+            ("Repeats", str(message.get("resend_of") or "")),
+            ("Note", ", ".join(notes)),
+        ],
+        indent=_INDENT,
+    )
+
+
+def _size(octets: object) -> str:
+    number = octets if isinstance(octets, int) else 0
+    return (
+        f"{number:,} octets"
+        if number < 10_000
+        else f"{number / 1_000_000:.1f} MB"
+        if number > 999_999
+        else (f"{number // 1000} kB")
+    )
+
+
+def _say_recipients(terminal: Terminal, message: Mapping[str, Any]) -> None:
+    recipients: Sequence[Mapping[str, Any]] = message.get("recipients") or ()
+    terminal.heading("Recipients" if len(recipients) > 1 else "Recipient")
+    for each in recipients:
+        number = f"{each.get('n')}  " if len(recipients) > 1 else ""
+        role = "" if each.get("role") in ("to", None) else f" ({each.get('role')})"
+        account = f"through {each['account']}" if each.get("account") else ""
+        terminal.line(
+            _INDENT, Cell(number, "dim"), state_cell(each.get("state"), pad=11), f"{each.get('address')}{role}",
+            Cell(f"  {account}" if account else "", "dim"),
+        )  # fmt: skip
+        _say_reason(terminal, each, str(message.get("id")))
+
+
+def _say_reason(terminal: Terminal, recipient: Mapping[str, Any], message_id: str) -> None:
+    """Why it stands where it stands: the server's words, Postroom's, when it goes on, what a person can do."""
+    inner = _INDENT * 3
+    if recipient.get("reply"):
+        terminal.paragraph(f"“{recipient['reply']}”", indent=inner, style="dim")
+    if recipient.get("explanation"):
+        terminal.paragraph(str(recipient["explanation"]), indent=inner)
+    if recipient.get("due_at") and recipient.get("state") in ("queued", "deferred"):
+        attempts = recipient.get("attempts") or 0
+        words = (
+            f"Attempt {int(attempts) + 1} is due at {local(recipient['due_at'])}."
+            if attempts
+            else (f"Due at {local(recipient['due_at'])}.")
+        )
+        terminal.line(inner, words)
+    todo = advice(recipient.get("state"), message_id)
+    if todo:
+        terminal.line(inner, todo)
+
+
+def _say_timeline(terminal: Terminal, message: Mapping[str, Any], timeline: Mapping[str, Any]) -> None:
+    events: Sequence[Mapping[str, Any]] = timeline.get("events") or ()
+    if not events:
+        return
+    terminal.heading("Timeline")
+    several = len(message.get("recipients") or ()) > 1
+    day = ""
+    for event in events:
+        if local(event.get("at"))[:10] != day:
+            day = local(event.get("at"))[:10]
+            terminal.line(_INDENT, Cell(day, "dim"))
+        number = event.get("n")
+        terminal.line(
+            _INDENT,
+            Cell(clock_time(event.get("at")).ljust(_TIME_WIDTH), "dim"),
+            event_cell(event.get("kind"), pad=_EVENT_WIDTH),
+            Cell("all  " if number is None else f"{number}    ", "dim") if several else "",
+            _detail(event.get("detail")),
+        )
+
+
+def _detail(detail: object) -> str:
+    """An event's particulars on one line; times among them in this machine's zone."""
+    if not isinstance(detail, Mapping):
+        return ""
+    return "  ".join(f"{name}: {_particular(value)}" for name, value in detail.items() if value not in (None, "", []))
+
+
+def _particular(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return local(value) if isinstance(value, str) and value.endswith("Z") and "T" in value else str(value)
+
+
+def _say_conversations(terminal: Terminal, timeline: Mapping[str, Any], every: bool) -> None:
+    attempts: Sequence[Mapping[str, Any]] = timeline.get("attempts") or ()
+    for number, attempt in enumerate(attempts, start=1):
+        if every or number == len(attempts):
+            say_conversation(terminal, attempt, number)
+    if len(attempts) > 1 and not every:
+        terminal.line()
+        terminal.line(Cell(f"{len(attempts) - 1} earlier: --conversation shows them all.", "dim"))
+
+
+def say_conversation(terminal: Terminal, attempt: Mapping[str, Any], number: int) -> None:
+    """One attempt: where it went, how far it came, and what was said."""
+    where = ", ".join(str(attempt[name]) for name in ("account", "server", "tls") if attempt.get(name))
+    terminal.heading(f"Attempt {number}{f': {where}' if where else ''}")
+    terminal.line(
+        _INDENT,
+        Cell(f"{local(attempt.get('started_at'))}, {_took(attempt)}", "dim"),
+        Cell(f", ended at {attempt['phase']}" if attempt.get("phase") else "", "dim"),
+    )
+    if attempt.get("conversation"):
+        terminal.text(str(attempt["conversation"]), indent=_INDENT)
+    elif attempt.get("reply"):
+        terminal.text(str(attempt["reply"]), indent=_INDENT)
+
+
+def _took(attempt: Mapping[str, Any]) -> str:
+    from datetime import datetime
+
+    try:
+        ends = [datetime.fromisoformat(str(attempt.get(name))) for name in ("started_at", "ended_at")]
+    except ValueError:
+        return ""
+    return f"took {(ends[1] - ends[0]).total_seconds() * 1000:.0f} ms"

@@ -1,0 +1,111 @@
+"""States and events in words: for the command line, and for the page of the documentation that is made from it.
+
+Says what a state means to a person and what can be done about it. Whether a move is allowed is decided by
+`model.state.MOVES`, never here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from postroom.cli.terminal import Cell
+from postroom.model.event import EventKind
+from postroom.model.state import State
+from postroom.model.tenant import Mode, Sending
+
+__all__ = ["EVENTS", "MODES", "SENDING", "STATES", "advice", "event_cell", "me", "state_cell"]
+
+MODES: dict[str, str] = {
+    Mode.DISABLED: "nothing is sent; each message is only noted, and its content is not kept",
+    Mode.SILENT: "everything works and can be read here, but nothing leaves",
+    Mode.NATIVE: "mail leaves through this machine's own sendmail command",
+    Mode.SMTP: "mail leaves through the accounts",
+}
+SENDING: dict[str, str] = {
+    Sending.INSTANTLY: "the call that brings a message waits for the server's answer",
+    Sending.BACKGROUND: "the call returns once the message is on the disk",
+}
+
+STATES: dict[State, tuple[str, str]] = {
+    State.QUEUED: ("Waits for its turn: for its send-at time, for a place, for its account's pace.", ""),
+    State.SENDING: ("Is being delivered right now.", ""),
+    State.SENT: ("The next server took it. From there on it is that server's job.", ""),
+    State.DEFERRED: ("Did not go this time, for a reason that may pass. Postroom tries again by itself.", "retry"),
+    State.FAILED: ("Will not go: the server refused it for good, or time ran out.", "resend"),
+    State.UNKNOWN: (
+        "It may have been sent, or not: its last octet may have left, but the server's answer never came.",
+        "settle",
+    ),
+    State.HELD: ("Kept back, by a person or because its account or sender has to be mended first.", "release"),
+    State.SILENCED: ("Kept and readable, not sent: the mode was silent when it came.", "release"),
+    State.DISABLED: ("Noted, not sent, content not kept: the mode was disabled when it came.", ""),
+    State.CANCELLED: ("Taken back by a person before it left.", "resend"),
+    State.EXPIRED: ("Its expires-at time came before it could be sent.", "resend"),
+}
+"""State → what it means, and the command that moves it on."""
+
+EVENTS: dict[EventKind, str] = {
+    EventKind.ACCEPTED: "The message is on the disk; whoever handed it over was told so after that.",
+    EventKind.SENDING: "An attempt began.",
+    EventKind.SENT: "The server took it.",
+    EventKind.DEFERRED: "The attempt failed for now; the next one is due at the time shown.",
+    EventKind.FAILED: "It was given up.",
+    EventKind.UNKNOWN: "The answer to the end of the message never came.",
+    EventKind.HELD: "It was kept back, for the reason shown.",
+    EventKind.RELEASED: "It was put back into the queue, by a person or because what held it was mended.",
+    EventKind.SILENCED: "It was kept instead of sent: mode silent.",
+    EventKind.DISABLED: "It was noted instead of sent: mode disabled.",
+    EventKind.CANCELLED: "A person took it back.",
+    EventKind.EXPIRED: "Its time ran out.",
+    EventKind.RETRIED: "A person asked for the next attempt at once.",
+    EventKind.RESENT: "It was sent again as a new message, whose id is shown.",
+    EventKind.RECLAIMED: "The worker that had it went silent; another took over.",
+    EventKind.RETURNED: "The worker gave it back untried, as when Postroom stops.",
+    EventKind.CONTENT_WIPED: "Its content was removed: retention, or a secret message that has been dealt with.",
+}
+"""Event → what happened."""
+
+_STYLES = {
+    State.SENT: "good",
+    State.FAILED: "bad",
+    State.EXPIRED: "bad",
+    State.DEFERRED: "wait",
+    State.UNKNOWN: "wait",
+    State.HELD: "wait",
+    State.SILENCED: "kept",
+    State.DISABLED: "dim",
+    State.CANCELLED: "dim",
+}
+
+_ADVICE = {
+    "retry": "`{me} retry {id}` tries at once.",
+    "resend": "`{me} resend {id}` sends it again as a new message.",
+    "release": "`{me} release {id}` lets it go.",
+    "settle": "If you know better: `postroom settle {id} --sent` or `--not-sent` (sends it again).",
+}
+
+
+def state_cell(state: object, *, pad: int = 0) -> Cell:
+    """The state in its colour."""
+    text = str(state or "")
+    return Cell(text.ljust(pad), _STYLES.get(State(text), "") if text in list(State) else "")
+
+
+def event_cell(kind: object, *, pad: int = 0) -> Cell:
+    """The event in the colour of the state it leads to."""
+    return state_cell(kind, pad=pad)
+
+
+def advice(state: object, message_id: str) -> str:
+    """What to do about a message in this state, or ""."""
+    if state not in list(State):
+        return ""
+    sentence = _ADVICE.get(STATES[State(str(state))][1], "")
+    return sentence.format(id=message_id, me=me())
+
+
+def me() -> str:
+    """How this program is called where the person stands: `./postroom` in a checkout, else `postroom`."""
+    folder = Path(sys.prefix).parent
+    return "./postroom" if folder == Path.cwd() and (folder / "postroom").is_file() else "postroom"
