@@ -170,6 +170,14 @@ class Settings:
     poll_seconds: float = _setting(
         spelling.duration("s", at_least=0.01), 1.0, "How often a worker looks for due mail unasked, in seconds."
     )
+    idle_seconds: float = _setting(
+        spelling.duration("s", at_least=0.01), 30.0, "How long an idle connection to a server is kept, in seconds."
+    )
+    instant_seconds: float = _setting(
+        spelling.duration("s", at_least=0.01),
+        30.0,
+        "How long a call waits for the server's answer when mail is sent instantly; after that it is in the queue.",
+    )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     """Where each value comes from, in words: for `postroom settings` and for error messages elsewhere."""
 

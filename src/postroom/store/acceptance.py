@@ -99,9 +99,7 @@ class AcceptanceBatch:
     @staticmethod
     def _earlier(connection: Connection, tenant_id: int, key: str) -> tuple[bytes, int] | None:
         table = tables.idempotency
-        row = connection.execute(
-            table.select().where(table.c.tenant_id == tenant_id, table.c.key == key)
-        ).one_or_none()
+        row = connection.execute(table.select().where(table.c.tenant_id == tenant_id, table.c.key == key)).one_or_none()
         return None if row is None else (bytes(row.digest), row.message_id)
 
 

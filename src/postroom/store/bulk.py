@@ -1,12 +1,15 @@
-"""Many rows in few statements, spelled alike for SQLite and PostgreSQL.
+"""Many rows in few statements: the one place where the two databases are spoken to differently.
 
-The hot path writes rows by the hundred. One `INSERT … VALUES (…), (…)` is prepared once, takes its parameters in one go
-and is stepped once, so that the database works without the interpreter's lock while the other threads go on. Rows
-are cut into a few fixed sizes, so that each statement's text (and with it the prepared statement) is found again.
+The hot path writes rows by the hundred. On SQLite one `INSERT … VALUES (…), (…)` is prepared once, takes its parameters
+in one go and is stepped once, so that the database works without the interpreter's lock while other threads go on; rows
+are cut into a few fixed sizes, so that each statement's text (and with it the prepared statement) is found again. On
+PostgreSQL rows go in by COPY, and lists of values as one JSON parameter: adapting a parameter costs more there than
+writing the row.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -14,10 +17,45 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-__all__ = ["insert_rows", "update_rows"]
+__all__ = ["Row", "insert_rows", "update_rows"]
 
 Row = tuple[Any, ...]
 _SIZES = (128, 32, 8, 1)
+
+
+def insert_rows(connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    """Inserts all rows, each a tuple in the order of `columns`."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table.name, columns, rows)
+        return
+    for chunk in _chunks(rows):
+        text = _insert_text(table.name, columns, len(chunk))
+        connection.exec_driver_sql(text, tuple(chain.from_iterable(chunk)))
+
+
+def update_rows(
+    connection: Connection, table: Table, head: str, types: tuple[str, ...], where: str, rows: Sequence[Row]
+) -> int:
+    """Updates each row named by a list of values; returns how many rows changed.
+
+    `head` and `where` speak of the list's columns as `given.column1`, `given.column2` … in the order of `types`. Values
+    are text, whole numbers or None.
+    """
+    if not rows:
+        return 0
+    if connection.dialect.name == "postgresql":
+        text = _update_text_of_json(table.name, head, types, where)
+        return connection.exec_driver_sql(text, (_records(rows),)).rowcount
+    count = 0
+    for chunk in _chunks(rows):
+        text = _update_text(table.name, head, types, where, len(chunk))
+        count += connection.exec_driver_sql(text, tuple(chain.from_iterable(chunk))).rowcount
+    return count
+
+
+# -- SQLite -----------------------------------------------------------------------------------------------------------
 
 
 def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -28,47 +66,35 @@ def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
             start, left = start + size, left - size
 
 
-def _mark(connection: Connection) -> str:
-    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+@lru_cache(maxsize=256)
+def _insert_text(table: str, columns: tuple[str, ...], size: int) -> str:
+    one = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * size)}"  # noqa: S608
 
 
 @lru_cache(maxsize=256)
-def _insert_text(table: str, columns: tuple[str, ...], size: int, mark: str, suffix: str) -> str:
-    one = f"({', '.join([mark] * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * size)}{suffix}"  # noqa: S608
+def _update_text(table: str, head: str, types: tuple[str, ...], where: str, size: int) -> str:
+    one = f"({', '.join('?' * len(types))})"
+    return f"UPDATE {table} SET {head} FROM (VALUES {', '.join([one] * size)}) AS given WHERE {where}"  # noqa: S608
 
 
-def insert_rows(
-    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Row], suffix: str = ""
-) -> int:
-    """Inserts all rows; returns how many went in (fewer only with an `ON CONFLICT DO NOTHING` suffix)."""
-    mark = _mark(connection)
-    count = 0
-    for chunk in _chunks(rows):
-        text = _insert_text(table.name, columns, len(chunk), mark, suffix)
-        count += connection.exec_driver_sql(text, tuple(chain.from_iterable(chunk))).rowcount
-    return count
+# -- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
-def _update_text(table: str, head: str, types: tuple[str, ...], where: str, size: int, mark: str) -> str:
-    # The first row's casts give every column of the list its type; PostgreSQL would guess from the parameters.
-    first = f"({', '.join(f'CAST({mark} AS {kind})' for kind in types)})"
-    later = f"({', '.join([mark] * len(types))})"
-    values = ", ".join([first] + [later] * (size - 1))
-    return f"UPDATE {table} SET {head} FROM (VALUES {values}) AS given WHERE {where}"  # noqa: S608
+def _copy(connection: Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        write = copy.write_row
+        for row in rows:
+            write(row)
 
 
-def update_rows(
-    connection: Connection, table: Table, head: str, types: tuple[str, ...], where: str, rows: Sequence[Row]
-) -> int:
-    """Updates each row named by a list of values; returns how many rows changed.
+@lru_cache(maxsize=16)
+def _update_text_of_json(table: str, head: str, types: tuple[str, ...], where: str) -> str:
+    columns = ", ".join(f"column{place} {kind}" for place, kind in enumerate(types, 1))
+    return f"UPDATE {table} SET {head} FROM json_to_recordset(%s) AS given ({columns}) WHERE {where}"  # noqa: S608
 
-    `head` and `where` speak of the list's columns as `given.column1`, `given.column2` … in the order of `types`.
-    """
-    mark = _mark(connection)
-    count = 0
-    for chunk in _chunks(rows):
-        text = _update_text(table.name, head, types, where, len(chunk), mark)
-        count += connection.exec_driver_sql(text, tuple(chain.from_iterable(chunk))).rowcount
-    return count
+
+def _records(rows: Sequence[Row]) -> str:
+    names = [f"column{place}" for place in range(1, len(rows[0]) + 1)]
+    return json.dumps([dict(zip(names, row, strict=True)) for row in rows])

@@ -13,6 +13,7 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
@@ -66,7 +67,9 @@ class Store:
         return self._readers.submit(self._read, function)
 
     def write(self, function: Callable[[Connection], T]) -> Future[T]:
-        """Runs `function(connection)` in the next group commit; done means durable. It may be run twice (see `writer`)."""
+        """Runs `function(connection)` in the next group commit; done means durable. It may be run twice (see
+        `writer`).
+        """
         return self._writer.call(function)
 
     def submit(self, batch: str, unit: Unit, done: Done) -> None:
@@ -89,10 +92,9 @@ class Store:
         if self._closed:
             return
         self._closed = True
-        try:
+        # If the database is gone already, the node's number is free again after a day.
+        with suppress(StoreUnavailable, TimeoutError):
             self._writer.call(lambda c: nodes.leave(c, self.worker)).result(timeout=10)
-        except (StoreUnavailable, TimeoutError):
-            pass  # The database is gone already; the node's number is free again after a day.
         self._writer.stop()
         self._readers.shutdown(wait=True, cancel_futures=True)
         self.engine.dispose()
@@ -123,5 +125,3 @@ class Store:
 def _answer_all(answers: Sequence[tuple[Done, Unit, Any]]) -> None:
     for done, unit, answer in answers:
         done(unit, answer)
-
-

@@ -25,7 +25,9 @@ _CACHE_KIB = 16_384
 
 
 class FileLock:
-    """Says which process owns an SQLite file. Held for as long as the object is open; the kernel drops it on any death."""
+    """Says which process owns an SQLite file. Held for as long as the object is open; the kernel drops it on any
+    death.
+    """
 
     def __init__(self, database: Path) -> None:
         self.path = database.with_name(database.name + ".lock")
@@ -116,5 +118,3 @@ def explain_failure(error: BaseException) -> PostroomError:
     if isinstance(error, (OperationalError, sqlite3.OperationalError, DBAPIError)):
         return StoreUnavailable(f"The database did not take the work: {words}", cause=type(cause).__name__)
     return StoreUnavailable("The database work failed inside Postroom", cause=type(error).__name__, detail=words)
-
-

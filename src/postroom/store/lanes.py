@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, text
 from postroom.failpoints import reach
 from postroom.model.event import EventKind
 from postroom.model.message import Priority
+from postroom.model.tenant import UnknownPolicy
 from postroom.store import tables
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import Row, insert_rows
@@ -45,7 +46,7 @@ class Claimed(NamedTuple):
     size: int
     eight_bit: bool
     smtputf8: bool
-    created_ms: int
+    since_ms: int
     expires_ms: int | None
     unknown_policy: str
     secret: bool
@@ -70,7 +71,6 @@ def acquire(
     Recipients that the ended lease left behind stay with their old fencing number until `reclaim` takes them.
     """
     now = database_ms(connection)
-    table = tables.lane
     held = {
         row.slot: row.expires_ms
         for row in connection.execute(
@@ -85,7 +85,7 @@ def acquire(
                 "INSERT INTO lane (account_id, slot, tenant_id, fence, worker, expires_ms) "
                 "VALUES (:account, :slot, :tenant, :fence, :worker, :expires) "
                 "ON CONFLICT (account_id, slot) DO UPDATE SET fence = excluded.fence, worker = excluded.worker, "
-                f"expires_ms = excluded.expires_ms WHERE {table.name}.expires_ms <= :now"
+                "expires_ms = excluded.expires_ms WHERE lane.expires_ms <= :now"
             ),
             {
                 "account": account_id, "slot": slot, "tenant": tenant_id, "fence": fence, "worker": worker,
@@ -181,7 +181,8 @@ def claim(
     now_ms: int,
     next_id: Callable[[], int],
 ) -> list[Claimed]:
-    """Takes up to `limit` due recipients under the fencing number: urgent ones first, tenants in turn within a priority.
+    """Takes up to `limit` due recipients under the fencing number: urgent ones first, tenants in turn within a
+    priority.
 
     Bounded in bytes as well as in number, so that a queue of large mails does not fill the memory.
     """
@@ -207,10 +208,10 @@ def _within_bytes(connection: Connection, keys: list[tuple[int, int]]) -> list[t
     if not keys:
         return keys
     numbers = ", ".join(str(number) for number in {key[0] for key in keys})
-    sizes = dict(
-        (int(row[0]), int(row[1]))
+    sizes = {
+        int(row[0]): int(row[1])
         for row in connection.exec_driver_sql(f"SELECT id, size FROM message WHERE id IN ({numbers})")  # noqa: S608
-    )
+    }
     total, counted = 0, set()
     for place, (number, _) in enumerate(keys):
         if number not in counted:
@@ -242,7 +243,8 @@ def _read(connection: Connection, keys: list[tuple[int, int]], fence: int) -> li
     pairs = ", ".join(f"({number}, {n})" for number, n in keys)
     rows = connection.exec_driver_sql(
         "SELECT r.message_id, r.n, r.tenant_id, r.address, r.attempts, m.application_id, m.sender_id, m.sender, "  # noqa: S608
-        "m.mail_from, m.subject, m.message_id, m.size, m.eight_bit, m.smtputf8, m.created_ms, m.expires_ms, "
+        "m.mail_from, m.subject, m.message_id, m.size, m.eight_bit, m.smtputf8, "
+        "CASE WHEN m.send_at_ms > m.created_ms THEN m.send_at_ms ELSE m.created_ms END, m.expires_ms, "
         "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, "
         f"CASE WHEN m.size <= {_FETCH_BYTES} THEN c.body END "
         "FROM recipient r JOIN message m ON m.id = r.message_id LEFT JOIN content c ON c.message_id = r.message_id "
@@ -251,8 +253,8 @@ def _read(connection: Connection, keys: list[tuple[int, int]], fence: int) -> li
     found = {}
     for row in rows:
         body = None if row[21] is None else bytes(row[21])
-        found[row[0], row[1]] = Claimed(
-            *row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:21], body
+        found[row[0], row[1]] = Claimed._make(
+            (*row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:21], body)
         )
     return [found[key] for key in keys if key in found]
 
@@ -275,11 +277,8 @@ def reclaim(
     events: list[Row] = []
     doubtful = 0
     for number, n, tenant_id, mark, lease, policy in rows:
-        state, due, reason = "queued", now_ms, "reclaimed"
-        if mark:
-            doubtful += 1
-            hold = policy == "hold"
-            state, due, reason = ("unknown", None, "no-answer") if hold else ("deferred", again_ms, "no-answer")
+        state, due, reason = _reclaimed(bool(mark), policy, now_ms, again_ms)
+        doubtful += bool(mark)
         connection.execute(
             text(
                 "UPDATE recipient SET state = :state, due_ms = :due, lease = NULL, mark = 0, reason = :reason, "
@@ -293,6 +292,15 @@ def reclaim(
     if rows:
         reach("reclaim.before-commit")
     return len(rows) - doubtful, doubtful
+
+
+def _reclaimed(marked: bool, policy: str, now_ms: int, again_ms: int) -> tuple[str, int | None, str]:
+    """(state, due time, reason) of a recipient whose lease ended."""
+    if not marked:
+        return "queued", now_ms, "reclaimed"
+    if policy == UnknownPolicy.HOLD.value:
+        return "unknown", None, "no-answer"
+    return "deferred", again_ms, "no-answer"
 
 
 def _reclaim_events(

@@ -2,7 +2,8 @@
 
 A mark is durable before the last byte of a body leaves, so that a recipient whose answer never came is known to be in
 doubt. A settlement moves each recipient once, by a conditional statement that names the lease's fencing number, with
-its events and its attempt in the same transaction. A unit whose lease is lost changes nothing and is answered `LeaseLost`.
+its events and its attempt in the same transaction. A unit whose lease is lost changes nothing and is answered
+`LeaseLost`.
 """
 
 from __future__ import annotations

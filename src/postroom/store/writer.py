@@ -18,6 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -174,7 +175,7 @@ class Writer:
             with self._begin() as connection:
                 for batch, pairs in groups:
                     for unit, done in pairs:
-                        one = self._in_savepoint(connection, lambda c, b=batch, u=unit: b.run_all(c, [u])[0])
+                        one = self._in_savepoint(connection, partial(_run_one, batch, unit))
                         answers.append((done, unit, one))
                 results = [self._in_savepoint(connection, call.function) for call in calls]
             return answers, results
@@ -223,6 +224,10 @@ class Writer:
             except Exception:
                 self._connection.invalidate()
             self._connection = None
+
+
+def _run_one(batch: Batch, unit: Unit, connection: Connection) -> Any:
+    return batch.run_all(connection, [unit])[0]
 
 
 class _Transaction:

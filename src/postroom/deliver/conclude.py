@@ -1,0 +1,224 @@
+"""From results to what is written down: each recipient's move, the events, the attempt, and what it means beyond this
+message.
+
+A short ordered list of steps that decides nothing itself: `policy.verdict` says what a result means, `policy.retry`
+when
+to try again. What this module knows is how a verdict is spelled as a move (promise P4).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from postroom.model.account import Account
+from postroom.model.attempt import Action, Result, Severity, Verdict
+from postroom.model.event import EventKind
+from postroom.model.job import Job, JobRecipient
+from postroom.model.state import State
+from postroom.model.tenant import UnknownPolicy
+from postroom.policy.retry import Schedule, next_due
+from postroom.policy.verdict import ACCEPTED, GREYLISTED, Context, judge
+from postroom.store.bulk import Row
+from postroom.store.transmission import Move, Settlement
+
+__all__ = ["Circumstances", "Concluded", "Ending", "conclude", "give_back", "put_aside"]
+
+_SPLIT_MS = 2_000
+_MOST_REPLY = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the lane knows when a result arrives. `chance`: a number in [0, 1) for the jitter; times are ms UTC."""
+
+    account: Account
+    courier: str
+    family: str
+    session_id: int | None
+    now_ms: int
+    schedule: Schedule
+    next_id: Callable[[], int]
+    chance: Callable[[], float]
+
+
+class Ending(NamedTuple):
+    """What became of one recipient, for the log and for whoever waits for the answer."""
+
+    n: int
+    address: str
+    state: str
+    result: Result
+    verdict: Verdict
+    due_ms: int | None
+
+
+class Concluded(NamedTuple):
+    settlement: Settlement
+    endings: tuple[Ending, ...]
+    worst: Verdict | None
+    """The verdict that concerns more than this message (pause, slow, hold …), or None."""
+
+
+_BEYOND = {Action.PAUSE: 4, Action.HOLD_DAY: 3, Action.HOLD_SENDER: 2, Action.SLOW: 1}
+
+
+def conclude(job: Job, results: Sequence[Result], conversation: str, around: Circumstances) -> Concluded:
+    """One settlement for the whole job. `results` has one entry for each of its recipients, in order."""
+    some_sent = any(result.delivered for result in results)
+    endings: list[Ending] = []
+    moves: list[Move] = []
+    events: list[Row] = []
+    worst: Verdict | None = None
+    for recipient, result in zip(job.recipients, results, strict=True):
+        verdict = ACCEPTED if result.delivered else judge(result, _context(job, recipient, around))
+        state, due, tries, reason = _way(job, recipient, verdict, some_sent, around)
+        moves.append(_move(job, recipient, state, due, tries, reason, verdict, result, around))
+        events += _events(job, recipient, state, due, verdict, result, around)
+        endings.append(Ending(recipient.n, recipient.address, state, result, verdict, due))
+        if _BEYOND.get(verdict.action, 0) > (_BEYOND.get(worst.action, 0) if worst else 0):
+            worst = verdict
+    attempt = _attempt(job, results, conversation, around)
+    wipe = job.message_id if job.secret else None
+    return Concluded(Settlement(moves, events, attempt, wipe), tuple(endings), worst)
+
+
+def _context(job: Job, recipient: JobRecipient, around: Circumstances) -> Context:
+    account = around.account
+    return Context(
+        family=around.family,
+        attempts=recipient.attempts,
+        encryption=account.encryption,
+        login=account.login,
+        unknown_policy=UnknownPolicy(job.unknown_policy),
+        host=account.host,
+        port=account.port,
+        user=account.user,
+        sender=job.mail_from,
+    )
+
+
+def _way(
+    job: Job, recipient: JobRecipient, verdict: Verdict, some_sent: bool, around: Circumstances
+) -> tuple[str, int | None, int, str]:
+    """(state, due time, tries to count, reason) that spell this verdict."""
+    match verdict.action:
+        case Action.NONE:
+            return State.SENT.value, None, 1, ""
+        case Action.FAIL | Action.SUPPRESS:
+            return State.FAILED.value, None, 1, verdict.diagnosis
+        case Action.ASK:
+            return State.UNKNOWN.value, None, 1, "no-answer"
+        case Action.HOLD_SENDER:
+            return State.HELD.value, None, 1, "sender-held"
+        case Action.PAUSE | Action.HOLD_DAY:
+            return State.QUEUED.value, around.now_ms, 0, verdict.diagnosis
+        case Action.SPLIT if some_sent:
+            return State.QUEUED.value, around.now_ms + _SPLIT_MS, 0, verdict.diagnosis
+        case _:
+            return _again(job, recipient, verdict, around)
+
+
+def _again(
+    job: Job, recipient: JobRecipient, verdict: Verdict, around: Circumstances
+) -> tuple[str, int | None, int, str]:
+    due = next_due(
+        around.schedule,
+        recipient.attempts + 1,
+        around.now_ms,
+        job.since_ms,
+        job.expires_ms,
+        around.chance(),
+        greylisted=verdict.diagnosis == GREYLISTED,
+    )
+    if due is None:
+        return State.EXPIRED.value, None, 1, verdict.diagnosis
+    reason = "no-answer" if verdict.severity is Severity.DOUBTFUL else verdict.diagnosis
+    return State.DEFERRED.value, due, 1, reason
+
+
+def _move(
+    job: Job,
+    recipient: JobRecipient,
+    state: str,
+    due: int | None,
+    tries: int,
+    reason: str,
+    verdict: Verdict,
+    result: Result,
+    around: Circumstances,
+) -> Move:
+    return Move(
+        job.message_id, recipient.n, job.fence, state, due, job.account_id, tries, reason,
+        verdict.diagnosis, verdict.scope.value, result.words[:_MOST_REPLY], around.now_ms,
+    )  # fmt: skip
+
+
+_EVENT_OF = {
+    State.SENT.value: EventKind.SENT,
+    State.FAILED.value: EventKind.FAILED,
+    State.UNKNOWN.value: EventKind.UNKNOWN,
+    State.HELD.value: EventKind.HELD,
+    State.DEFERRED.value: EventKind.DEFERRED,
+    State.EXPIRED.value: EventKind.EXPIRED,
+    State.QUEUED.value: EventKind.RETURNED,
+}
+
+
+def _events(
+    job: Job,
+    recipient: JobRecipient,
+    state: str,
+    due: int | None,
+    verdict: Verdict,
+    result: Result,
+    around: Circumstances,
+) -> list[Row]:
+    rows: list[Row] = []
+    key = (job.message_id, job.tenant_id)
+    if verdict.severity is Severity.DOUBTFUL and state != State.UNKNOWN.value:
+        told = json.dumps({"why": "the message may have left, but the server's answer never came"})
+        rows.append((key[0], around.next_id(), key[1], recipient.n, around.now_ms, EventKind.UNKNOWN.value, told))
+    detail: dict[str, object] = {"reply": result.words[:_MOST_REPLY], "account": around.account.name}
+    if state != State.SENT.value:
+        detail |= {"phase": result.phase, "diagnosis": verdict.diagnosis, "title": verdict.title}
+    if due is not None:
+        detail["due_ms"] = due
+    kind = _EVENT_OF[state].value
+    rows.append((key[0], around.next_id(), key[1], recipient.n, around.now_ms, kind, json.dumps(detail)))
+    return rows
+
+
+def _attempt(job: Job, results: Sequence[Result], conversation: str, around: Circumstances) -> Row:
+    telling = next((result for result in results if not result.delivered), results[0])
+    return (
+        job.message_id, around.next_id(), job.tenant_id, ",".join([str(r.n) for r in job.recipients]),
+        job.account_id, around.account.version, around.courier, job.started_ms or around.now_ms, around.now_ms,
+        telling.phase, telling.words[:_MOST_REPLY], around.session_id, conversation,
+    )  # fmt: skip
+
+
+def give_back(job: Job, due_ms: int, why: str, around: Circumstances) -> Settlement:
+    """Nothing of the job was sent: it waits again, and no attempt is counted."""
+    return put_aside(job, State.QUEUED, due_ms, job.account_id, why, around)
+
+
+def put_aside(
+    job: Job, state: State, due_ms: int | None, account_id: int | None, why: str, around: Circumstances
+) -> Settlement:
+    """Moves a whole job that no server was asked about: back to the queue, to another account, or to a state of its
+    own.
+    """
+    kinds = {State.SILENCED: EventKind.SILENCED, State.DISABLED: EventKind.DISABLED, State.EXPIRED: EventKind.EXPIRED}
+    kind = kinds.get(state, EventKind.HELD if state is State.HELD else EventKind.RETURNED).value
+    detail = json.dumps({"why": why})
+    moves = [
+        Move(job.message_id, r.n, job.fence, state.value, due_ms, account_id, 0, why, "", "", "", around.now_ms)
+        for r in job.recipients
+    ]
+    events: list[Row] = [
+        (job.message_id, around.next_id(), job.tenant_id, r.n, around.now_ms, kind, detail) for r in job.recipients
+    ]
+    return Settlement(moves, events)

@@ -1,0 +1,215 @@
+"""The SMTP courier: one session with one server, over `wire`, saying what the pure protocol in `smtp` wants said.
+
+It owns no decision: jobs come from the feed, results go back to it. The order of bytes, the mark before the end of a
+body and what a reply means for whom are the protocol's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from postroom.clock import monotonic_ms
+from postroom.deliver.feed import Feed, SessionFailure, SessionOpened
+from postroom.deliver.results import not_an_attempt, result_of, session_result
+from postroom.failpoints import reach
+from postroom.model.account import Account, Login
+from postroom.model.attempt import Result
+from postroom.model.job import Job
+from postroom.policy.family import family
+from postroom.secrets import Secret
+from postroom.smtp.client import (
+    Credentials,
+    Done,
+    Failed,
+    Lost,
+    LostKind,
+    Marked,
+    MarkSoon,
+    Next,
+    Opened,
+    Outcome,
+    Phase,
+    Recipient,
+    Send,
+    SessionSettings,
+    Step,
+    Timeouts,
+    Transmission,
+    open_session,
+    probe,
+    transfer,
+)
+from postroom.smtp.sasl import MECHANISM_NAMES
+from postroom.wire.dial import DialTimeouts, NoLink, Target, dial
+from postroom.wire.drive import Replies, drive_open, exchange
+from postroom.wire.link import Gone, Link
+from postroom.wire.tls import TlsSettings
+
+__all__ = ["SmtpCourier"]
+
+_STALE_MS = 5_000.0
+"""An open session that was idle for longer is asked whether it lives before a message is given to it."""
+
+_MECHANISMS = {
+    Login.PLAIN: ("PLAIN",),
+    Login.LOGIN: ("LOGIN",),
+    Login.CRAM_MD5: ("CRAM-MD5",),
+    Login.SCRAM_SHA_1: ("SCRAM-SHA-1",),
+    Login.SCRAM_SHA_256: ("SCRAM-SHA-256",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpCourier:
+    """Speaks for one account. `ehlo_name`: how we introduce ourselves; `nonce`: makes the one that SCRAM needs."""
+
+    account: Account
+    secret: Secret | None
+    ehlo_name: str
+    timeouts: Timeouts
+    dial_timeouts: DialTimeouts
+    tls_minimum: str
+    nonce: Callable[[], str] = field(repr=False)
+
+    async def run(self, feed: Feed) -> SessionFailure | None:
+        """One session, from the first byte to the last. None: it was opened, and every job given to it is reported.
+        Otherwise no session came about, and no job was taken."""
+        reach("session.before-connect")
+        target = Target.of(self.account, self.tls_minimum)
+        link = await dial(target, timeouts=self.dial_timeouts)
+        if isinstance(link, NoLink):
+            return _unreachable(link)
+        try:
+            replies = Replies()
+            opened = await drive_open(open_session(self._settings()), link, replies, target.tls)
+            tried = "".join(f"-- {one}\n" for one in link.tried)
+            if isinstance(opened, Failed):
+                return _not_opened(opened, tried, self.account.host, link.gone)
+            reach("session.after-login")
+            feed.opened(_opened(opened, link, tried, self.account.host))
+            await _Transfer(feed, link, replies, opened, target.tls).run()
+            return None
+        finally:
+            link.close()
+
+    def _settings(self) -> SessionSettings:
+        account = self.account
+        credentials = None
+        if account.login is not Login.NONE and self.secret is not None:
+            credentials = Credentials(account.user, self.secret)
+        return SessionSettings(
+            self.ehlo_name,
+            account.encryption,
+            credentials,
+            _MECHANISMS.get(account.login, MECHANISM_NAMES),
+            account.allow_clear_login,
+            self.nonce(),
+            self.timeouts,
+        )
+
+
+class _Transfer:
+    """Drives the protocol of one open session: executes its steps over the link and the feed."""
+
+    def __init__(self, feed: Feed, link: Link, replies: Replies, opened: Opened, tls: TlsSettings) -> None:
+        self._feed, self._link, self._replies, self._opened, self._tls = feed, link, replies, opened, tls
+        self._used = False
+
+    async def run(self) -> None:
+        flow: Generator[Step, Any, Any] = transfer(self._opened)
+        feed, link, replies = self._feed, self._link, self._replies
+        answer: Any = None
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration:
+                return
+            answer = None
+            match step:
+                case Send():
+                    answer = await exchange(link, replies, step)
+                case Next():
+                    job = feed.take() or (await self._next_after_a_wait() if step.wait else None)
+                    answer = None if job is None else _transmission(job)
+                case Marked():
+                    reach("transfer.after-envelope")
+                    answer = await feed.marked(_job(step.transmission))
+                case MarkSoon():
+                    feed.mark(_job(step.transmission))
+                case Done():
+                    self._done(_job(step.transmission), step.outcome)
+
+    async def _next_after_a_wait(self) -> Job | None:
+        """Waits for a job; a session that was silent for long is asked first whether it still lives."""
+        began = monotonic_ms()
+        job = await self._feed.wait()
+        if job is None or (not self._link.waiting and monotonic_ms() - began < _STALE_MS):
+            return job
+        if await self._lives():
+            return job
+        self._feed.done(job, None, str)
+        self._used = False
+        return None
+
+    async def _lives(self) -> bool:
+        return await drive_open(probe(self._opened), self._link, self._replies, self._tls) is None
+
+    def _done(self, job: Job, outcome: Outcome) -> None:
+        reach("transfer.after-body")
+        answers = outcome.recipients
+        if all(map(not_an_attempt, answers)) or (self._used and all(map(_died_on_reuse, answers))):
+            self._feed.done(job, None, str)
+            return
+        self._used = True
+        self._feed.done(job, [result_of(answer) for answer in answers], outcome.transcript.text)
+
+
+def _died_on_reuse(answer: Any) -> bool:
+    """A kept connection that was gone when it was used again: nothing is in doubt, and it is nobody's failure."""
+    return (
+        isinstance(answer.reply, Lost)
+        and answer.reply.kind in (LostKind.CLOSED, LostKind.RESET)
+        and answer.phase is Phase.MAIL
+        and not answer.in_doubt
+    )
+
+
+def _job(transmission: Transmission) -> Job:
+    return cast(Job, transmission.key)
+
+
+def _transmission(job: Job) -> Transmission:
+    return Transmission(
+        job,
+        job.mail_from,
+        tuple([Recipient(recipient.address) for recipient in job.recipients]),
+        job.content or b"",
+        job.eight_bit,
+        job.smtputf8,
+    )
+
+
+def _unreachable(no_link: NoLink) -> SessionFailure:
+    tried = "".join(f"-- {one}\n" for one in no_link.tried)
+    result = Result(no_link.phase.value, 0, "", no_link.detail, no_link.failure)
+    return SessionFailure(result, f"{tried}-- {no_link.detail}\n")
+
+
+def _not_opened(failed: Failed, tried: str, host: str, gone: Gone | None) -> SessionFailure:
+    result = session_result(failed.phase.value, failed.cause)
+    if failed.phase is Phase.TLS and gone is not None:
+        result = replace(result, failure=gone.failure, text=gone.detail)
+    return SessionFailure(result, tried + failed.transcript.text(), host, family(host, result.text))
+
+
+def _opened(opened: Opened, link: Link, tried: str, host: str) -> SessionOpened:
+    info = link.describe_tls()
+    return SessionOpened(
+        server=f"{host} [{link.peer}]",
+        family=family(host, opened.greeting.text),
+        tls=str(info) if info else "",
+        login=opened.mechanism or "",
+        conversation=tried + opened.transcript.text(),
+    )

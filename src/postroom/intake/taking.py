@@ -1,0 +1,276 @@
+"""From a draft to one transaction: check, route, compose, and the rows to write.
+
+    taken = intake.prepare(actor, draft)        pure but for ids and the clock; raises BadInput with every fault
+    intake.accept(taken, done)                  one transaction; then lanes or the queue have it (P1, P2)
+
+A short ordered list of steps that decides nothing: `policy.route` says which way, `compose` what the bytes are. Sent
+instantly or in the background, it is the same way; the caller only waits longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from postroom.clock import now_ms
+from postroom.compose.letter import Attachment, Letter
+from postroom.compose.letter import faults as letter_faults
+from postroom.compose.message_id import message_id
+from postroom.compose.render import render
+from postroom.errors import BadInput, Fault, PostroomError, TooLarge
+from postroom.failpoints import reach
+from postroom.ids import Ids
+from postroom.intake.checks import Addressed, addressees, check_times
+from postroom.intake.placement import Placed, Placement
+from postroom.model.event import EventKind
+from postroom.model.job import Job, JobRecipient
+from postroom.model.message import Draft, RecipientRole
+from postroom.model.state import WAITING, State
+from postroom.policy.route import Route, route
+from postroom.policy.snapshot import Snapshot
+from postroom.store.acceptance import Acceptance, Accepted
+from postroom.store.bulk import Row
+from postroom.store.database import Store
+
+__all__ = ["Done", "Envelope", "Intake", "Taken"]
+
+
+@dataclass(slots=True, eq=False)
+class Taken:
+    """A message that is ready to be accepted. `jobs` are what a lane could take from memory; none while it must wait."""
+
+    number: int
+    tenant_id: int
+    header_id: str
+    route: Route
+    recipients: Addressed
+    content: bytes = field(repr=False)
+    due_ms: int | None
+    jobs: list[Job]
+    unit: Acceptance
+    placed: list[Placed] = field(default_factory=list)
+
+
+Done = Callable[[Taken, Accepted | PostroomError], None]
+
+
+class Intake:
+    """`snapshot`: gives the settings of this moment. `ids`: gives the process's id maker."""
+
+    def __init__(
+        self, store: Store, snapshot: Callable[[], Snapshot], placement: Placement, *, largest: int, most: int
+    ) -> None:
+        self._store = store
+        self._snapshot = snapshot
+        self._placement = placement
+        self._largest = largest
+        self._most = most
+
+    @property
+    def _ids(self) -> Ids:
+        return self._store.ids
+
+    # -- preparing --------------------------------------------------------------------------------------------------
+
+    def prepare(
+        self, tenant_id: int, application_id: int | None, draft: Draft, *, key: str | None = None, test: bool = False
+    ) -> Taken:
+        """Checks everything, decides the way and composes. Raises BadInput (all faults) or TooLarge."""
+        moment = now_ms()
+        faults: list[Fault] = []
+        to = addressees(draft, self._most, faults)
+        check_times(draft, moment, faults)
+        way = route(self._snapshot(), tenant_id, draft, test=test)
+        if not isinstance(way, Route):
+            raise BadInput(faults + list(way))
+        letter = _letter(draft, to, way)
+        if faults:
+            raise BadInput((*faults, *letter_faults(letter)))
+        number = self._ids.next()
+        header_id = message_id(number, way.sender.domain)
+        rendered = render(letter, message_id=header_id, date_ms=moment)
+        if rendered.size > self._largest:
+            raise TooLarge(
+                f"The finished message has {rendered.size:,} octets; this installation takes {self._largest:,}. "
+                "Leave out or shrink attachments."
+            )
+        smtputf8 = rendered.smtputf8 or any(address.needs_smtputf8 for _, address in to)
+        envelope = Envelope(number, tenant_id, application_id, header_id, moment, rendered.eight_bit, smtputf8)
+        return self._taken(draft, to, way, envelope, rendered.content, key)
+
+    def prepare_copy(
+        self, envelope: Envelope, draft: Draft, to: Addressed, way: Route, content: bytes, *, resend_of: int
+    ) -> Taken:
+        """A message whose bytes exist already, for other or the same recipients: a resend or a release."""
+        return self._taken(draft, to, way, envelope, content, None, resend_of=resend_of)
+
+    def _taken(
+        self,
+        draft: Draft,
+        to: Addressed,
+        way: Route,
+        envelope: Envelope,
+        content: bytes,
+        key: str | None,
+        resend_of: int | None = None,
+    ) -> Taken:
+        moment = envelope.created_ms
+        waiting = way.state in WAITING
+        due = max(moment, draft.send_at_ms or 0) if waiting else None
+        unit = Acceptance(
+            _message_row(draft, way, envelope, len(content), resend_of),
+            [],
+            [(envelope.number, self._ids.next(), envelope.tenant_id, None, moment, EventKind.ACCEPTED.value,
+              _accepted_detail(way, resend_of))],
+            content if way.state is not State.DISABLED else None,
+            key,
+            digest(draft) if key is not None else b"",
+        )  # fmt: skip
+        taken = Taken(envelope.number, envelope.tenant_id, envelope.header_id, way, to, content, due, [], unit)
+        ready = waiting and due is not None and due <= moment and way.account_id is not None
+        if ready:
+            taken.jobs = list(_jobs(draft, way, envelope, to, content))
+        return taken
+
+    # -- accepting --------------------------------------------------------------------------------------------------
+
+    def accept(self, taken: Taken, done: Done) -> None:
+        """Hands the message to the writer; `done` is called once it is durable, or with why it is not.
+
+        Call on the service's loop (or anywhere, where no worker is in the process). Raises StoreUnavailable when
+        Postroom is stopping; nothing is accepted then.
+        """
+        self._place(taken)
+        try:
+            self._store.submit("accept", taken.unit, lambda _unit, answer: self._accepted(taken, answer, done))
+        except PostroomError:
+            self._withdraw(taken)
+            raise
+
+    def _place(self, taken: Taken) -> None:
+        """Reserves room in lanes for what may leave at once, and writes the recipients' rows accordingly."""
+        fences: dict[int, int] = {}
+        leased = []
+        for job in taken.jobs:
+            placed = self._placement.place(job)
+            if placed is None:
+                continue
+            job.fence = placed.fence
+            leased.append(job)
+            taken.placed.append(placed)
+            for recipient in job.recipients:
+                fences[recipient.n] = placed.fence
+        taken.jobs = leased
+        taken.unit.recipients = _recipient_rows(taken, fences)
+
+    def _accepted(self, taken: Taken, answer: Any, done: Done) -> None:
+        if isinstance(answer, Accepted) and not answer.again:
+            reach("accept.after-commit")
+            for job, placed in zip(taken.jobs, taken.placed, strict=True):
+                placed.add(job)
+            way = taken.route
+            left = len(taken.recipients) - sum(len(job.recipients) for job in taken.jobs)
+            if left and way.state in WAITING and way.account_id is not None:
+                self._placement.wake(way.account_id)
+        else:
+            self._withdraw(taken)
+        done(taken, answer)
+
+    @staticmethod
+    def _withdraw(taken: Taken) -> None:
+        for job, placed in zip(taken.jobs, taken.placed, strict=True):
+            placed.withdraw(job)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    number: int
+    tenant_id: int
+    application_id: int | None
+    header_id: str
+    created_ms: int
+    eight_bit: bool
+    smtputf8: bool
+
+
+def _letter(draft: Draft, to: Addressed, way: Route) -> Letter:
+    return Letter(
+        sender=way.sender,
+        to=tuple([address for role, address in to if role is RecipientRole.TO]),
+        cc=tuple([address for role, address in to if role is RecipientRole.CC]),
+        reply_to=way.reply_to,
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        attachments=tuple(
+            Attachment(a.filename, a.content, a.content_type, a.content_id, a.inline) for a in draft.attachments
+        ),
+        headers=draft.headers,
+        receipt_to=way.receipt_to,
+        footer=way.footer,
+    )
+
+
+def _message_row(draft: Draft, way: Route, envelope: Envelope, size: int, resend_of: int | None) -> Row:
+    return (
+        envelope.number, envelope.tenant_id, envelope.created_ms, envelope.application_id, way.sender_id,
+        way.sender.spec, way.return_path, draft.subject, envelope.header_id, size, int(draft.priority), draft.kind,
+        envelope.eight_bit, envelope.smtputf8, draft.send_at_ms, draft.expires_at_ms, way.unknown_policy.value,
+        draft.secret, resend_of, json.dumps(draft.tags) if draft.tags else None,
+        json.dumps(dict(draft.metadata)) if draft.metadata else None,
+    )  # fmt: skip
+
+
+def _recipient_rows(taken: Taken, fences: dict[int, int]) -> list[Row]:
+    way, message = taken.route, taken.unit.message
+    priority, expires, moment = message[10], message[15], message[2]
+    state, due = way.state.value, taken.due_ms
+    rows: list[Row] = []
+    for n, (role, address) in enumerate(taken.recipients):
+        fence = fences.get(n)
+        leased = fence is not None
+        rows.append(
+            (taken.number, n, taken.tenant_id, address.spec, role.value,
+             State.SENDING.value if leased else state, way.account_id, way.sender_id, way.routed, priority,
+             None if leased else due, expires, fence, way.reason, moment)
+        )  # fmt: skip
+    return rows
+
+
+def _jobs(draft: Draft, way: Route, envelope: Envelope, to: Addressed, content: bytes) -> list[Job]:
+    most = way.recipients_per_transaction
+    jobs = []
+    for start in range(0, len(to), most):
+        recipients = [JobRecipient(n, to[n][1].spec, 0) for n in range(start, min(start + most, len(to)))]
+        jobs.append(
+            Job(
+                envelope.number, envelope.tenant_id, way.account_id or 0, 0, tuple(recipients), way.return_path, content,
+                len(content), envelope.eight_bit, envelope.smtputf8, envelope.created_ms, draft.expires_at_ms,
+                way.unknown_policy.value, draft.secret, way.sender_id, way.routed,
+            )
+        )  # fmt: skip
+    return jobs
+
+
+def _accepted_detail(way: Route, resend_of: int | None) -> str:
+    detail: dict[str, object] = {"state": way.state.value}
+    if way.reason:
+        detail["why"] = way.reason
+    if resend_of is not None:
+        detail["resend_of"] = resend_of
+    return json.dumps(detail)
+
+
+def digest(draft: Draft) -> bytes:
+    """What a request asked for, as 32 octets: two requests with one idempotency key must be the same request."""
+    hasher = hashlib.blake2b(digest_size=32)
+    for part in fields(draft):
+        value = getattr(draft, part.name)
+        if part.name == "attachments":
+            value = [(a.filename, a.content_type, a.content_id, a.inline, hashlib.blake2b(a.content).hexdigest())
+                     for a in value]  # fmt: skip
+        hasher.update(repr((part.name, value)).encode("utf-8", "surrogatepass"))
+    return hasher.digest()

@@ -1,0 +1,149 @@
+"""The sentences of the mail log, and how a line is written. See the package for the rules."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import threading
+from typing import IO
+
+from postroom.clock import iso, now_ms
+from postroom.ids import encode
+from postroom.settings import LogFormat
+
+__all__ = ["MailLog"]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/@+<>\[\]-]+").fullmatch
+_MOST_CHARS = 600
+_MOST_LINES = 256
+_FLUSH_SECONDS = 0.2
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    if len(text) > _MOST_CHARS:
+        text = text[:_MOST_CHARS] + "…"
+    return text if _PLAIN(text) else json.dumps(text)
+
+
+class MailLog:
+    """Writes to `stream` (standard output unless another is given), or nothing at all with `form` None.
+
+    Safe to call from several threads.
+    """
+
+    def __init__(self, form: LogFormat | None = LogFormat.TEXT, stream: IO[str] | None = None) -> None:
+        self._form = form
+        self._stream = stream if stream is not None else sys.stdout
+        self._lines: list[str] = []
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+
+    # -- messages ---------------------------------------------------------------------------------------------------
+
+    def accepted(self, message_id: int, tenant_id: int, recipients: int, size: int, state: str) -> None:
+        self._say(
+            "accepted", id=encode("m", message_id), tenant=encode("t", tenant_id), recipients=recipients, size=size,
+            state=state,
+        )  # fmt: skip
+
+    def delivered(self, message_id: int, n: int, to: str, account: str, reply: str) -> None:
+        self._say("sent", id=encode("m", message_id), n=n, to=to, account=account, reply=reply)
+
+    def moved(
+        self, state: str, message_id: int, n: int, to: str, account: str, diagnosis: str, scope: str, reply: str
+    ) -> None:
+        """A recipient that was not sent: deferred, failed, unknown, held, returned to the queue …"""
+        self._say(
+            state, id=encode("m", message_id), n=n, to=to, account=account, diagnosis=diagnosis, scope=scope,
+            reply=reply,
+        )  # fmt: skip
+
+    def late_result_refused(self, message_id: int, account: str) -> None:
+        self._say("late-result-refused", id=encode("m", message_id), account=account)
+
+    def reclaimed(self, again: int, doubtful: int) -> None:
+        self._say("reclaimed", again=again, doubtful=doubtful)
+
+    def expired(self, count: int) -> None:
+        self._say("expired", count=count)
+
+    def swept(self, contents: int, messages: int) -> None:
+        self._say("retention", contents=contents, messages=messages)
+
+    # -- accounts ---------------------------------------------------------------------------------------------------
+
+    def account_paused(self, account: str, why: str) -> None:
+        self._say("account-paused", account=account, why=why)
+
+    def account_resumed(self, account: str) -> None:
+        self._say("account-resumed", account=account)
+
+    def account_waits(self, account: str, seconds: float, why: str) -> None:
+        self._say("account-waits", account=account, seconds=round(seconds), why=why)
+
+    def sender_held(self, sender: str, why: str) -> None:
+        self._say("sender-held", sender=sender, why=why)
+
+    def session_opened(self, account: str, server: str, tls: str) -> None:
+        self._say("session", account=account, server=server, tls=tls or "none")
+
+    # -- the service ------------------------------------------------------------------------------------------------
+
+    def started(self, role: str, database: str) -> None:
+        self._say("started", role=role, database=database)
+        self.flush()
+
+    def stopped(self) -> None:
+        self._say("stopped")
+        self.flush()
+
+    def lane_lost(self, account: str, slot: int) -> None:
+        self._say("lane-lost", account=account, slot=slot)
+
+    def store_trouble(self, why: str) -> None:
+        self._say("store-trouble", why=why)
+
+    def unexpected(self, where: str, error: BaseException) -> None:
+        """Something that should not happen. Its type and place are told; its text may quote mail and is escaped."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = "" if trace is None else f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
+        self._say("unexpected", where=where, kind=type(error).__name__, at=place, text=str(error))
+        self.flush()
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Writes what was gathered. A stream that can't be written to never stops the mail."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+            self._timer = None
+            if not lines:
+                return
+            try:
+                self._stream.write("".join(lines))
+                self._stream.flush()
+            except (OSError, ValueError):
+                return
+
+    def _say(self, sentence: str, **values: object) -> None:
+        if self._form is None:
+            return
+        stamp = iso(now_ms())
+        if self._form is LogFormat.JSON:
+            line = json.dumps({"at": stamp, "what": sentence, **values}, default=str) + "\n"
+        else:
+            told = " ".join([f"{name}={_value(value)}" for name, value in values.items() if value != ""])
+            line = f"{stamp} {sentence} {told}\n"
+        with self._lock:
+            self._lines.append(line)
+            full = len(self._lines) >= _MOST_LINES
+            if not full and self._timer is None:
+                self._timer = threading.Timer(_FLUSH_SECONDS, self.flush)
+                self._timer.daemon = True
+                self._timer.start()
+        if full:
+            self.flush()

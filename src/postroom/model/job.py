@@ -1,0 +1,45 @@
+"""A job: what one transaction with a server is about, in one lane's hand under its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["Job", "JobRecipient"]
+
+
+class JobRecipient(NamedTuple):
+    n: int
+    address: str
+    attempts: int
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Some recipients of one message, all in one lane's hand. `content` is read from the store when it is None.
+
+    Times are ms UTC; `since_ms` is from when its days of trying count. `marked`: the journal says durably that the end of the body may leave.
+    """
+
+    message_id: int
+    tenant_id: int
+    account_id: int
+    fence: int
+    recipients: tuple[JobRecipient, ...]
+    mail_from: str
+    content: bytes | None = field(repr=False)
+    size: int
+    eight_bit: bool
+    smtputf8: bool
+    since_ms: int
+    expires_ms: int | None
+    unknown_policy: str
+    secret: bool
+    sender_id: int | None
+    routed: str
+    marked: bool = False
+    mark_asked: bool = False
+    lease_lost: bool = False
+    started_ms: int = 0
+    on_marked: Callable[[], None] | None = None

@@ -1,0 +1,297 @@
+"""The facade for messages. Every verb takes who asks; every verb's answer is a future, or a call back on the hot path.
+
+Sending instantly is the same way as in the background, awaited: the answer comes when the first attempt is settled, or
+after a bounded wait, and whatever was not delivered by then is in the queue and not lost (AC5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from postroom.clock import now_ms
+from postroom.errors import BadInput, Fault, Forbidden, PostroomError, StoreUnavailable
+from postroom.failpoints import reach
+from postroom.ids import encode
+from postroom.intake.placement import Placement
+from postroom.intake.taking import Intake, Taken
+from postroom.maillog import MailLog
+from postroom.model.application import Actor, Scope
+from postroom.model.message import Draft, Priority
+from postroom.model.state import WAITING
+from postroom.office import Office
+from postroom.outbox.copies import Original, copy_of, original
+from postroom.outbox.receipt import Receipt, fresh_receipt, stored_receipt
+from postroom.settings import Settings
+from postroom.store import acts
+from postroom.store.acceptance import Accepted
+from postroom.store.acts import Act
+from postroom.store.database import Store
+
+__all__ = ["Outbox", "Told"]
+
+Told = Callable[[Receipt | PostroomError], None]
+_RELEASE_BATCH = 200
+
+
+class Outbox:
+    """`attach(loop)` by the service once it runs; before and without that, calls work on the caller's thread."""
+
+    def __init__(self, store: Store, office: Office, settings: Settings, log: MailLog, placement: Placement) -> None:
+        self._store = store
+        self._office = office
+        self._log = log
+        self._placement = placement
+        self._patience = settings.instant_seconds
+        self._largest_batch = settings.max_batch
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._intake = Intake(
+            store,
+            lambda: office.snapshot,
+            placement,
+            largest=settings.max_message_bytes,
+            most=settings.max_recipients,
+        )
+
+    def attach(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._loop = loop
+
+    # -- handing over -----------------------------------------------------------------------------------------------
+
+    def post(self, actor: Actor, draft: Draft, key: str | None, told: Told) -> None:
+        """The hot form: call on the service's loop; `told` is called there once. Raises what `send` raises."""
+        taken = self._prepare(actor, draft, key)
+        self._accept(taken, told)
+
+    def send(self, actor: Actor, draft: Draft, *, key: str | None = None) -> Future[Receipt]:
+        """Takes one message. Raises Forbidden, BadInput, TooLarge at once; Conflict and StoreUnavailable by the
+        future.
+        """
+        taken = self._prepare(actor, draft, key)
+        future: Future[Receipt] = Future()
+        self._on_loop(lambda: self._accept(taken, _teller(future)))
+        return future
+
+    def send_many(
+        self, actor: Actor, drafts: Sequence[Draft], keys: Sequence[str | None] | None = None
+    ) -> Future[list[Receipt | PostroomError]]:
+        """Takes many messages, each for itself: one that is refused stops no other. They share their commits."""
+        if len(drafts) > self._largest_batch:
+            problem = f"There are {len(drafts):,} messages; one call may bring {self._largest_batch:,}."
+            raise BadInput((Fault("messages", problem, "Split them over several calls."),))
+        self._check(actor, Scope.SEND)
+        future: Future[list[Receipt | PostroomError]] = Future()
+        answers: list[Any] = [None] * len(drafts)
+        ready: list[tuple[int, Taken]] = []
+        for place, draft in enumerate(drafts):
+            try:
+                ready.append((place, self._prepare(actor, draft, keys[place] if keys else None)))
+            except PostroomError as error:
+                answers[place] = error
+        left = [len(ready)]
+        if not ready:
+            future.set_result(answers)
+            return future
+
+        def told(place: int, answer: Receipt | PostroomError) -> None:
+            answers[place] = answer
+            left[0] -= 1
+            if not left[0]:
+                future.set_result(answers)
+
+        def accept_all() -> None:
+            for place, taken in ready:
+                self._accept(taken, partial(told, place))
+
+        self._on_loop(accept_all)
+        return future
+
+    def test_account(self, actor: Actor, ref: str | int, to: str, subject: str, text: str) -> Future[Receipt]:
+        """A real message through this account on the production road, awaited, whatever the mode is."""
+        self._check(actor, Scope.SETTINGS_WRITE)
+        account = self._office.find_account(actor, ref)
+        draft = Draft(to=(to,), subject=subject, text=text, account=encode("a", account.id), priority=Priority.URGENT)
+        taken = self._intake.prepare(actor.tenant_id, actor.application_id, draft, test=True)
+        taken.route = replace(taken.route, instantly=True)
+        future: Future[Receipt] = Future()
+        self._on_loop(lambda: self._accept(taken, _teller(future)))
+        return future
+
+    def _prepare(self, actor: Actor, draft: Draft, key: str | None) -> Taken:
+        if not actor.may(Scope.SEND):
+            raise Forbidden("This key may not hand over messages.")
+        return self._intake.prepare(actor.tenant_id, actor.application_id, draft, key=key)
+
+    def _accept(self, taken: Taken, told: Told) -> None:
+        try:
+            self._intake.accept(taken, lambda done, answer: self._accepted(done, answer, told))
+        except PostroomError as error:
+            told(error)
+
+    def _accepted(self, taken: Taken, answer: Accepted | PostroomError, told: Told) -> None:
+        if not isinstance(answer, Accepted):
+            told(answer)
+            return
+        if answer.again:
+            self._tell_stored(taken.tenant_id, answer.message_id, told, again=True)
+            return
+        state = taken.route.state
+        self._log.accepted(taken.number, taken.tenant_id, len(taken.recipients), len(taken.content), state.value)
+        if taken.route.instantly and state in WAITING and self._loop is not None:
+            awaited = _Awaited(self._loop, self._patience, lambda: self._tell_first_attempt(taken, told))
+            self._placement.await_ending(taken.number, len(taken.recipients), awaited.over)
+        else:
+            reach("accept.before-answer")
+            told(fresh_receipt(taken))
+
+    def _tell_first_attempt(self, taken: Taken, told: Told) -> None:
+        self._placement.forget(taken.number)
+        self._tell_stored(taken.tenant_id, taken.number, told, instantly=True)
+
+    def _tell_stored(
+        self, tenant_id: int, message_id: int, told: Told, *, again: bool = False, instantly: bool = False
+    ) -> None:
+        future = self._store.read(lambda c: stored_receipt(c, tenant_id, message_id, again=again, instantly=instantly))
+        future.add_done_callback(lambda done: self._on_loop(lambda: told(_outcome(done))))
+
+    def _on_loop(self, function: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is None:
+            function()
+            return
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            raise StoreUnavailable("Postroom is stopping; nothing was changed") from None
+
+    # -- acting on messages -----------------------------------------------------------------------------------------
+
+    def cancel(self, actor: Actor, message_id: int, n: Sequence[int] | None = None) -> Future[Receipt]:
+        """Stops what has not left. Conflict says so when it is too late."""
+        return self._act(actor, message_id, n, acts.CANCEL)
+
+    def hold(self, actor: Actor, message_id: int, n: Sequence[int] | None = None) -> Future[Receipt]:
+        """Keeps waiting mail until it is released."""
+        return self._act(actor, message_id, n, acts.HOLD)
+
+    def retry(self, actor: Actor, message_id: int, n: Sequence[int] | None = None) -> Future[Receipt]:
+        """Tries waiting mail now instead of at its time."""
+        return self._act(actor, message_id, n, acts.RETRY)
+
+    def settle_unknown(
+        self, actor: Actor, message_id: int, *, sent: bool, n: Sequence[int] | None = None
+    ) -> Future[Receipt]:
+        """A person knows (or decides) what became of mail whose answer never came."""
+        return self._act(actor, message_id, n, acts.WAS_SENT if sent else acts.SEND_AGAIN)
+
+    def release(
+        self, actor: Actor, message_id: int, to: Sequence[str] | None = None, n: Sequence[int] | None = None
+    ) -> Future[Receipt]:
+        """Lets held or silenced mail leave; with `to`, a copy of it to these recipients instead."""
+        if to:
+            return self.resend(actor, message_id, to)
+        return self._act(actor, message_id, n, acts.RELEASE)
+
+    def release_all(self, actor: Actor, to: Sequence[str] | None = None) -> Future[int]:
+        """All silenced mail of the tenant, oldest first; returns how many messages. Runs in batches of its own
+        commits.
+        """
+        self._check(actor, Scope.ACT)
+        future: Future[int] = Future()
+        threading.Thread(target=self._release_all, args=(actor, to, future), name="postroom-release").start()
+        return future
+
+    def _release_all(self, actor: Actor, to: Sequence[str] | None, future: Future[int]) -> None:
+        count, last = 0, 0
+        try:
+            while numbers := self._store.read(
+                lambda c: acts.silenced(c, actor.tenant_id, last, _RELEASE_BATCH)  # noqa: B023  (read at once)
+            ).result():
+                for last in numbers:
+                    self.release(actor, last, to).result()
+                    count += 1
+            future.set_result(count)
+        except Exception as error:
+            future.set_exception(error)
+
+    def resend(self, actor: Actor, message_id: int, to: Sequence[str] | None = None) -> Future[Receipt]:
+        """The same bytes once more as a new message: to those who did not get it, or to other recipients."""
+        self._check(actor, Scope.ACT)
+        future: Future[Receipt] = Future()
+        found = self._store.read(lambda c: original(c, actor.tenant_id, message_id))
+
+        def go(done: Future[Original]) -> None:
+            try:
+                taken = copy_of(self._intake, self._office.snapshot, self._store.ids, actor, done.result(), to)
+                self._on_loop(lambda: self._accept(taken, _teller(future)))
+            except Exception as error:
+                future.set_exception(error)
+
+        found.add_done_callback(go)
+        return future
+
+    def _act(self, actor: Actor, message_id: int, n: Sequence[int] | None, act: Act) -> Future[Receipt]:
+        self._check(actor, Scope.ACT)
+        moment, ids = now_ms(), self._store.ids.next
+        account_id = self._office.snapshot.account_for(actor.tenant_id)
+        future: Future[Receipt] = Future()
+        done = self._store.write(
+            lambda c: (
+                acts.perform(c, actor.tenant_id, message_id, n, act, moment, ids, actor.name, account_id),
+                stored_receipt(c, actor.tenant_id, message_id),
+            )
+        )
+
+        def told(answer: Future[Any]) -> None:
+            error = answer.exception()
+            if error is not None:
+                future.set_exception(error)
+                return
+            acted, receipt = answer.result()
+            for account in acted.accounts:
+                self._on_loop(partial(self._placement.wake, account))
+            future.set_result(receipt)
+
+        done.add_done_callback(told)
+        return future
+
+    @staticmethod
+    def _check(actor: Actor, scope: Scope) -> None:
+        if not actor.may(scope):
+            raise Forbidden(f"This key may not do that; it needs the right {scope.value}.")
+
+
+class _Awaited:
+    """Goes on once: when the first attempt is over, or when patience is."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, go_on: Callable[[], None]) -> None:
+        self._go_on: Callable[[], None] | None = go_on
+        self._alarm = loop.call_later(seconds, self.over)
+
+    def over(self) -> None:
+        go_on, self._go_on = self._go_on, None
+        if go_on is not None:
+            self._alarm.cancel()
+            go_on()
+
+
+def _teller(future: Future[Receipt]) -> Told:
+    def told(answer: Receipt | PostroomError) -> None:
+        if isinstance(answer, PostroomError):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+
+    return told
+
+
+def _outcome(done: Future[Receipt]) -> Receipt | PostroomError:
+    error = done.exception()
+    if error is None:
+        return done.result()
+    return error if isinstance(error, PostroomError) else StoreUnavailable(str(error))

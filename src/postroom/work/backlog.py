@@ -1,0 +1,108 @@
+"""Taking from the queue: within the account's pace, in batches, gathered into jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from postroom.model.account import Account
+from postroom.model.job import Job, JobRecipient
+from postroom.policy.pace import Used, allowance, spend
+from postroom.store import lanes
+from postroom.store.lanes import Claimed
+
+__all__ = ["Taken", "jobs_of", "take"]
+
+
+class Taken(NamedTuple):
+    """What was claimed; `all_there_was`: nothing more is due; `again_ms`: when the pace allows more, or None."""
+
+    claimed: list[Claimed]
+    all_there_was: bool
+    again_ms: int | None = None
+
+
+def take(
+    connection: Connection, account: Account, fence: int, limit: int, now_ms: int, next_id: Callable[[], int]
+) -> Taken:
+    """One claim. What it takes is counted against the account's pace in the same transaction, over all nodes."""
+    limits = account.limits
+    if limits.per_minute is None and limits.per_day is None:
+        claimed = lanes.claim(connection, account.id, fence, limit, now_ms, next_id)
+        return Taken(claimed, len(claimed) < limit)
+    used = _used(connection, account)
+    allowed = allowance(limits, used, now_ms)
+    if allowed.n <= 0:
+        return Taken([], False, allowed.again_ms)
+    wanted = min(limit, allowed.n)
+    claimed = lanes.claim(connection, account.id, fence, wanted, now_ms, next_id)
+    if claimed:
+        _count(connection, account, spend(used, len(claimed), now_ms))
+    return Taken(claimed, len(claimed) < wanted)
+
+
+def _used(connection: Connection, account: Account) -> Used:
+    lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"
+    connection.execute(
+        text("INSERT INTO pace (account_id, tenant_id) VALUES (:id, :tenant) ON CONFLICT (account_id) DO NOTHING"),
+        {"id": account.id, "tenant": account.tenant_id},
+    )
+    row = connection.execute(
+        text(
+            "SELECT minute_start_ms, minute_count, day_start_ms, day_count FROM pace "  # noqa: S608
+            f"WHERE account_id = :id{lock}"
+        ),
+        {"id": account.id},
+    ).one()
+    return Used(*row)
+
+
+def _count(connection: Connection, account: Account, used: Used) -> None:
+    connection.execute(
+        text(
+            "UPDATE pace SET minute_start_ms = :minute, minute_count = :in_minute, day_start_ms = :day, "
+            "day_count = :in_day WHERE account_id = :id"
+        ),
+        {
+            "minute": used.minute_start_ms, "in_minute": used.minute_count, "day": used.day_start_ms,
+            "in_day": used.day_count, "id": account.id,
+        },
+    )  # fmt: skip
+
+
+def jobs_of(claimed: Sequence[Claimed], account: Account, fence: int) -> list[Job]:
+    """Recipients of one message that were claimed together share a transaction, up to the account's limit."""
+    jobs: list[Job] = []
+    group: list[Claimed] = []
+    for one in claimed:
+        if group and (group[0].message_id != one.message_id or len(group) >= account.limits.recipients):
+            jobs.append(_job(group, account, fence))
+            group = []
+        group.append(one)
+    if group:
+        jobs.append(_job(group, account, fence))
+    return jobs
+
+
+def _job(group: Sequence[Claimed], account: Account, fence: int) -> Job:
+    first = group[0]
+    return Job(
+        message_id=first.message_id,
+        tenant_id=first.tenant_id,
+        account_id=account.id,
+        fence=fence,
+        recipients=tuple(JobRecipient(one.n, one.address, one.attempts) for one in group),
+        mail_from=first.mail_from,
+        content=first.body,
+        size=first.size,
+        eight_bit=first.eight_bit,
+        smtputf8=first.smtputf8,
+        since_ms=first.since_ms,
+        expires_ms=first.expires_ms,
+        unknown_policy=first.unknown_policy,
+        secret=first.secret,
+        sender_id=first.sender_id,
+        routed=first.routed,
+    )

@@ -1,0 +1,91 @@
+"""Which courier carries for an account, and with what it is equipped: the secret opened for just this server, our
+name.
+"""
+
+from __future__ import annotations
+
+import secrets as randomness
+import socket
+from typing import Protocol
+
+from postroom.deliver.feed import Feed, SessionFailure
+from postroom.deliver.native import NativeCourier
+from postroom.deliver.smtp import SmtpCourier
+from postroom.errors import PostroomError
+from postroom.model.account import Account, Encryption, Limits, Login
+from postroom.model.attempt import Failure, Result
+from postroom.model.tenant import INSTALLATION
+from postroom.office import Office
+from postroom.policy.route import NATIVE
+from postroom.settings import Settings
+from postroom.smtp.phase import Phase
+from postroom.smtp.timeouts import Timeouts
+from postroom.wire.dial import DialTimeouts
+
+__all__ = ["NATIVE", "Courier", "Couriers"]
+
+_NATIVE_SECONDS = 300.0
+
+
+class Courier(Protocol):
+    async def run(self, feed: Feed) -> SessionFailure | None:
+        """Carries what the feed gives. A failure means that nothing was taken."""
+
+
+class Couriers:
+    def __init__(self, office: Office, settings: Settings) -> None:
+        self._office = office
+        self._settings = settings
+        self._timeouts = Timeouts().scaled(settings.smtp_timeout_scale)
+        self._dial_timeouts = DialTimeouts().scaled(settings.smtp_timeout_scale)
+        self._native = Account(
+            NATIVE,
+            INSTALLATION,
+            "native",
+            "localhost",
+            25,
+            Encryption.NONE,
+            limits=Limits(connections=min(2, settings.connections_per_account)),
+        )
+
+    def account(self, account_id: int) -> Account | None:
+        if account_id == NATIVE:
+            return self._native
+        return self._office.snapshot.accounts.get(account_id)
+
+    def courier(self, account: Account) -> Courier:
+        if account.id == NATIVE:
+            return NativeCourier(self._settings.native_command, _NATIVE_SECONDS * self._settings.smtp_timeout_scale)
+        secret = None
+        if account.login is not Login.NONE:
+            try:
+                secret = self._office.open_secret(account)
+            except PostroomError as error:
+                return _NoSecret(error.text)
+            if secret is None:
+                return _NoSecret(f"The account {account.name} logs in, but no password was typed for it.")
+        return SmtpCourier(
+            account=account,
+            secret=secret,
+            ehlo_name=account.ehlo_name or self._settings.ehlo_name or _own_name(),
+            timeouts=self._timeouts,
+            dial_timeouts=self._dial_timeouts,
+            tls_minimum=self._settings.tls_minimum,
+            nonce=lambda: randomness.token_urlsafe(18),
+        )
+
+
+class _NoSecret:
+    """Stands in for a courier that can't log in: says so instead of trying without."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def run(self, feed: Feed) -> SessionFailure | None:
+        return SessionFailure(Result(Phase.AUTH.value, 0, "", self._why, Failure.SECRET), f"-- {self._why}\n")
+
+
+def _own_name() -> str:
+    """This machine's name as EHLO wants it: with a domain, else its address as a literal (RFC 5321, 4.1.3)."""
+    name = socket.getfqdn()
+    return name if "." in name and not name.endswith(".arpa") else "[127.0.0.1]"

@@ -1,0 +1,128 @@
+"""Keeping the house: small duties, each with a `run_once`, each on its own clock. None of them decides about mail.
+
+A duty that fails says so in the log and is tried again at its next turn; it never stops the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from postroom.clock import now_ms
+from postroom.failpoints import reach
+from postroom.maillog import MailLog
+from postroom.office import Office
+from postroom.settings import Settings
+from postroom.store import expiry, lanes, nodes, retention
+from postroom.store.database import Store
+from postroom.work.worker import Worker
+
+__all__ = ["Duty", "Upkeep"]
+
+_AGAIN_MS = 60_000
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """`run_once` says whether there is more to do at once."""
+
+    name: str
+    every_seconds: float
+    run_once: Callable[[], Awaitable[bool]]
+
+
+class Upkeep:
+    """`worker` is None in a process that only takes mail in."""
+
+    def __init__(self, store: Store, office: Office, worker: Worker | None, settings: Settings, log: MailLog) -> None:
+        self._store = store
+        self._office = office
+        self._worker = worker
+        self._log = log
+        self._hours = settings.idempotency_hours
+        self._tasks: list[asyncio.Task[None]] = []
+        beat, poll = settings.heartbeat_seconds, settings.poll_seconds
+        duties = [Duty("refresh", poll, self.refresh), Duty("node", beat, self.say_alive)]
+        if worker is not None:
+            duties += [
+                Duty("beat", beat, self.beat),
+                Duty("poll", poll, self.poll),
+                Duty("reclaim", max(poll, settings.lease_seconds / 6), self.reclaim),
+                Duty("expire", 15.0, self.expire),
+                Duty("resume", 15.0, self.resume),
+                Duty("sweep", 300.0, self.sweep),
+            ]
+        self.duties = tuple(duties)
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._keep(duty), name=f"upkeep-{duty.name}") for duty in self.duties]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def _keep(self, duty: Duty) -> None:
+        while True:
+            try:
+                more = await duty.run_once()
+            except Exception as error:
+                self._log.store_trouble(f"{duty.name}: {error}")
+                more = False
+            await asyncio.sleep(0 if more else duty.every_seconds)
+
+    async def _write(self, function: Callable[[Any], Any]) -> Any:
+        return await asyncio.wrap_future(self._store.write(function))
+
+    async def refresh(self) -> bool:
+        """Settings that another node changed."""
+        if not self._store.sqlite:
+            await asyncio.wrap_future(self._office.refresh())
+        return False
+
+    async def say_alive(self) -> bool:
+        if not await self._write(lambda c: nodes.seen(c, self._store.worker)):
+            await asyncio.to_thread(self._store.join)
+        return False
+
+    async def beat(self) -> bool:
+        if self._worker is not None:
+            await self._worker.beat()
+        return False
+
+    async def poll(self) -> bool:
+        if self._worker is not None:
+            await self._worker.poll()
+        return False
+
+    async def reclaim(self) -> bool:
+        moment = now_ms()
+        ids = self._store.ids.next
+        again, doubtful = await self._write(lambda c: lanes.reclaim(c, moment, moment + _AGAIN_MS, ids, limit=_BATCH))
+        if again or doubtful:
+            reach("reclaim.after-commit")
+            self._log.reclaimed(again, doubtful)
+        return bool(again + doubtful >= _BATCH)
+
+    async def expire(self) -> bool:
+        count = await self._write(lambda c: expiry.expire(c, now_ms(), self._store.ids.next, limit=_BATCH))
+        if count:
+            self._log.expired(count)
+        return bool(count >= _BATCH)
+
+    async def resume(self) -> bool:
+        """Accounts whose pause was for a time (a daily quota)."""
+        for name in await asyncio.wrap_future(self._office.resume_due(now_ms())):
+            self._log.account_resumed(name)
+        return False
+
+    async def sweep(self) -> bool:
+        swept = await self._write(lambda c: retention.sweep(c, now_ms(), _BATCH, idempotency_hours=self._hours))
+        if swept.contents or swept.messages:
+            self._log.swept(swept.contents, swept.messages)
+        return bool(swept.more)
