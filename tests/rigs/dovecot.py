@@ -134,7 +134,11 @@ class Dovecot:
         return self.login.exists() if self._relay is None else listening(self.port)
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

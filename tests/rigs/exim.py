@@ -154,7 +154,11 @@ class Exim:
         return text + (_LOGIN.format(folder=self.folder) if self._users else "")
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

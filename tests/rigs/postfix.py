@@ -153,7 +153,11 @@ class Postfix:
         return len(_run("postqueue", "-c", self._etc, "-j").splitlines())
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

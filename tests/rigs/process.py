@@ -6,8 +6,10 @@ nothing behind. Nothing here knows what the server is.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import os
 import pwd
 import shutil
 import signal
@@ -60,8 +62,12 @@ def shared_folder(name: str) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Removes a folder made by `shared_folder`, whatever a server left in it."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Removes a folder made by `shared_folder`, whatever a server that is just ending still puts into it."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
 
 
 class Process:
@@ -138,14 +144,19 @@ class Process:
         self.signal(signal.SIGCONT)
 
     def stop(self, seconds: float = 10) -> int:
-        """Asks it to end, then kills it after `seconds`; the exit code (negative: the signal that ended it)."""
+        """Asks it to end, then kills it after `seconds`; the exit code (negative: the signal that ended it).
+
+        Children that it left behind are killed.
+        """
         self.thaw()
         self.signal(self.ends_by)
         try:
-            return int(self.child.wait(seconds))
+            self.child.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill9()
-            return int(self.child.returncode)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return int(self.child.returncode)
 
     def __enter__(self) -> Self:
         return self
