@@ -1,0 +1,140 @@
+"""Why a message goes the way it goes: one sentence for each step, with the value and the place where it was set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from postroom.addresses import Address
+from postroom.model.state import State
+from postroom.model.tenant import Mode, Sending, UnknownPolicy
+from postroom.policy.sourced import DEFAULT, Sourced
+from postroom.policy.way import Effective, Explanation, Reason, Route, Routed
+
+__all__ = ["explain"]
+
+_MODES = {
+    Mode.DISABLED: "Nothing is sent to anyone; messages are recorded, their content is not kept.",
+    Mode.SILENT: "Messages are kept here to be read and released; nothing leaves.",
+    Mode.NATIVE: "Messages are given to this machine's own mail command.",
+    Mode.SMTP: "Messages are sent through SMTP accounts.",
+}
+_CHOSEN = {
+    Routed.DEFAULT: "It goes through the default account.",
+    Routed.SENDER: "It goes through the account that belongs to its sender.",
+    Routed.MESSAGE: "It goes through the account that the message names.",
+    Routed.RELEASED: "It was released by a person and goes through this account.",
+    Routed.TEST: "It tests this account.",
+}
+_REASONS = {
+    Reason.NO_ACCOUNT: "It waits, because no account is set up; it leaves once there is one.",
+    Reason.SENDER_HELD: "It waits, because this sender's mail is held.",
+    Reason.BY_HAND: "It waits until it is released, as the message asks.",
+    Reason.ACCOUNT_DISABLED: "It waits, because the account is switched off.",
+    Reason.ACCOUNT_PAUSED: "It waits, because the account is paused.",
+    Reason.MODE_SILENT: "It is kept here and can be read and released.",
+    Reason.MODE_DISABLED: "It is recorded as not sent, because sending is disabled.",
+    "": "It leaves as soon as it is its turn.",
+}
+
+
+def explain(route: Route, effective: Effective | None = None) -> list[Explanation]:
+    """In the order in which it is decided. `effective` is the route's own unless another is given."""
+    return list(_steps(route, effective or route.effective))
+
+
+def _steps(route: Route, found: Effective) -> Iterable[Explanation]:
+    yield _step("mode", found.mode.value.value, found.mode, _MODES[found.mode.value])
+    yield _sender(found)
+    yield _account(route, found)
+    yield from _addresses(found)
+    yield _footer(found)
+    yield Explanation("state", route.state.value, "", _REASONS.get(route.reason, route.reason))
+    if route.state is State.QUEUED:
+        yield _sending(found)
+    yield _retry(found)
+    yield _unknown(found)
+    yield _retention(found)
+    yield from _guard(found)
+
+
+def _step(step: str, value: str, origin: Sourced[object], sentence: str) -> Explanation:
+    return Explanation(step, value, origin.source, sentence)
+
+
+def _sender(found: Effective) -> Explanation:
+    shown = found.sender.value.display()
+    if found.wanted is not None:
+        told = f"The account replaces the From address {found.wanted.spec} by its own."
+    elif found.sender.source == DEFAULT:
+        told = "No sender is set up yet, so a placeholder stands there; it never leaves."
+    else:
+        told = "This is the From address that recipients see."
+    return _step("sender", shown, found.sender, told)
+
+
+def _account(route: Route, found: Effective) -> Explanation:
+    account = found.account.value
+    if account is not None:
+        where = f"{account.name} ({account.host}:{account.port})"
+        return _step("account", where, found.account, _CHOSEN.get(route.routed, _CHOSEN[Routed.DEFAULT]))
+    if found.mode.value is Mode.NATIVE:
+        return _step("account", "none", found.account, "The mail command of this machine needs no account.")
+    return _step("account", "none", found.account, "No account is set up that it could go through.")
+
+
+def _addresses(found: Effective) -> Iterable[Explanation]:
+    replies = _listed(found.reply_to.value)
+    told = "Replies go there." if replies else "Replies go to the From address."
+    yield _step("reply_to", replies or found.sender.value.spec, found.reply_to, told)
+    path = found.return_path.value
+    told = "Delivery reports go there." if path else "Delivery reports are not wanted (null return path)."
+    yield _step("return_path", path or "<>", found.return_path, told)
+    receipt = found.receipt_to.value
+    told = "Recipients are asked to confirm there that they read it." if receipt else "No read receipt is asked for."
+    yield _step("receipt_to", receipt.spec if receipt else "none", found.receipt_to, told)
+
+
+def _listed(addresses: tuple[Address, ...]) -> str:
+    return ", ".join(address.spec for address in addresses)
+
+
+def _footer(found: Effective) -> Explanation:
+    told = "A footer is added to the text and the HTML." if found.footer.value else "No footer is added."
+    return _step("footer", "yes" if found.footer.value else "no", found.footer, told)
+
+
+def _sending(found: Effective) -> Explanation:
+    instantly = found.sending.value is Sending.INSTANTLY
+    told = "The caller waits for the first answer of the server." if instantly else "The caller need not wait."
+    return _step("sending", found.sending.value.value, found.sending, told)
+
+
+def _retry(found: Effective) -> Explanation:
+    waits = ", ".join(str(wait) for wait in found.retry_minutes.value)
+    told = f"After a passing failure it is tried again after {waits} minutes, for {found.retry_days.value} days in all."
+    return _step("retry", waits, found.retry_minutes, told)
+
+
+def _unknown(found: Effective) -> Explanation:
+    again = found.unknown_policy.value is UnknownPolicy.RETRY
+    told = (
+        "If the server's last answer never comes, it is sent again and may arrive twice."
+        if again
+        else "If the server's last answer never comes, it is held for a person to decide."
+    )
+    return _step("unknown_policy", found.unknown_policy.value.value, found.unknown_policy, told)
+
+
+def _retention(found: Effective) -> Explanation:
+    told = f"Its content is kept for {found.content_days.value} days, its line in the log for {found.log_days.value}."
+    return _step("retention", str(found.content_days.value), found.content_days, told)
+
+
+def _guard(found: Effective) -> Iterable[Explanation]:
+    """What keeps mail of a test system from real people. Nobody can set it yet; the step is there for when one can."""
+    if found.guard_redirect.value:
+        told = "Everything is redirected to this address."
+        yield _step("guard", found.guard_redirect.value, found.guard_redirect, told)
+    if found.guard_allow.value:
+        told = "Only these recipients get mail."
+        yield _step("guard", ", ".join(found.guard_allow.value), found.guard_allow, told)
