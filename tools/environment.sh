@@ -2,8 +2,8 @@
 # When it does, no Python is started: the stamp of the last installation says so.
 
 find_python() {
-    for python in ${PYTHON:-} python3.14 python3.13 python3.12 python3.11 python3; do
-        if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+    for python in "${PYTHON:-}" python3.14 python3.13 python3.12 python3.11 python3; do
+        if [ -n "$python" ] && "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
             return
         fi
     done
