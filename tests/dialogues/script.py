@@ -1,15 +1,15 @@
 r"""The language of the `*.txt` dialogues, and a server that follows one.
 
 encryption starttls            settings: encryption, ehlo, user, password, mechanisms, allow_clear, nonce
-message 1 a@x.org > b@y.org, c@y.org        a message; after `|`: 8bit, utf8, ret=HDRS, envid=…, notify=…, text=…
+message 1 a@x.org > b@y.org, c@y.org    a message; after `|`: 8bit, utf8, ret=HDRS, envid=…, notify=…, text=…
 one at a time                  no message is at hand while another is on its way
 ---
-s: 220 mx.example.org ESMTP    the server says a line; \x00 and \r are escapes; `s*50:` fifty times; `s~` without line end
+s: 220 mx.example.org ESMTP    the server says a line; \x00 and \r are escapes; `s*50:` fifty times; `s~` no line end
 c: EHLO app.example.org        the client says a line; lines one after the other leave in one write
 c: [body 1]  c: [content 1]    the message as DATA or as BDAT carries it; b64(…) in a line is its base64
 tls / tls fails                the handshake
 soon 1 / mark 1 / mark 1 lost  the journal
-done 1: dot 250, rcpt 550      the outcome of each recipient: phase, and code, kind of loss or id of refusal; `?` in doubt
+done 1: dot 250, rcpt 550      each recipient: phase, and code, kind of loss or id of refusal; `?` in doubt
 cut / timeout / reset          what happens instead of a reply
 opened / opened PLAIN / failed auth 535 / ended / ended 421
 hidden secret                  the text is in no transcript, reply or repr

@@ -1,4 +1,4 @@
-"""A driver without sockets: it executes the steps of the client's generators against a server in memory, and writes down all it did.
+"""A driver without sockets: it executes the client's steps against a server in memory, and writes down all it did.
 
 It keeps the contract that `postroom.smtp.client` states for every driver.
 """
@@ -82,9 +82,9 @@ class Stage:
         if isinstance(step, MarkSoon):
             self.events.append(("soon", step.transmission.key))
         elif isinstance(step, Marked):
-            answer = self.marked(step.transmission)
-            self.events.append(("mark", step.transmission.key, answer))
-            return answer
+            granted = self.marked(step.transmission)
+            self.events.append(("mark", step.transmission.key, granted))
+            return granted
         elif isinstance(step, Done):
             assert step.transmission.key not in self.outcomes, "an outcome is reported once"
             self.outcomes[step.transmission.key] = step.outcome
