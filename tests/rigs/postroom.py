@@ -21,6 +21,7 @@ from tests.rigs.process import Process, RigFailed, wait_until
 
 __all__ = ["Answer", "Api", "Postroom"]
 
+_GREETING = "Role      "
 _WAITING = frozenset({"queued", "sending", "deferred"})
 
 
@@ -116,6 +117,7 @@ class Postroom:
             self._settings["database"] = database
         self._process: Process | None = None
         self._api: Api | None = None
+        self._greetings = 0
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -133,6 +135,7 @@ class Postroom:
     def launch(self, *, failpoint: str = "", before: tuple[str, ...] = ()) -> Process:
         """Starts it without waiting. `before`: a program that runs it, as strace with its options."""
         command = [*before, *self.command, "serve", "--role", self.role]
+        self._greetings = self.log_text().count(_GREETING)
         self._process = Process(command, self.log, self.environment(failpoint), cwd=self.folder)
         return self._process
 
@@ -142,6 +145,9 @@ class Postroom:
         return self
 
     def ready(self) -> bool:
+        """Whether it takes mail; a worker has no door, and is ready once it has said so."""
+        if self.role == "worker":
+            return self.log_text().count(_GREETING) > self._greetings
         probe = Api(self.url, "", timeout=5)
         try:
             return probe.get("/v1/ready").status == 200
@@ -164,8 +170,12 @@ class Postroom:
     @property
     def api(self) -> Api:
         if self._api is None:
-            self._api = Api(self.url, self.key)
+            self._api = self.connect()
         return self._api
+
+    def connect(self) -> Api:
+        """A connection of its own, for another thread."""
+        return Api(self.url, self.key)
 
     def kill9(self) -> None:
         self.process.kill9()
@@ -188,6 +198,21 @@ class Postroom:
         code = process.stop(seconds)
         if code != 0:
             raise RigFailed(process.complaint(f"ended with {code} when told to stop, within {seconds:g} s"))
+
+    def deliver_to(self, port: int, **account: object) -> str:
+        """Mode smtp, by a new account for 127.0.0.1:`port`, without TLS or login unless said; the account's id."""
+        values = {
+            "name": f"port {port}",
+            "host": "127.0.0.1",
+            "port": port,
+            "encryption": "none",
+            "login": "none",
+            "sender_address": "postroom@sender.test",
+            **account,
+        }
+        made = self.api.post("/v1/accounts", values).expect(201)
+        self.api.call("PATCH", "/v1/settings", {"mode": "smtp"}).expect(200)
+        return str(made["id"])
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
