@@ -30,11 +30,12 @@ class Placement(Protocol):
     def place(self, job: Job) -> Placed | None:
         """Reserves room for the job, or None when it has to queue."""
 
-    def wake(self, account_id: int) -> None:
-        """Mail for this account was queued."""
+    def wake(self, account_id: int, *, insist: bool = False) -> None:
+        """Mail for this account was queued. `insist`: a person wants it tried now, even if the account is resting."""
 
-    def await_ending(self, message_id: int, recipients: int, told: Callable[[], None]) -> None:
-        """Calls `told` when all recipients of the message have had their first attempt (sending instantly)."""
+    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Callable[[], None]) -> None:
+        """Calls `told` when all recipients of the message have had their first attempt (sending instantly); at once
+        when that is not going to be soon."""
 
     def forget(self, message_id: int) -> None:
         """Nobody waits for this message's attempt any more."""
@@ -44,10 +45,10 @@ class NoPlacement:
     def place(self, job: Job) -> Placed | None:
         return None
 
-    def wake(self, account_id: int) -> None:
+    def wake(self, account_id: int, *, insist: bool = False) -> None:
         return None
 
-    def await_ending(self, message_id: int, recipients: int, told: Callable[[], None]) -> None:
+    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Callable[[], None]) -> None:
         told()
 
     def forget(self, message_id: int) -> None:

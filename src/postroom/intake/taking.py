@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from postroom.clock import now_ms
-from postroom.compose.letter import Attachment, Letter
+from postroom.compose.letter import Attachment, Footer, Letter
 from postroom.compose.letter import faults as letter_faults
 from postroom.compose.message_id import message_id
 from postroom.compose.render import render
@@ -31,6 +31,7 @@ from postroom.model.message import Draft, RecipientRole
 from postroom.model.state import WAITING, State
 from postroom.policy.route import Route, route
 from postroom.policy.snapshot import Snapshot
+from postroom.policy.way import Routed
 from postroom.store.acceptance import Acceptance, Accepted
 from postroom.store.bulk import Row
 from postroom.store.database import Store
@@ -174,7 +175,7 @@ class Intake:
             way = taken.route
             left = len(taken.recipients) - sum(len(job.recipients) for job in taken.jobs)
             if left and way.state in WAITING and way.account_id is not None:
-                self._placement.wake(way.account_id)
+                self._placement.wake(way.account_id, insist=way.routed == Routed.TEST)
         else:
             self._withdraw(taken)
         done(taken, answer)
@@ -210,7 +211,7 @@ def _letter(draft: Draft, to: Addressed, way: Route) -> Letter:
         ),
         headers=draft.headers,
         receipt_to=way.receipt_to,
-        footer=way.footer,
+        footer=Footer(way.footer.text or None, way.footer.html or None) if way.footer else None,
     )
 
 

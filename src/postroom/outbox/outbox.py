@@ -37,6 +37,7 @@ __all__ = ["Outbox", "Told"]
 
 Told = Callable[[Receipt | PostroomError], None]
 _RELEASE_BATCH = 200
+_INSISTING = (acts.RETRY, acts.SEND_AGAIN)
 
 
 class Outbox:
@@ -144,7 +145,8 @@ class Outbox:
         self._log.accepted(taken.number, taken.tenant_id, len(taken.recipients), len(taken.content), state.value)
         if taken.route.instantly and state in WAITING and self._loop is not None:
             awaited = _Awaited(self._loop, self._patience, lambda: self._tell_first_attempt(taken, told))
-            self._placement.await_ending(taken.number, len(taken.recipients), awaited.over)
+            account_id = taken.route.account_id or 0
+            self._placement.await_ending(taken.number, account_id, len(taken.recipients), awaited.over)
         else:
             reach("accept.before-answer")
             told(fresh_receipt(taken))
@@ -254,7 +256,7 @@ class Outbox:
                 return
             acted, receipt = answer.result()
             for account in acted.accounts:
-                self._on_loop(partial(self._placement.wake, account))
+                self._on_loop(partial(self._placement.wake, account, insist=act in _INSISTING))
             future.set_result(receipt)
 
         done.add_done_callback(told)

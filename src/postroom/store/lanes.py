@@ -25,6 +25,7 @@ from postroom.store.bulk import Row, insert_rows
 __all__ = ["Claimed", "acquire", "claim", "database_ms", "heartbeat", "reclaim", "release", "waiting_accounts"]
 
 _PRIORITIES = tuple(sorted(int(priority) for priority in Priority))
+_BEFORE_ALL = -(1 << 62)
 _FETCH_BYTES = 262_144
 _BATCH_BYTES = 8 * 1024 * 1024
 
@@ -126,7 +127,7 @@ def release(connection: Connection, fence: int) -> None:
 def waiting_accounts(connection: Connection, now_ms: int) -> list[int]:
     """Accounts with mail that is due, found by hopping through the index: one probe an account, however much waits."""
     found: list[int] = []
-    last = -1
+    last = _BEFORE_ALL
     while True:
         row = connection.exec_driver_sql(
             f"SELECT account_id FROM recipient WHERE account_id > {last} AND due_ms IS NOT NULL "  # noqa: S608

@@ -84,16 +84,22 @@ class Worker:
             self._grow(room)
         return lane
 
-    def wake(self, account_id: int) -> None:
+    def wake(self, account_id: int, *, insist: bool = False) -> None:
         room = self._room(account_id)
         if room is None:
             return
+        if insist:
+            room.gate.opens_ms = 0.0
         room.backlog = True
         self._grow(room)
         for lane in room.lanes:
             lane.wake()
 
-    def await_ending(self, message_id: int, recipients: int, told: Callable[[], None]) -> None:
+    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Callable[[], None]) -> None:
+        room = self._room(account_id)
+        if room is None or not room.gate.open(monotonic_ms()):
+            told()
+            return
         self._waiters.add(message_id, recipients, told)
 
     def forget(self, message_id: int) -> None:
