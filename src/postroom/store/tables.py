@@ -1,7 +1,9 @@
 """Every table, once. Migrations are checked against this module; the states of `model.state` stand here as CHECKs.
 
-Rules it keeps: every row has its tenant (P8); times are milliseconds UTC; the message table is the queue, so a recipient's
-`due_ms` is set exactly while it waits and `lease` exactly while it is being sent. Tables that are only ever read by message
+Rules it keeps: every row has its tenant (P8); times are milliseconds UTC; the message table is the queue, so a
+recipient's
+`due_ms` is set exactly while it waits and `lease` exactly while it is being sent. Tables that are only ever read by
+message
 are clustered by message id (WITHOUT ROWID on SQLite), so that accepting touches as few pages as possible.
 """
 
@@ -178,6 +180,7 @@ account = Table(
     _number("limit_size"),
     _words("state", AccountState.READY.value),
     _words("paused_reason"),
+    _words("paused_by"),
     _number("paused_ms"),
     _number("resume_ms"),
     _number("created_ms", 0),
@@ -286,7 +289,8 @@ recipient = Table(
     _id("message_id"),
     Column("n", Integer, primary_key=True, autoincrement=False),
     _tenant(),
-    Column("address", Text, nullable=False),
+    # Ordered by code points everywhere, so that what an address begins with is a range of the index.
+    Column("address", Text().with_variant(Text(collation="C"), "postgresql"), nullable=False),
     _words("role", RecipientRole.TO.value),
     Column("state", Text, nullable=False),
     _number("account_id"),
@@ -340,7 +344,8 @@ recipient = Table(
         sqlite_where=text("expires_ms IS NOT NULL AND due_ms IS NOT NULL"),
         postgresql_where=text("expires_ms IS NOT NULL AND due_ms IS NOT NULL"),
     ),
-    Index("ix_recipient_address", "tenant_id", "address", "message_id"),
+    # Lower case, because people search without minding case; both databases fold ASCII alike.
+    Index("ix_recipient_address", "tenant_id", text("lower(address)"), "message_id"),
     sqlite_with_rowid=False,
 )
 

@@ -120,6 +120,7 @@ def _account() -> None:
         sa.Column("limit_size", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.Text(), server_default="ready", nullable=False),
         sa.Column("paused_reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("paused_by", sa.Text(), server_default="", nullable=False),
         sa.Column("paused_ms", sa.BigInteger(), nullable=True),
         sa.Column("resume_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), server_default="0", nullable=False),
@@ -248,7 +249,7 @@ def _recipient() -> None:
         sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("n", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("role", sa.Text(), server_default="to", nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=True),
@@ -278,7 +279,12 @@ def _recipient() -> None:
         sa.PrimaryKeyConstraint("message_id", "n", name=op.f("pk_recipient")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_recipient_address", "recipient", ["tenant_id", "address", "message_id"], unique=False)
+    op.create_index(
+        "ix_recipient_address",
+        "recipient",
+        ["tenant_id", sa.literal_column("lower(address)"), "message_id"],
+        unique=False,
+    )
     op.create_index(
         "ix_recipient_attention",
         "recipient",

@@ -1,0 +1,247 @@
+"""What can be set on an account: reading it from what was typed, in our words or in those of other products.
+
+Everything wrong is found at once and told with the name of the field as it was typed. A value whose means come with a
+later release is refused, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from postroom.model.account import Account, CertificateCheck, Encryption, Login, default_port
+from postroom.office.fields import (
+    NOT_YET,
+    Reader,
+    Reading,
+    Unfit,
+    address,
+    addresses,
+    block,
+    count,
+    ehlo_name,
+    flag,
+    host,
+    line,
+    name,
+    one_of,
+    optional,
+)
+from postroom.secrets import Secret
+
+__all__ = ["FOOTER_OCTETS", "apply", "read", "read_secret"]
+
+FOOTER_OCTETS = 64 * 1024
+_MOST_SECRET = 8 * 1024
+_MOST_SIZE = 1 << 40
+
+_ENCRYPTIONS: dict[str, Encryption] = {
+    "ssl": Encryption.TLS,
+    "ssl/tls": Encryption.TLS,
+    "smtps": Encryption.TLS,
+    "implicit": Encryption.TLS,
+    "start-tls": Encryption.STARTTLS,
+    "explicit": Encryption.STARTTLS,
+    "off": Encryption.NONE,
+    "plain": Encryption.NONE,
+    "": Encryption.NONE,
+}
+
+
+def _later(value: object) -> None:
+    if value not in (None, "", False):
+        raise Unfit(NOT_YET, "Leave it empty.")
+
+
+def _empty(value: object) -> str:
+    _later(value)
+    return ""
+
+
+_READERS: dict[str, Reader] = {
+    "name": name,
+    "host": host,
+    "port": optional(count(1, 65_535)),
+    "encryption": one_of(Encryption, _ENCRYPTIONS),
+    "login": one_of(Login, later=(Login.OAUTH2, Login.KERBEROS, Login.NTLM)),
+    "user": line(320),
+    "secret_reference": _empty,
+    "certificate_check": one_of(CertificateCheck, later=(CertificateCheck.OWN_CA, CertificateCheck.PINNED)),
+    "certificate_authority": _empty,
+    "certificate_pin": _empty,
+    "allow_clear_login": flag,
+    "connector_id": _later,
+    "enabled": flag,
+    "sender_address": address,
+    "sender_name": line(256),
+    "reply_to": addresses,
+    "return_path": address,
+    "confirmation_address": address,
+    "request_receipt": flag,
+    "force_settings": flag,
+    "footer_enabled": flag,
+    "footer_text": optional(block(FOOTER_OCTETS)),
+    "footer_html": optional(block(FOOTER_OCTETS)),
+    "ehlo_name": ehlo_name,
+    "fallback_account_id": _later,
+    "rewrite_from": flag,
+    "limits.connections": count(1, 1_000),
+    "limits.per_minute": optional(count(1, 10_000_000)),
+    "limits.per_day": optional(count(1, 1_000_000_000)),
+    "limits.recipients": count(1, 100_000),
+    "limits.size": optional(count(1_024, _MOST_SIZE)),
+}
+_NOT_FIELDS = {"client_certificate", "client_key", "connector", "fallback_account", "network_connector", "token_url"}
+
+
+def _as_encryption(when_true: Encryption) -> Callable[[object], Encryption | None]:
+    return lambda value: when_true if flag(value) else None
+
+
+def _same(field: str) -> tuple[str, Callable[[object], Any] | None]:
+    return field, None
+
+
+_ALIASES: dict[str, tuple[str, Callable[[object], Any] | None]] = {
+    "smtp.server": _same("host"),
+    "smtp.port": _same("port"),
+    "smtp.username": _same("user"),
+    "smtp.sendername": _same("sender_name"),
+    "smtp.senderaddress": _same("sender_address"),
+    "server": _same("host"),
+    "smtp_host": _same("host"),
+    "smtp_port": _same("port"),
+    "username": _same("user"),
+    "user_name": _same("user"),
+    "sender": _same("sender_address"),
+    "sender_email": _same("sender_address"),
+    "reply_email": _same("reply_to"),
+    "confirmation_mail": _same("confirmation_address"),
+    "send_read_confirmation": _same("request_receipt"),
+    "force_settings_use": _same("force_settings"),
+    "enable_footnote": _same("footer_enabled"),
+    "footnote": _same("footer_text"),
+    "ssl": ("encryption", _as_encryption(Encryption.TLS)),
+    "use_ssl": ("encryption", _as_encryption(Encryption.TLS)),
+    "secure": ("encryption", _as_encryption(Encryption.TLS)),
+    "starttls": ("encryption", _as_encryption(Encryption.STARTTLS)),
+    "use_tls": ("encryption", _as_encryption(Encryption.STARTTLS)),
+    "tls": ("encryption", _as_encryption(Encryption.STARTTLS)),
+    "use_authentication": ("login", lambda value: Login.PASSWORD if flag(value) else Login.NONE),
+    "ignore_certificate_errors": (
+        "certificate_check",
+        lambda value: CertificateCheck.IGNORE if flag(value) else CertificateCheck.VERIFY,
+    ),
+}
+"""Words of other products (lower case, `_` for spaces and hyphens): our field, and how their value becomes ours."""
+
+_SECRET_WORDS = ("secret", "password", "smtp.password", "smtp_password")
+
+
+def read(given: Mapping[str, object], reading: Reading) -> dict[str, Any]:
+    """The values by our names (`limits.…` flat). Only what was given is in it; faults go to `reading`."""
+    origins: dict[str, str] = {}
+    for typed, value in _flat(given).items():
+        field, reader = _find(typed, reading)
+        if reader is None:
+            continue
+        try:
+            result = reader(value)
+        except Unfit as unfit:
+            reading.fault(typed, unfit.problem, unfit.mend)
+            continue
+        if result is None and field == "encryption":
+            result = _switched_off(given)
+        if result is None and field in ("encryption", "port"):
+            continue
+        if field in origins and reading.values[field] != result:
+            reading.fault(typed, f"contradicts {origins[field]}.", "Give only one of them.")
+        origins[field] = typed
+        reading.values[field] = result
+    return reading.values
+
+
+def _flat(given: Mapping[str, object]) -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for typed, value in given.items():
+        if typed.strip().lower() == "limits" and isinstance(value, Mapping):
+            flat |= {f"limits.{inner}": one for inner, one in value.items()}
+        elif typed.strip().lower() not in _SECRET_WORDS:
+            flat[typed] = value
+    return flat
+
+
+def _find(typed: str, reading: Reading) -> tuple[str, Reader | None]:
+    plain = typed.strip().lower().replace("-", "_").replace(" ", "_")
+    if plain in _NOT_FIELDS or plain.removesuffix("_id") in _NOT_FIELDS:
+        return plain, _READERS.get(plain, _later)
+    if plain in _READERS:
+        return plain, _READERS[plain]
+    if plain in _ALIASES:
+        field, convert = _ALIASES[plain]
+        return field, convert or _READERS[field]
+    reading.unknown(typed, [*_READERS, "secret"])
+    return plain, None
+
+
+def _switched_off(given: Mapping[str, object]) -> Encryption | None:
+    """`ssl = no` means no encryption, unless another switch is on or a word says which."""
+    switches = [word for word in given if _ALIASES.get(word.strip().lower(), ("", None))[0] == "encryption"]
+    if "encryption" in given or any(_is_on(given[word]) for word in switches):
+        return None
+    return Encryption.NONE
+
+
+def _is_on(value: object) -> bool:
+    try:
+        return flag(value)
+    except Unfit:
+        return False
+
+
+def read_secret(given: Mapping[str, object], secret: str | Secret | None, reading: Reading) -> Secret | None:
+    """The secret typed, from where it belongs or from the values. Blank means: as it was."""
+    for typed, value in given.items():
+        if typed.strip().lower() in _SECRET_WORDS and value not in (None, ""):
+            if not isinstance(value, (str, Secret)):
+                reading.fault(typed, "is not text.")
+            elif not secret:
+                secret = value
+    if not secret:
+        return None
+    try:
+        held = Secret(secret)
+    except ValueError:
+        reading.fault("secret", "has characters that can't be written as UTF-8.", "Type it again.")
+        return None
+    if any(char in held.reveal() for char in "\0\r\n"):
+        reading.fault("secret", "holds a line break or a NUL.", "Type or paste it again, without the line's end.")
+    if len(held.reveal().encode()) > _MOST_SECRET:
+        reading.fault("secret", f"is longer than {_MOST_SECRET} octets.", "Check what was pasted.")
+    return held
+
+
+def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, reading: Reading) -> Account:
+    """The account with these values, what goes together kept together: the port with the encryption, the login with
+    a user. What does not fit is a fault."""
+    plain = {field: value for field, value in values.items() if not field.startswith("limits.")}
+    limits = {field.removeprefix("limits."): value for field, value in values.items() if field.startswith("limits.")}
+    if "port" not in plain and account.port in (0, default_port(account.encryption)):
+        plain["port"] = default_port(plain.get("encryption", account.encryption))
+    if "encryption" not in plain and account.port == 0 and plain["port"] == default_port(Encryption.TLS):
+        plain["encryption"] = Encryption.TLS
+    if "login" not in plain and account.login is Login.NONE and (plain.get("user") or secret):
+        plain["login"] = Login.PASSWORD
+    changed = replace(account, **plain, limits=replace(account.limits, **limits))
+    _fit(changed, reading)
+    return changed
+
+
+def _fit(account: Account, reading: Reading) -> None:
+    if not account.host and not any(fault.field == "host" for fault in reading.faults):
+        reading.fault("host", "is missing.", "Give the name of the SMTP server, like smtp.example.com.")
+    if account.login is not Login.NONE and not account.user:
+        reading.fault("user", "is missing, but the account is to log in.", "Give the user name, or set login to none.")
+    if account.rewrite_from and not account.sender_address:
+        reading.fault("rewrite_from", "needs an address to write there.", "Give sender_address as well.")

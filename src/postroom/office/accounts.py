@@ -1,0 +1,386 @@
+"""The office's verbs for accounts: making and changing them, their secret, the default, pausing, deleting.
+
+Promise P7 is kept twice here: a secret is sealed to what it was typed for, and a change of any of that without a new
+secret deletes the old one in the same transaction and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from postroom.clock import now_ms
+from postroom.errors import BadInput, Conflict, NotFound
+from postroom.ids import encode
+from postroom.model.account import Account, Encryption, Limits, Login
+from postroom.model.application import Actor, Scope
+from postroom.model.tenant import INSTALLATION, Tenant
+from postroom.office.account_values import apply, read, read_secret
+from postroom.office.changes import AGAIN, Again, Changes, Ref, number_of, require, tenant_for
+from postroom.office.fields import Reading, line
+from postroom.office.routing import BATCH, DefaultMove
+from postroom.office.tenants import account_named, find_account_number
+from postroom.office.views import AccountView, account_needs, account_warnings
+from postroom.secrets import SealedTo, Secret
+from postroom.store import accounts, credentials, queue, senders, tenants
+
+__all__ = ["AccountVerbs"]
+
+
+class AccountVerbs(Changes):
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def accounts(self, actor: Actor, tenant_id: int | None = None) -> Future[list[AccountView]]:
+        """The tenant's own accounts, in the order in which they were made."""
+        require(actor, Scope.SETTINGS_READ)
+        number = tenant_for(actor, tenant_id)
+
+        def work(connection: Connection) -> list[AccountView]:
+            tenant = self._existing(connection, number)
+            return [_view(tenant, account) for account in accounts.of_tenant(connection, number)]
+
+        return self._store.read(work)
+
+    def account(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[AccountView]:
+        """One account by id or name. Raises NotFound."""
+        require(actor, Scope.SETTINGS_READ)
+        number = tenant_for(actor, tenant_id)
+        return self._store.read(lambda c: _view(self._existing(c, number), _found(c, number, ref)))
+
+    def find_account(self, actor: Actor, ref: Ref) -> Account:
+        """At once, from the snapshot: the actor's own account. Raises NotFound."""
+        number = number_of("a", ref)
+        found = None if number is None else self.snapshot.accounts.get(number)
+        if (found is None or found.tenant_id != actor.tenant_id) and isinstance(ref, str):
+            found = self.snapshot.account_named(actor.tenant_id, ref)
+        if found is None or found.tenant_id != actor.tenant_id:
+            raise _no_account()
+        return found
+
+    # -- making and changing ----------------------------------------------------------------------------------------
+
+    def create_account(
+        self,
+        actor: Actor,
+        values: Mapping[str, object],
+        secret: str | Secret | None = None,
+        tenant_id: int | None = None,
+    ) -> Future[AccountView]:
+        """A new account. The tenant's first one becomes its default. Raises BadInput with every fault.
+
+        `values`: the fields of Account that people set, limits as `limits.connections` or nested; words of other
+        products are understood. The name is the host's when none is given, the port goes with the encryption.
+        """
+        require(actor, Scope.SETTINGS_WRITE)
+        number, moment, account_id = tenant_for(actor, tenant_id), now_ms(), self._store.ids.next()
+        reading = Reading()
+        given = read(values, reading)
+        typed = read_secret(values, secret, reading)
+        blank = Account(
+            id=account_id,
+            tenant_id=number,
+            name="",
+            host="",
+            port=0,
+            encryption=Encryption.STARTTLS,
+            limits=Limits(connections=self._settings.connections_per_account),
+            created_ms=moment,
+        )
+        account = apply(blank, given, typed, reading)
+        account = replace(account, name=account.name or account.host)
+        move = DefaultMove(number, account_id, moment, self._store.ids.next)
+        made: list[bool] = []
+
+        def work(connection: Connection) -> AccountView | Again:
+            tenant = self._existing(connection, number)
+            if accounts.get(connection, number, account_id) is None:
+                _check_name(connection, account, reading)
+                reading.close()
+                accounts.create(connection, account)
+                if typed is not None and account.login is not Login.NONE:
+                    self._seal(connection, account, typed, moment, actor)
+                made[:] = [tenant.settings.default_account_id is None and account.enabled]
+            if made[0] and move.step(connection) is AGAIN:
+                return AGAIN
+            return self._shown(connection, number, account_id)
+
+        return self._change(work)
+
+    def change_account(
+        self,
+        actor: Actor,
+        ref: Ref,
+        values: Mapping[str, object],
+        secret: str | Secret | None = None,
+        tenant_id: int | None = None,
+    ) -> Future[AccountView]:
+        """Changes what is given; a blank secret stays as it was. Raises BadInput with every fault, NotFound.
+
+        When what the secret was typed for changes and no new one is given, the old one is deleted and the view says so.
+        An account that a server's answer had paused is tried again after a change.
+        """
+        require(actor, Scope.SETTINGS_WRITE)
+        number, moment = tenant_for(actor, tenant_id), now_ms()
+
+        def work(connection: Connection) -> AccountView:
+            reading = Reading()
+            given = read(values, reading)
+            typed = read_secret(values, secret, reading)
+            old = _found(connection, number, ref)
+            new = apply(old, given, typed, reading)
+            if not new.name:
+                new = replace(new, name=old.name)
+            _check_name(connection, new, reading)
+            reading.close()
+            accounts.save(connection, new)
+            dropped = self._keep_secret_right(connection, old, new, typed, moment, actor)
+            if _may_be_mended(old, new, typed):
+                accounts.resume_mended(connection, number, old.id)
+            return self._shown(connection, number, old.id, dropped=dropped)
+
+        return self._change(work)
+
+    def _keep_secret_right(
+        self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
+    ) -> bool:
+        """Seals a new secret, or deletes one that no longer belongs. True when one was lost that is still needed."""
+        if new.login is Login.NONE:
+            credentials.drop(connection, new.tenant_id, new.id)
+            return False
+        if typed is not None:
+            self._seal(connection, new, typed, moment, actor)
+            return False
+        if SealedTo.of(old) == SealedTo.of(new):
+            return False
+        return credentials.drop(connection, new.tenant_id, new.id)
+
+    def _seal(self, connection: Connection, account: Account, typed: Secret, moment: int, actor: Actor) -> None:
+        sealed = self._ring.seal(typed, SealedTo.of(account))
+        credentials.put(connection, account.tenant_id, account.id, sealed, moment, actor.name)
+
+    def reseal_secrets(self, actor: Actor) -> Future[int]:
+        """Seals all secrets with the current key of the ring, after a rotation; returns how many were not."""
+        require(actor, Scope.ADMIN)
+        if actor.tenant_id != INSTALLATION:
+            raise NotFound("The key ring belongs to the installation.")
+
+        def work(connection: Connection) -> int:
+            by_id = {account.id: account for account in accounts.all_accounts(connection)}
+            count = 0
+            for one in credentials.all_sealed(connection):
+                seal_to = SealedTo.of(by_id[one.account_id])
+                if not self._ring.is_current(one.sealed, seal_to):
+                    credentials.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
+                    count += 1
+            return count
+
+        return self._change(work)
+
+    # -- the default ------------------------------------------------------------------------------------------------
+
+    def set_default_account(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[AccountView]:
+        """Moves the default, with the waiting mail that followed it and mail that waited for any account at all."""
+        require(actor, Scope.SETTINGS_WRITE)
+        number, moment = tenant_for(actor, tenant_id), now_ms()
+        moving: list[DefaultMove] = []
+
+        def work(connection: Connection) -> AccountView | Again:
+            self._existing(connection, number)
+            account = _found(connection, number, ref)
+            if not moving:
+                moving.append(DefaultMove(number, account.id, moment, self._store.ids.next))
+            return moving[0].step(connection) or self._shown(connection, number, account.id)
+
+        return self._change(work)
+
+    # -- pausing ----------------------------------------------------------------------------------------------------
+
+    def pause_account(
+        self, actor: Actor, ref: Ref, reason: str = "", tenant_id: int | None = None
+    ) -> Future[AccountView]:
+        """Keeps the account's mail until somebody resumes it; nothing bounces."""
+        require(actor, Scope.SETTINGS_WRITE)
+        number, moment = tenant_for(actor, tenant_id), now_ms()
+        reading = Reading()
+        reading.take("reason", line(200), reason)
+        words: str = reading.close()["reason"] or "Paused by hand."
+
+        def work(connection: Connection) -> AccountView:
+            account = _found(connection, number, ref)
+            accounts.pause(connection, number, account.id, words, moment)
+            return self._shown(connection, number, account.id)
+
+        return self._change(work)
+
+    def resume_account(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[AccountView]:
+        """Lets its mail leave again, whoever paused it."""
+        require(actor, Scope.SETTINGS_WRITE)
+        number = tenant_for(actor, tenant_id)
+
+        def work(connection: Connection) -> AccountView:
+            account = _found(connection, number, ref)
+            accounts.resume(connection, number, account.id)
+            return self._shown(connection, number, account.id)
+
+        return self._change(work)
+
+    def pause_for(
+        self, account_id: int, reason: str, resume_ms: int | None = None, version: int | None = None
+    ) -> Future[bool]:
+        """For the worker: what a server said stops the account. False when it is gone, paused, or changed meanwhile.
+
+        `version`: the account's at the attempt, so that a late answer to old settings pauses nothing.
+        """
+        moment = now_ms()
+        known = self.snapshot.accounts.get(account_id)
+
+        def work(connection: Connection) -> bool:
+            if known is None:
+                return False
+            meant = known if version is None else replace(known, version=version)
+            return accounts.pause_by_verdict(connection, meant, reason, moment, resume_ms)
+
+        return self._change(work)
+
+    def resume_due(self, now_ms: int) -> Future[list[str]]:
+        """For upkeep: ends the pauses whose time is over; returns the accounts' names."""
+        over = [one for one in self.snapshot.accounts.values() if one.resume_ms is not None and one.resume_ms <= now_ms]
+        if not over:
+            nothing: Future[list[str]] = Future()
+            nothing.set_result([])
+            return nothing
+
+        def work(connection: Connection) -> list[str]:
+            resumed = set(accounts.resume_due(connection, now_ms))
+            return [account.name for account in over if account.id in resumed]
+
+        return self._change(work)
+
+    # -- deleting ---------------------------------------------------------------------------------------------------
+
+    def delete_account(
+        self, actor: Actor, ref: Ref, move_to: Ref | None = None, tenant_id: int | None = None
+    ) -> Future[None]:
+        """Deletes the account and its secret. What depends on it goes to `move_to`: mail, senders, being the default.
+
+        Raises Conflict with the number of what depends on it when `move_to` is missing, and while mail is being sent.
+        """
+        require(actor, Scope.SETTINGS_WRITE)
+        number, moment = tenant_for(actor, tenant_id), now_ms()
+        moving: list[DefaultMove] = []
+
+        def work(connection: Connection) -> Again | None:
+            tenant = self._existing(connection, number)
+            account = _found(connection, number, ref)
+            heir = None if move_to is None else _heir(connection, account, move_to)
+            whose = [one.id for one in tenants.all_tenants(connection)] if number == INSTALLATION else [number]
+            _check_free(connection, tenant, account, heir, whose)
+            if tenant.settings.default_account_id == account.id or moving:
+                if not moving:
+                    moving.append(DefaultMove(number, heir.id if heir else None, moment, self._store.ids.next))
+                if moving[0].step(connection) is AGAIN:
+                    return AGAIN
+            if heir is not None:
+                senders.move_account(connection, number, account.id, heir.id)
+                if queue.move_account(connection, whose, account.id, heir.id, BATCH) >= BATCH:
+                    return AGAIN
+            elif queue.forget_account(connection, whose, account.id, BATCH) >= BATCH:
+                return AGAIN
+            left = queue.pending(connection, whose, account.id)
+            if left.waiting or left.sending:
+                raise Conflict("Mail came for the account at this very moment. Try again.")
+            accounts.remove(connection, number, account.id)
+            return None
+
+        return self._change(work)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _shown(self, connection: Connection, tenant_id: int, account_id: int, *, dropped: bool = False) -> AccountView:
+        account = accounts.get(connection, tenant_id, account_id)
+        if account is None:
+            raise _no_account()
+        return _view(self._existing(connection, tenant_id), account, dropped=dropped)
+
+
+def _no_account() -> NotFound:
+    return NotFound("There is no such account here.")
+
+
+def _found(connection: Connection, tenant_id: int, ref: Ref) -> Account:
+    number = find_account_number(connection, tenant_id, ref)
+    account = None if number is None else accounts.get(connection, tenant_id, number)
+    if account is None:
+        raise _no_account()
+    return account
+
+
+def _view(tenant: Tenant, account: Account, *, dropped: bool = False) -> AccountView:
+    return AccountView(
+        account=account,
+        is_default=tenant.settings.default_account_id == account.id,
+        needs=account_needs(account, dropped=dropped),
+        warnings=account_warnings(account),
+        secret_dropped=dropped,
+    )
+
+
+def _may_be_mended(old: Account, new: Account, typed: Secret | None) -> bool:
+    """Whether this change may be the cure for what a server complained of."""
+    if typed is not None:
+        return True
+    if SealedTo.of(old) != SealedTo.of(new):
+        return new.login is Login.NONE
+    return (old.login, old.limits, old.sender_address) != (new.login, new.limits, new.sender_address)
+
+
+def _check_name(connection: Connection, account: Account, reading: Reading) -> None:
+    other = account_named(connection, account.tenant_id, account.name)
+    if other is not None and other.id != account.id:
+        reading.fault("name", "is the name of another account.", "Choose another name.")
+
+
+def _heir(connection: Connection, account: Account, ref: Ref) -> Account:
+    number = find_account_number(connection, account.tenant_id, ref)
+    if number is None or number == account.id:
+        reading = Reading()
+        reading.fault("move_to", "names no other account of this tenant.", "Give its id or its name.")
+        raise BadInput(reading.faults)
+    return _found(connection, account.tenant_id, number)
+
+
+def _check_free(
+    connection: Connection, tenant: Tenant, account: Account, heir: Account | None, whose: list[int]
+) -> None:
+    """Raises Conflict with all that still depends on the account."""
+    left = queue.pending(connection, whose, account.id)
+    if left.sending:
+        raise Conflict(
+            f"{_mails(left.sending)} being sent through it at this moment. "
+            "Pause the account and try again in a minute.",
+            sending=left.sending,
+        )
+    if heir is not None:
+        return
+    reasons = []
+    if left.waiting:
+        reasons.append(f"{_mails(left.waiting)} waiting in it")
+    users = [sender.address for sender in senders.of_tenant(connection, tenant.id) if sender.account_id == account.id]
+    if users:
+        reasons.append(f"{', '.join(users[:3])}{' and others' if len(users) > 3 else ''} send through it")
+    others = len(accounts.of_tenant(connection, tenant.id)) > 1
+    if others and tenant.settings.default_account_id == account.id:
+        reasons.append("it is the default account")
+    if reasons:
+        raise Conflict(
+            f"It can't be deleted yet: {', and '.join(reasons)}. Say which account is to take over (move_to), or change that first.",
+            waiting=left.waiting,
+            account=encode("a", account.id),
+        )
+
+
+def _mails(count: int) -> str:
+    return "1 mail is" if count == 1 else f"{count:,} mails are"

@@ -1,0 +1,38 @@
+"""The facade for settings and people: everything doors may do with tenants, accounts, senders, applications and keys.
+
+Each group of verbs has a module of its own; this puts them together and adds what needs all of them.
+"""
+
+from __future__ import annotations
+
+from postroom.errors import BadInput
+from postroom.model.application import Actor, Scope
+from postroom.model.message import Draft
+from postroom.office.accounts import AccountVerbs
+from postroom.office.changes import require, tenant_for
+from postroom.office.keys import KeyVerbs
+from postroom.office.senders import SenderVerbs
+from postroom.office.tenants import TenantVerbs
+from postroom.policy.route import Explanation, Route, explain, route
+
+__all__ = ["Office"]
+
+
+class Office(TenantVerbs, AccountVerbs, SenderVerbs, KeyVerbs):
+    """Made once a process: `Office(store, ring, settings)`. The first one ever founds the installation, in silent mode.
+
+    Verbs take who asks first, and check the right: SETTINGS_READ to look, SETTINGS_WRITE to change, ADMIN for tenants,
+    applications and keys. They answer with futures; Forbidden and most of BadInput are raised at once, the rest comes
+    through the future.
+    """
+
+    def explain(self, actor: Actor, draft: Draft, tenant_id: int | None = None) -> list[Explanation]:
+        """Which way this message would go, and where each value comes from. Nothing is sent.
+
+        Raises BadInput with what would keep it from being accepted.
+        """
+        require(actor, Scope.SETTINGS_READ)
+        way = route(self.snapshot, tenant_for(actor, tenant_id), draft)
+        if not isinstance(way, Route):
+            raise BadInput(way)
+        return explain(way)

@@ -1,0 +1,54 @@
+"""What can be set on a sender. The address may be given with its name in front (`Name <local@domain>`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from postroom.addresses import Address, BadAddress
+from postroom.office.fields import Reader, Reading, Unfit, address, addresses, line
+
+__all__ = ["read"]
+
+
+def _reference(value: object) -> int | str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise Unfit("is neither an id nor a name.", "Give the account's id or its name.")
+    return value
+
+
+_READERS: dict[str, Reader] = {
+    "name": line(256),
+    "reply_to": addresses,
+    "return_path": address,
+    "confirmation_address": address,
+    "account_id": _reference,
+}
+_ALIASES = {"account": "account_id", "email": "address", "sender_address": "address", "sender_name": "name"}
+
+
+def read(given: Mapping[str, object], reading: Reading) -> dict[str, Any]:
+    """The values by our names; `account_id` is left as it was given (an id or a name)."""
+    for typed, value in given.items():
+        plain = typed.strip().lower().replace("-", "_")
+        field = _ALIASES.get(plain, plain)
+        if field == "address":
+            _take_address(typed, value, reading)
+        elif field in _READERS:
+            reading.take(field, _READERS[field], value)
+        else:
+            reading.unknown(typed, ["address", *_READERS, *_ALIASES])
+    return reading.values
+
+
+def _take_address(typed: str, value: object, reading: Reading) -> None:
+    try:
+        parsed = Address.parse(value.strip() if isinstance(value, str) else "")
+    except BadAddress as bad:
+        reading.fault(typed, f"is no address. {bad.problem}", bad.mend)
+        return
+    reading.values["address"] = parsed.spec
+    if parsed.name:
+        reading.values.setdefault("name", parsed.name)

@@ -1,0 +1,68 @@
+"""What can be set for the installation and for a tenant. None means: not set here, inherited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from postroom.model.tenant import Mode, Sending, UnknownPolicy
+from postroom.office.account_values import FOOTER_OCTETS
+from postroom.office.fields import NOT_YET, Reader, Reading, Unfit, block, count, flag, name, numbers, one_of, optional
+
+__all__ = ["REFERENCES", "read"]
+
+_MODES: dict[str, Mode] = {"off": Mode.DISABLED, "sendmail": Mode.NATIVE}
+_SENDING: dict[str, Sending] = {"instant": Sending.INSTANTLY, "in-the-background": Sending.BACKGROUND}
+
+
+def _later(value: object) -> None:
+    if value not in (None, "", (), []):
+        raise Unfit(NOT_YET, "Leave it empty.")
+
+
+def _choose(value: object) -> bool | None:
+    if value is not None and flag(value):
+        raise Unfit(NOT_YET, "Leave it unset, or say false.")
+    return None if value is None else False
+
+
+def _reference(value: object) -> int | str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise Unfit("is neither an id nor a name.", "Give the id.")
+    return value
+
+
+_READERS: dict[str, Reader] = {
+    "name": name,
+    "suspended": flag,
+    "mode": optional(one_of(Mode, _MODES)),
+    "sending": optional(one_of(Sending, _SENDING)),
+    "default_sender_id": _reference,
+    "default_account_id": _reference,
+    "footer_text": optional(block(FOOTER_OCTETS)),
+    "footer_html": optional(block(FOOTER_OCTETS)),
+    "recipients_choose": _choose,
+    "unknown_policy": optional(one_of(UnknownPolicy)),
+    "content_days": optional(count(0, 36_500)),
+    "log_days": optional(count(1, 36_500)),
+    "retry_minutes": optional(numbers(1, 7 * 24 * 60, 50)),
+    "retry_days": optional(count(1, 60)),
+    "guard_redirect": _later,
+    "guard_allow": _later,
+}
+_ALIASES = {"default_sender": "default_sender_id", "default_account": "default_account_id"}
+REFERENCES = frozenset(_ALIASES.values())
+
+
+def read(given: Mapping[str, object], reading: Reading) -> dict[str, Any]:
+    """The values by our names; references are left as they were given (an id, a name, an address)."""
+    for typed, value in given.items():
+        plain = typed.strip().lower().replace("-", "_")
+        field = _ALIASES.get(plain, plain)
+        if field in _READERS:
+            reading.take(field, _READERS[field], value)
+        else:
+            reading.unknown(typed, [*_READERS, *_ALIASES])
+    return reading.values

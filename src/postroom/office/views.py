@@ -1,0 +1,71 @@
+"""What the office shows. No view holds a secret, and the one that hands out a new key shows it in no `repr` (P7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from postroom.model.account import Account, AccountState, CertificateCheck, Encryption, Login
+from postroom.model.application import Key
+from postroom.model.sender import Sender
+
+__all__ = ["AccountView", "NewKey", "SenderView", "account_needs", "account_warnings"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as people see it.
+
+    `needs`: plain sentences for what is missing before mail can leave; `warnings`: what works but is unwise and stays
+    visible; `is_default`: for its own tenant; `secret_dropped`: this very change made the stored secret useless.
+    """
+
+    account: Account
+    is_default: bool
+    needs: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    secret_dropped: bool = False
+
+    @property
+    def has_secret(self) -> bool:
+        return self.account.has_secret
+
+
+@dataclass(frozen=True, slots=True)
+class SenderView:
+    sender: Sender
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """The only time a key's text is known. Show it once; it can't be asked for again."""
+
+    text: str = field(repr=False)
+    key: Key
+
+
+def account_needs(account: Account, *, dropped: bool = False) -> tuple[str, ...]:
+    """What is missing before mail can leave through the account."""
+    needs = []
+    if account.login is not Login.NONE and not account.has_secret:
+        if dropped:
+            needs.append("It needs its password: the stored one was typed for another server or user. Type it again.")
+        else:
+            needs.append("It needs its password. Type it, or set login to none.")
+    if not account.enabled:
+        needs.append("It is switched off; its mail waits until it is switched on.")
+    if account.state is AccountState.PAUSED:
+        needs.append(f"It is paused; its mail waits until it is resumed. {account.paused_reason}".rstrip())
+    return tuple(needs)
+
+
+def account_warnings(account: Account) -> tuple[str, ...]:
+    """What works, but lets somebody on the way read or change the mail or the password."""
+    warnings = []
+    if account.encryption is Encryption.NONE:
+        warnings.append("Mail leaves unencrypted: anybody on the way can read it.")
+        if account.login is not Login.NONE and account.allow_clear_login:
+            warnings.append("The password leaves unencrypted as well.")
+    elif account.certificate_check is CertificateCheck.IGNORE:
+        warnings.append("Certificate errors are ignored: another server could pass for this one and read the password.")
+    return tuple(warnings)

@@ -1,0 +1,27 @@
+"""Looking at what became of mail: the one way in which doors read messages, the mailing log, the queue and health."""
+
+from postroom.reports.reports import Reports
+from postroom.reports.views import (
+    Health,
+    MessageLine,
+    MessageView,
+    NodeHealth,
+    Page,
+    Query,
+    QueueLine,
+    RecipientView,
+    Timeline,
+)
+
+__all__ = [
+    "Health",
+    "MessageLine",
+    "MessageView",
+    "NodeHealth",
+    "Page",
+    "Query",
+    "QueueLine",
+    "RecipientView",
+    "Reports",
+    "Timeline",
+]

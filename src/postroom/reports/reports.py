@@ -1,0 +1,338 @@
+"""The facade for looking: messages, the mailing log, timelines, contents, the queue, health.
+
+Reading only. Everything is asked for one tenant (P8); what an inherited account of the installation is called may be
+seen by the tenants that use it, and nothing else of it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from postroom.addresses import Address, BadAddress
+from postroom.clock import now_ms
+from postroom.errors import BadInput, Fault, Forbidden, NotFound
+from postroom.ids import decode, encode, id_at, time_of
+from postroom.model.account import AccountState
+from postroom.model.application import Actor, Scope
+from postroom.model.message import Message, Recipient
+from postroom.model.state import State
+from postroom.model.tenant import INSTALLATION
+from postroom.policy.snapshot import NATIVE, Snapshot
+from postroom.reports.health import look
+from postroom.reports.views import Health, MessageView, Page, Query, QueueLine, RecipientView, Timeline
+from postroom.reports.wording import shown_state, words
+from postroom.store import lines, messages, queue, timeline
+from postroom.store.database import Store
+from postroom.store.queue import Load
+from postroom.store.search import Wanted, search
+
+__all__ = ["Reports"]
+
+_MOST_ON_PAGE = 200
+_MOST_EVENTS = 2_000
+_MOST_ATTEMPTS = 200
+_MOST_TEXT = 1_000
+
+
+class Settled(Protocol):
+    """Where the settings of this moment are found (the office)."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+
+class Reports:
+    def __init__(self, store: Store, office: Settled) -> None:
+        self._store = store
+        self._office = office
+
+    # -- one message ------------------------------------------------------------------------------------------------
+
+    def message(self, actor: Actor, message_id: int, tenant_id: int | None = None) -> Future[MessageView]:
+        """The message with all its recipients. Raises NotFound."""
+        _require(actor, Scope.READ)
+        number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
+
+        def work(connection: Connection) -> MessageView:
+            message = _existing(connection, number, message_id)
+            return MessageView(
+                message=message,
+                recipients=tuple(
+                    _recipient_view(snapshot, message, one)
+                    for one in messages.recipients(connection, number, message_id)
+                ),
+                has_content=messages.has_content(connection, number, message_id),
+                application=_application(snapshot, message),
+            )
+
+        return self._store.read(work)
+
+    def timeline(self, actor: Actor, message_id: int, tenant_id: int | None = None) -> Future[Timeline]:
+        """Everything that happened to it, with the conversations of the attempts. Raises NotFound."""
+        _require(actor, Scope.READ)
+        number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
+
+        def work(connection: Connection) -> Timeline:
+            _existing(connection, number, message_id)
+            happened = timeline.events(connection, number, message_id, _MOST_EVENTS + 1)
+            tried = timeline.attempts(connection, number, message_id, _MOST_ATTEMPTS + 1)
+            used = {one.account_id for one in tried if one.account_id is not None}
+            return Timeline(
+                message_id=message_id,
+                events=tuple(happened[:_MOST_EVENTS]),
+                attempts=tuple(tried[-_MOST_ATTEMPTS:]),
+                accounts={one: _account_name(snapshot, one) for one in used},
+                more=len(happened) > _MOST_EVENTS or len(tried) > _MOST_ATTEMPTS,
+            )
+
+        return self._store.read(work)
+
+    def content(self, actor: Actor, message_id: int, tenant_id: int | None = None) -> Future[bytes]:
+        """The bytes as they were fixed at acceptance. Raises NotFound, with words that say why they are not kept.
+
+        What was marked secret is shown to nobody, not even while it is still kept: Forbidden.
+        """
+        _require(actor, Scope.CONTENT)
+        number = _tenant_for(actor, tenant_id)
+
+        def work(connection: Connection) -> bytes:
+            message = _existing(connection, number, message_id)
+            if message.secret:
+                raise Forbidden("The message is marked secret; nobody sees its content.")
+            content = messages.content(connection, number, message_id)
+            if content is None:
+                raise NotFound(_why_gone(messages.recipients(connection, number, message_id)))
+            return content
+
+        return self._store.read(work)
+
+    # -- the log ----------------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        actor: Actor,
+        query: Query | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+        tenant_id: int | None = None,
+    ) -> Future[Page]:
+        """Newest first, up to 200 a page; `cursor` is the `next` of the page before. Raises BadInput."""
+        _require(actor, Scope.READ)
+        number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
+        wanted = _wanted(snapshot, number, query or Query(), cursor, limit)
+
+        def work(connection: Connection) -> Page:
+            found = search(connection, number, wanted, limit)
+            items = lines.lines(connection, number, found.ids, wanted.held_accounts)
+            if found.below is None:
+                return Page(items, None)
+            return Page(items, encode("c", found.below), time_of(found.below))
+
+        return self._store.read(work)
+
+    def silenced(
+        self, actor: Actor, cursor: str | None = None, limit: int = 50, tenant_id: int | None = None
+    ) -> Future[Page]:
+        """The silent mailbox: what was kept instead of being sent."""
+        return self.search(actor, Query(state=State.SILENCED), cursor, limit, tenant_id)
+
+    # -- the queue --------------------------------------------------------------------------------------------------
+
+    def queue(self, actor: Actor, tenant_id: int | None = None) -> Future[list[QueueLine]]:
+        """One line for each account of the tenant, and for every other that has something of his before it."""
+        _require(actor, Scope.READ)
+        number, snapshot, moment = _tenant_for(actor, tenant_id), self._office.snapshot, now_ms()
+
+        def work(connection: Connection) -> list[QueueLine]:
+            found = {load.account_id: load for load in queue.loads(connection, number, moment)}
+            own = [account.id for account in snapshot.accounts.values() if account.tenant_id == number]
+            order = [*own, *(one for one in found if one not in own)]
+            return [_queue_line(snapshot, found.get(one, Load(one))) for one in order]
+
+        return self._store.read(work)
+
+    # -- health -----------------------------------------------------------------------------------------------------
+
+    def health(self) -> Future[Health]:
+        """Whether mail is accepted and leaves, for monitors: it asks for no key, tells of no tenant, never raises."""
+        moment = now_ms()
+        future: Future[Health] = Future()
+        future.set_running_or_notify_cancel()
+
+        def told(read: Future[Health]) -> None:
+            error = read.exception()
+            if error is None:
+                future.set_result(read.result())
+            else:
+                future.set_result(Health(False, False, str(error), moment, problems=(str(error),)))
+
+        try:
+            self._store.read(lambda c: look(c, moment)).add_done_callback(told)
+        except RuntimeError:
+            future.set_result(Health(False, False, "closed", moment, problems=("Postroom is stopping.",)))
+        return future
+
+
+def _require(actor: Actor, scope: Scope) -> None:
+    if not actor.may(scope):
+        raise Forbidden(f"This key may not do that; it needs the right {scope.value}.", needs=scope.value)
+
+
+def _tenant_for(actor: Actor, tenant_id: int | None) -> int:
+    if tenant_id is None or tenant_id == actor.tenant_id:
+        return actor.tenant_id
+    if actor.tenant_id == INSTALLATION and actor.may(Scope.ADMIN):
+        return tenant_id
+    raise NotFound("There is no such tenant here.")
+
+
+def _existing(connection: Connection, tenant_id: int, message_id: int) -> Message:
+    message = messages.get(connection, tenant_id, message_id) if 0 <= message_id < 1 << 63 else None
+    if message is None:
+        raise NotFound("There is no such message here.")
+    return message
+
+
+def _application(snapshot: Snapshot, message: Message) -> str:
+    application = snapshot.applications.get(message.application_id or 0)
+    return "" if application is None else application.name
+
+
+def _account_name(snapshot: Snapshot, account_id: int | None) -> str:
+    if account_id == NATIVE:
+        return "native"
+    account = None if account_id is None else snapshot.accounts.get(account_id)
+    return "" if account is None else account.name
+
+
+def _recipient_view(snapshot: Snapshot, message: Message, one: Recipient) -> RecipientView:
+    account = None if one.account_id is None else snapshot.accounts.get(one.account_id)
+    said = words(message, one, account)
+    return RecipientView(
+        n=one.n,
+        address=one.address,
+        role=one.role,
+        state=shown_state(one, account),
+        account_id=one.account_id,
+        account=_account_name(snapshot, one.account_id),
+        due_ms=one.due_ms,
+        attempts=one.attempts,
+        reason=one.reason,
+        diagnosis=one.diagnosis,
+        scope=one.scope,
+        reply=one.reply,
+        explanation=said.explanation,
+        remedy=said.remedy,
+        updated_ms=one.updated_ms,
+    )
+
+
+def _why_gone(recipients: list[Recipient]) -> str:
+    if recipients and all(one.state is State.DISABLED for one in recipients):
+        return "The content was never kept, because sending is disabled."
+    return "The content is not kept any more: its time was over (see content_days). The rest of the log is."
+
+
+def _queue_line(snapshot: Snapshot, load: Load) -> QueueLine:
+    account = None if load.account_id is None else snapshot.accounts.get(load.account_id)
+    state, reason = "ready" if load.account_id == NATIVE else "none", ""
+    if account is not None:
+        reason = account.paused_reason
+        state = account.state.value if account.enabled or account.state is AccountState.PAUSED else "disabled"
+    return QueueLine(
+        account_id=load.account_id,
+        account=_account_name(snapshot, load.account_id),
+        state=state,
+        reason=reason,
+        waiting=load.waiting,
+        due=load.due,
+        oldest_ms=None if load.oldest_id is None else time_of(load.oldest_id),
+        held=load.held,
+        unknown=load.unknown,
+        sending=load.sending,
+    )
+
+
+def _wanted(snapshot: Snapshot, tenant_id: int, query: Query, cursor: str | None, limit: int) -> Wanted:
+    """The query as the store understands it. Raises BadInput with every fault."""
+    faults: list[Fault] = []
+    if not 1 <= limit <= _MOST_ON_PAGE:
+        faults.append(Fault("limit", f"is not from 1 to {_MOST_ON_PAGE}.", "Ask for fewer, and follow `next`."))
+    for field in ("recipient", "sender", "subject", "kind", "tag", "text"):
+        if len(getattr(query, field)) > _MOST_TEXT:
+            faults.append(Fault(field, f"is longer than {_MOST_TEXT} characters.", "Search for less."))
+    paused = frozenset(one.id for one in snapshot.accounts.values() if one.state is AccountState.PAUSED)
+    wanted = Wanted(
+        sender=query.sender.strip(),
+        subject=query.subject.strip(),
+        kind=query.kind.strip(),
+        tag=query.tag,
+        state=_state(query.state, faults),
+        application_id=_application_id(snapshot, tenant_id, query.application),
+        held_accounts=paused,
+    )
+    wanted = _with_recipient(wanted, query.recipient.strip())
+    wanted = _with_bounds(wanted, query, cursor, faults)
+    if faults:
+        raise BadInput(faults)
+    return wanted
+
+
+def _state(given: State | str | None, faults: list[Fault]) -> State | None:
+    if given is None or given == "":
+        return None
+    try:
+        return State(given)
+    except ValueError:
+        faults.append(Fault("state", "is no state.", f"There are: {', '.join(State)}."))
+        return None
+
+
+def _application_id(snapshot: Snapshot, tenant_id: int, given: str | int | None) -> int | None:
+    """-1, which no message has, for an application that is not there."""
+    if given is None or given == "":
+        return None
+    number = given if isinstance(given, int) else decode("p", given)
+    for application in snapshot.applications.values():
+        if application.tenant_id == tenant_id and (application.id == number or application.name == given):
+            return application.id
+    return -1
+
+
+def _with_recipient(wanted: Wanted, given: str) -> Wanted:
+    if not given or given.endswith("*"):
+        return replace(wanted, recipient=given)
+    try:
+        address = Address.parse(given)
+    except BadAddress:
+        return replace(wanted, recipient=given)
+    whole = "." in address.domain or address.domain.startswith("[")
+    return replace(wanted, recipient=address.spec if whole else given, exact=whole)
+
+
+def _with_bounds(wanted: Wanted, query: Query, cursor: str | None, faults: list[Fault]) -> Wanted:
+    low, high = wanted.low, wanted.high
+    if query.since_ms is not None:
+        low = max(low, _bound(query.since_ms))
+    if query.until_ms is not None:
+        high = min(high, _bound(query.until_ms))
+    said = query.text.strip()
+    named = decode("m", said) if said else None
+    if named is not None:
+        low, high, said = max(low, named), min(high, named + 1), ""
+    if cursor:
+        below = decode("c", cursor)
+        if below is None:
+            faults.append(Fault("cursor", "is no cursor of ours.", "Take it from the page before, or leave it out."))
+        else:
+            high = min(high, below)
+    return replace(wanted, words=said, low=low, high=high)
+
+
+def _bound(at_ms: int) -> int:
+    """An id for a time, whatever was typed: the column takes 63 bits."""
+    return min(id_at(min(at_ms, 1 << 45)), (1 << 63) - 1)

@@ -1,0 +1,154 @@
+"""What reports show: messages, pages of the log, timelines, the queue, health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from postroom.model.attempt import Attempt
+from postroom.model.event import Event
+from postroom.model.message import Message, RecipientRole
+from postroom.model.state import State
+from postroom.store.lines import MessageLine
+
+__all__ = [
+    "Health",
+    "MessageLine",
+    "MessageView",
+    "NodeHealth",
+    "Page",
+    "Query",
+    "QueueLine",
+    "RecipientView",
+    "Timeline",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for in the mailing log; everything set must hold. Empty means: not looked at.
+
+    `recipient`: an address finds exactly that one, whatever its case; `abc*` what begins so; anything else a part of
+    it. `sender`, `subject`: a part of it. `application`: its id or name. `since_ms`, `until_ms`: accepted in this time
+    (ms UTC, the end not included). `text`: a part of the subject, the sender, a recipient or the Message-ID, or a
+    message's id. `recipient` and `state` must hold of the same recipient.
+    """
+
+    recipient: str = ""
+    sender: str = ""
+    subject: str = ""
+    state: State | str | None = None
+    kind: str = ""
+    application: str | int | None = None
+    tag: str = ""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next`: the cursor of the following page, None at the end. A search for something rare may give a page that is
+    short or empty and still has a next one: `searched_to_ms` says how far back it has looked."""
+
+    items: list[MessageLine]
+    next: str | None
+    searched_to_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientView:
+    """One recipient as people see it. `state` is `held` while it waits for a paused account.
+
+    `explanation` and `remedy` are sentences (what happened, what to do); `reply` are the server's own words; `account`
+    is the name of the account it goes or went through, or "".
+    """
+
+    n: int
+    address: str
+    role: RecipientRole
+    state: State
+    account_id: int | None
+    account: str
+    due_ms: int | None
+    attempts: int
+    reason: str
+    diagnosis: str
+    scope: str
+    reply: str
+    explanation: str
+    remedy: str
+    updated_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """`states`: how many recipients are in which shown state. `application`: its name, or ""."""
+
+    message: Message
+    recipients: tuple[RecipientView, ...]
+    has_content: bool
+    application: str
+
+    @property
+    def states(self) -> dict[State, int]:
+        counts: dict[State, int] = {}
+        for recipient in self.recipients:
+            counts[recipient.state] = counts.get(recipient.state, 0) + 1
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Events and attempts, oldest first, each attempt with its conversation. `accounts`: names of those still there."""
+
+    message_id: int
+    events: tuple[Event, ...]
+    attempts: tuple[Attempt, ...]
+    accounts: dict[int, str] = field(default_factory=dict)
+    more: bool = False
+    """There is more than is shown here."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """One account's part of the queue. `state`: ready, paused or disabled, or `none` for mail without an account.
+
+    Counts are recipients. `waiting`: queued or deferred, `due` of them already due; `oldest_ms`: when the oldest
+    waiting message was accepted (ms UTC); `unknown`: waiting for somebody's decision.
+    """
+
+    account_id: int | None
+    account: str
+    state: str
+    reason: str
+    waiting: int
+    due: int
+    oldest_ms: int | None
+    held: int
+    unknown: int
+    sending: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    """`silent`: it has not said that it lives for a while."""
+
+    worker: str
+    role: str
+    started_ms: int
+    seen_ms: int
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`ready`: mail can be accepted. `delivering`: somebody living delivers. `problems`: plain sentences, none if all
+    is well; nothing in here tells of a tenant."""
+
+    ready: bool
+    delivering: bool
+    database: str
+    now_ms: int
+    oldest_due_ms: int | None = None
+    nodes: tuple[NodeHealth, ...] = ()
+    problems: tuple[str, ...] = ()
