@@ -20,7 +20,7 @@ from postroom.cli.words import me
 
 __all__ = ["page"]
 
-page = Page(SETUP, "account", "The SMTP accounts mail leaves through.")
+page = Page(SETUP, "account", "The SMTP accounts mail leaves through.", tenant=True)
 Ref = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name or id.", show_default=False)]
 Unset = Annotated[
     list[str] | None, typer.Option("--unset", metavar="NAME", help="Take a value back, like --unset per-minute.")
@@ -110,9 +110,15 @@ def resume(call: Call, account: Ref) -> None:
 
 
 @page.command("delete")
-def delete(call: Call, account: Ref) -> None:
+def delete(
+    call: Call,
+    account: Ref,
+    move_to: Annotated[
+        str, typer.Option("--move-to", metavar="ACCOUNT", help="Which takes over its mail, senders and being default.")
+    ] = "",
+) -> None:
     """Deletes an account and its password."""
-    answer = call.desk.delete(f"/v1/accounts/{path_part(account)}")
+    answer = call.desk.delete(f"/v1/accounts/{path_part(account)}", move_to=move_to)
     call.answer(answer, lambda: call.terminal.line(f"{account} is deleted."))
 
 

@@ -15,8 +15,8 @@ from postroom.model.application import Scope
 
 __all__ = ["keys", "page"]
 
-page = Page(SETUP, "app", "The applications that hand mail over.")
-keys = Page(SETUP, "key", "The keys of applications.")
+page = Page(SETUP, "app", "The applications that hand mail over.", tenant=True)
+keys = Page(SETUP, "key", "The keys of applications.", tenant=True)
 Application = Annotated[str, typer.Argument(metavar="APP", help="The application's name or id.", show_default=False)]
 _DEFAULT_SCOPES = (Scope.SEND, Scope.READ)
 _SCOPES = ", ".join(scope.value for scope in Scope)
@@ -35,6 +35,23 @@ def add(
 ) -> None:
     """Adds an application."""
     answer = call.desk.post("/v1/applications", {"name": name})
+    call.answer(answer, lambda: _list(call, [answer]))
+
+
+@page.command("suspend")
+def suspend(call: Call, application: Application) -> None:
+    """Refuses an application's keys from now on; what was accepted still leaves."""
+    _suspend(call, application, True)
+
+
+@page.command("resume")
+def resume(call: Call, application: Application) -> None:
+    """Lets a suspended application's keys work again."""
+    _suspend(call, application, False)
+
+
+def _suspend(call: Call, application: str, suspended: bool) -> None:
+    answer = call.desk.patch(f"/v1/applications/{path_part(application)}", {"suspended": suspended})
     call.answer(answer, lambda: _list(call, [answer]))
 
 

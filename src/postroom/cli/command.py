@@ -38,6 +38,7 @@ class Where:
     url: str = ""
     key_file: Path | None = None
     data: Path | None = None
+    tenant: str = ""
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class Call:
             from postroom.cli.desk import open_desk
 
             self._desk = open_desk(self.where, self.terminal)
+            self._desk.tenant = self.where.tenant
         return self._desk
 
     def answer(self, document: Any, say: Callable[[], None]) -> None:
@@ -71,20 +73,23 @@ class Call:
             self._desk = None
 
 
-def runnable(function: Callable[..., None], fields: Sequence[Field], json: bool) -> Callable[..., None]:
+def runnable(
+    function: Callable[..., None], fields: Sequence[Field] = (), *, json: bool = True, tenant: bool = False
+) -> Callable[..., None]:
     """The function as Typer wants it: with all options in its signature, and with every error caught."""
     signature = inspect.signature(function, eval_str=True)
     own = [each for each in signature.parameters.values() if each.name not in ("call", "values")]
-    added = [_parameter(each) for each in fields] + _shared(json)
+    typed_fields = [_parameter(each) for each in fields]
 
     def run(**typed: Any) -> None:
-        where = Where(typed.pop("url"), typed.pop("key_file"), typed.pop("data"))
+        where = Where(typed.pop("url"), typed.pop("key_file"), typed.pop("data"), typed.pop("tenant", ""))
         values = {each.name: typed.pop(each.parameter) for each in fields}
         if fields:
             typed["values"] = {name: value for name, value in values.items() if value is not None}
         _run(function, Call(where, typed.pop("as_json", False)), typed)
 
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own + added]
+    every = typed_fields + own + _shared(json, tenant)
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in every]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads the options from it
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__name__, run.__doc__ = function.__name__, function.__doc__
@@ -132,13 +137,13 @@ def _surprise(error: Exception) -> CommandError:
 
 
 def _parameter(of: Field) -> inspect.Parameter:
-    decls = [f"--{of.flag}/--no-{of.flag}"] if of.kind is bool else [f"--{of.flag}"]
+    decls = [f"--{of.flag}/--no-{of.flag}"] if of.kind is bool and of.undo else [f"--{of.flag}"]
     kind = list[str] if of.kind is list else of.kind
     option = typer.Option(*decls, help=of.sentence, metavar=of.metavar or None, show_default=False)
     return _keyword(of.parameter, Annotated[kind | None, option], None)
 
 
-def _shared(json: bool) -> list[inspect.Parameter]:
+def _shared(json: bool, tenant: bool) -> list[inspect.Parameter]:
     url = typer.Option("--url", help="The Postroom to talk to (or POSTROOM_API_URL).", rich_help_panel=_SHARED_PANEL)
     key = typer.Option("--key-file", help="A file that holds the key for it (or POSTROOM_API_KEY, the key itself).")
     data = typer.Option("--data", help="The data directory of the Postroom on this machine (or POSTROOM_DATA).")
@@ -147,6 +152,9 @@ def _shared(json: bool) -> list[inspect.Parameter]:
         _keyword("key_file", Annotated[Path | None, key], None),
         _keyword("data", Annotated[Path | None, data], None),
     ]
+    if tenant:
+        whose = typer.Option("--tenant", metavar="TENANT", help="Whose: a tenant's name or id; else your key's own.")
+        shared.insert(0, _keyword("tenant", Annotated[str, whose], ""))
     if json:
         as_json = typer.Option("--json", help="Answer with JSON, for programs.", show_default=False)
         shared.insert(0, _keyword("as_json", Annotated[bool, as_json], False))

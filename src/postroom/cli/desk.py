@@ -41,6 +41,8 @@ class Desk:
         self._client = client
         self._name = name
         self.here = here
+        self.tenant = ""
+        """Whom the questions are about, when it is not the key's own tenant."""
         self._close = close
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
@@ -52,8 +54,8 @@ class Desk:
     def patch(self, path: str, body: Any) -> dict[str, Any]:
         return self.ask("PATCH", path, body=body)
 
-    def delete(self, path: str) -> dict[str, Any]:
-        return self.ask("DELETE", path)
+    def delete(self, path: str, **query: Any) -> dict[str, Any]:
+        return self.ask("DELETE", path, query=query)
 
     def ask(
         self,
@@ -101,6 +103,8 @@ class Desk:
         import httpx2
 
         asked = {name: value for name, value in (query or {}).items() if value not in (None, "")}
+        if self.tenant:
+            asked["tenant"] = self.tenant
         try:
             response = self._client.request(method, path, params=asked, json=body, headers=headers)
         except httpx2.TimeoutException:

@@ -26,6 +26,8 @@ class Field:
     sentence: str
     kind: type = str
     metavar: str = ""
+    undo: bool = True
+    """A bool that is off unless it is given needs no `--no-…`."""
 
     @property
     def parameter(self) -> str:
@@ -49,8 +51,8 @@ MESSAGE_MORE = (
     Field("return_path", "return-path", "Where delivery errors go.", metavar="ADDRESS"),
     Field("priority", "priority", "What is urgent overtakes what is not.", metavar="urgent|normal|bulk"),
     Field("tags", "tag", "A word to find it by; may be given several times.", list, "WORD"),
-    Field("hold", "hold", "Keep it until somebody releases it.", bool),
-    Field("secret", "secret", "Nobody can read it; wiped once it is sent.", bool),
+    Field("hold", "hold", "Keep it until somebody releases it.", bool, undo=False),
+    Field("secret", "secret", "Nobody can read it; wiped once it is sent.", bool, undo=False),
     Field("receipt", "receipt", "Ask for a read confirmation.", bool),
     Field("receipt_to", "receipt-to", "Where the read confirmation goes.", metavar="ADDRESS"),
     Field("unknown", "unknown", "What to do when the server's last answer never came.", metavar="retry|hold"),

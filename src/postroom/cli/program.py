@@ -10,7 +10,19 @@ from typing import Annotated, Any
 import typer
 
 from postroom import __version__
-from postroom.cli import accounts, applications, installation, log, mail, send, senders, serve, setup, show, tenants
+from postroom.cli import (
+    account_trial,
+    applications,
+    installation,
+    log,
+    mail,
+    send,
+    senders,
+    serve,
+    setup,
+    show,
+    tenants,
+)
 from postroom.cli.sections import Sections
 
 __all__ = ["build"]
@@ -22,7 +34,7 @@ _PAGES = (
     show.page,
     mail.page,
     setup.page,
-    accounts.page,
+    account_trial.page,
     senders.page,
     applications.page,
     applications.keys,

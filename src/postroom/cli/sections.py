@@ -40,19 +40,21 @@ class Sections(TyperGroup):
 class Page:
     """The commands of one module. With a `group` they stand below a command of that name, like `account add`."""
 
-    def __init__(self, panel: str, group: str = "", sentence: str = "") -> None:
+    def __init__(self, panel: str, group: str = "", sentence: str = "", *, tenant: bool = False) -> None:
+        """`tenant`: the commands can be about another tenant than the key's own."""
         self._panel = panel
         self._group = group
         self._sentence = sentence
+        self._tenant = tenant
         self._commands: list[tuple[str, Callable[..., None]]] = []
 
     def command(
-        self, name: str, *, fields: Sequence[Field] = (), json: bool = True
+        self, name: str, *, fields: Sequence[Field] = (), json: bool = True, tenant: bool = True
     ) -> Callable[[Callable[..., None]], Callable[..., None]]:
         """Adds a function as a command. With `fields` it also gets `values`: API name → what was typed."""
 
         def add(function: Callable[..., None]) -> Callable[..., None]:
-            self._commands.append((name, runnable(function, fields, json)))
+            self._commands.append((name, runnable(function, fields, json=json, tenant=tenant and self._tenant)))
             return function
 
         return add

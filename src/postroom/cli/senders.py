@@ -16,7 +16,7 @@ from postroom.cli.words import me
 
 __all__ = ["page"]
 
-page = Page(SETUP, "sender", "The addresses mail may leave from.")
+page = Page(SETUP, "sender", "The addresses mail may leave from.", tenant=True)
 Ref = Annotated[str, typer.Argument(metavar="SENDER", help="Its address or id.", show_default=False)]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="Like 'News <news@example.org>'.", show_default=False)]
 Unset = Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="Take a value back: inherit it.")]

@@ -16,7 +16,8 @@ from postroom.cli.words import MODES, SENDING
 
 __all__ = ["page", "say_settings"]
 
-page = Page(SETUP)
+page = Page(SETUP, tenant=True)
+_STEP_WIDTH = 14
 Pairs = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME=VALUE]...", help="Values to set; NAME= inherits.", show_default=False),
@@ -53,7 +54,7 @@ def settings(call: Call, pairs: Pairs = None) -> None:
 def explain(call: Call, values: dict[str, Any]) -> None:
     """Says which way a made-up message would go, and why; nothing is sent."""
     answer = call.desk.post("/v1/explain", values)
-    call.answer(answer, lambda: _explain(call, answer.get("explanation", [])))
+    call.answer(answer, lambda: _explain(call, answer.get("explanations", [])))
 
 
 def _one(call: Call, name: str, word: str, words: Mapping[str, str]) -> None:
@@ -114,9 +115,9 @@ def _explain(call: Call, steps: list[dict[str, Any]]) -> None:
     """What was decided, where it comes from, and the sentence that says why."""
     for step in steps:
         call.terminal.line(
-            Cell(str(step.get("what", "")).ljust(10), "dim"),
+            Cell(str(step.get("step", "")).ljust(_STEP_WIDTH), "dim"),
             Cell(str(step.get("value", "")), "strong"),
             Cell(f"  ({step.get('source')})" if step.get("source") else "", "dim"),
         )
-        if step.get("words"):
-            call.terminal.paragraph(str(step["words"]), indent=" " * 10)
+        if step.get("sentence"):
+            call.terminal.paragraph(str(step["sentence"]), indent=" " * _STEP_WIDTH)

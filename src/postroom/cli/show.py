@@ -107,8 +107,9 @@ def _say_reason(terminal: Terminal, recipient: Mapping[str, Any], message_id: st
     inner = _INDENT * 3
     if recipient.get("reply"):
         terminal.paragraph(f"“{recipient['reply']}”", indent=inner, style="dim")
-    if recipient.get("explanation"):
-        terminal.paragraph(str(recipient["explanation"]), indent=inner)
+    for name in ("explanation", "remedy"):
+        if recipient.get(name):
+            terminal.paragraph(str(recipient[name]), indent=inner)
     if recipient.get("due_at") and recipient.get("state") in ("queued", "deferred"):
         attempts = recipient.get("attempts") or 0
         words = (

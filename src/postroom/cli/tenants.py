@@ -32,7 +32,7 @@ def list_tenants(call: Call) -> None:
 def add(
     call: Call, name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.", show_default=False)]
 ) -> None:
-    """Adds a tenant, and makes its first key, which may do everything within it and is shown once."""
+    """Adds a tenant. It inherits everything; `app add` and `key add`, with --tenant, give it its first key."""
     answer = call.desk.post("/v1/tenants", {"name": name})
     call.answer(answer, lambda: _list(call, [answer]))
 

@@ -1,0 +1,235 @@
+"""Makes the pages of the documentation that follow from the code: `python docs/make.py` writes them anew.
+
+    settings.md   every setting of an installation         states.md      states, moves, events
+    cli.md        every command and option                 diagnoses.md   every diagnosis
+    api.md        every route of the HTTP API
+
+`tests/docs` holds that the pages are as the code would make them now, so none of them can go out of date.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from postroom.cli.program import make_app
+from postroom.cli.words import EVENTS, MODES, SENDING, STATES
+from postroom.model.attempt import Scope as AttemptScope
+from postroom.model.event import EventKind
+from postroom.model.state import FIRST, MOVES, OVER, State
+from postroom.settings import describe
+
+__all__ = ["PAGES", "stale"]
+
+_FOLDER = Path(__file__).parent
+_MADE = "<!-- Made by docs/make.py; change what it is made from. -->\n"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = list(head)
+    lines = [titles, ["---"] * len(titles), *([str(cell).replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def settings_page() -> str:
+    """Every setting of an installation."""
+    rows = [
+        (f"`{row.name}`", row.type, f"`{row.default}`" if row.default != "empty" else "", row.sentence)
+        for row in describe()
+    ]
+    return f"""# Settings
+{_MADE}
+Settings of an installation: what the process needs to know before it can open its database. Each is given as a variable of the
+environment (`POSTROOM_` and the name in capitals) or in a TOML file; a flag of `serve` beats the environment, the environment
+beats the file, the file beats the default. `postroom config` shows the values in force and where each comes from;
+`postroom config --example` prints a file to start from. A name nobody knows is a mistake; all mistakes are told at once.
+
+The file is `postroom.toml` in the current directory, else in the data directory; `POSTROOM_CONFIG` names another one.
+
+{_table(("Setting", "Kind", "Without it", "Meaning"), rows)}
+The command line itself reads two more variables: `POSTROOM_API_URL` and `POSTROOM_API_KEY`, the address of a Postroom elsewhere
+and a key for it.
+
+What holds for mail (mode, sending, footer, retention, retries) is in the database, inherited from the installation by each tenant,
+and is changed while Postroom runs: `postroom settings`, `postroom tenant edit`.
+
+{_table(("Mode", ""), ((f"`{mode}`", words) for mode, words in MODES.items()))}
+{_table(("Sending", ""), ((f"`{sending}`", words) for sending, words in SENDING.items()))}"""
+
+
+def states_page() -> str:
+    """States, moves and events."""
+    states = []
+    for state in State:
+        onward = ", ".join(f"`{each}`" for each in State if each in MOVES[state]) or "stays"
+        first = "yes" if state in FIRST else ""
+        states.append((f"`{state}`", STATES[state][0], onward, first))
+    events = [(f"`{kind}`", EVENTS[kind]) for kind in EventKind]
+    over = ", ".join(f"`{state}`" for state in State if state in OVER)
+    return f"""# States and events
+{_MADE}
+Each recipient of a message has a state of its own. This table is made from the one in the code that decides.
+
+{_table(("State", "It means", "It can become", "Can begin so"), states)}
+{over} are over and never change again; `resend` makes a new message that names the old one.
+
+## Events
+
+The timeline of a message is made of these; each is written in the same transaction as the change it tells of.
+
+{_table(("Event", "It means"), events)}
+"""
+
+
+def diagnoses_page() -> str:
+    """Every diagnosis, by whose trouble it is."""
+    from postroom.policy.diagnosis import catalogue
+
+    parts = [
+        f"""# Diagnoses
+{_MADE}
+When an attempt does not end in `sent`, `postroom show` and the API give a diagnosis: a stable word for programs, and for people what
+happened and what to do, with the names of the server and the account in it. This is all of them. Whose trouble it is decides what
+is stopped; see [delivery.md](delivery.md).
+"""
+    ]
+    for scope in AttemptScope:
+        rows = [
+            (f"`{rule.id}`", _placed(rule.title), _placed(rule.remedy), f"`{rule.action}`")
+            for rule in catalogue().rules
+            if rule.scope is scope
+        ]
+        if rows:
+            parts.append(
+                f"## {scope.value.capitalize()}\n\n{_table(('Diagnosis', 'It says', 'What to do', 'Done'), rows)}"
+            )
+    return "\n".join(parts)
+
+
+def _placed(words: str) -> str:
+    """The place holders of a sentence in words."""
+    for name, word in (("host", "*server*"), ("port", "*port*"), ("user", "*user*"), ("sender", "*sender*")):
+        words = words.replace(f"{{{name}}}", word)
+    return words
+
+
+def commands_page() -> str:
+    """Every command and its options."""
+    root = typer.main.get_command(make_app())
+    parts = [
+        f"""# The command line
+{_MADE}
+`postroom` talks to the Postroom that runs on this machine; when none runs, it opens the database itself. The same commands
+either way. Answers for people are plain text; with `--json` they are JSON for programs. Colours are off where the output is no
+terminal, and with `NO_COLOR`.
+
+Exit codes: 0 done, 1 refused or failed, 2 usage, 3 out of reach.
+
+Times are typed as `14:30`, `2026-11-20 14:30` (this machine's zone), `2026-11-20T14:30:00+01:00`, `2h`, `3d`, `today`, `yesterday`.
+"""
+    ]
+    for name, command in _leaves(root, ()):
+        parts.append(_command(name, command))
+    parts.append(
+        "## Everywhere\n\nEvery command has these as well, where they make sense:\n\n"
+        + _table(("Option", ""), _options(dict(_leaves(root, ()))["log"], shared=True))
+    )
+    return "\n".join(parts)
+
+
+def _leaves(command: Any, path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield " ".join(path), command
+        return
+    for name, each in below.items():
+        yield from _leaves(each, (*path, name))
+
+
+_SHARED = ("as_json", "url", "key_file", "data")
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    spelled = " ".join([name, *(each.metavar or each.name.upper() for each in arguments)])
+    rows = _options(command, shared=False)
+    words = " ".join((command.help or "").split())
+    return f"## `{spelled}`\n\n{words}\n" + (f"\n{_table(('Option', ''), rows)}" if rows else "")
+
+
+def _options(command: Any, *, shared: bool) -> list[tuple[str, str]]:
+    rows = []
+    for each in command.params:
+        if each.param_type_name == "option" and (each.name in _SHARED) is shared and each.name != "help":
+            spelled = "/".join([*each.opts, *each.secondary_opts])
+            metavar = "" if each.is_flag else f" {each.metavar or 'VALUE'}"
+            rows.append((f"`{spelled}{metavar}`", each.help or ""))
+    return rows
+
+
+def api_page() -> str:
+    """Every route of the HTTP API."""
+    document = _document()
+    parts = [
+        f"""# The HTTP API
+{_MADE}
+The whole description, with every field and answer, is at `/docs` of a running Postroom (it works offline), and as an OpenAPI 3.1
+document at `/v1/openapi.json`; `postroom openapi` prints it too.
+
+{document["info"]["description"]}
+"""
+    ]
+    for tag in document["tags"]:
+        rows = []
+        for path, item in document["paths"].items():
+            for method, operation in item.items():
+                if tag["name"] in operation.get("tags", ()):
+                    scopes = ", ".join(f"`{scope}`" for need in operation.get("security", ()) for scope in _of(need))
+                    rows.append((f"`{method.upper()} {path}`", operation.get("summary", ""), scopes))
+        parts.append(f"## {tag['name'].capitalize()}\n\n{tag['description']}\n\n{_table(('', '', 'Scope'), rows)}")
+    return "\n".join(parts)
+
+
+def _of(need: dict[str, list[str]]) -> Iterable[str]:
+    for scopes in need.values():
+        yield from scopes
+
+
+def _document() -> dict[str, Any]:
+    """The OpenAPI document; it is the same for every installation, so none has to be opened."""
+    from types import SimpleNamespace
+
+    from postroom.settings import load
+    from postroom.web.api.app import create_app
+
+    parts = SimpleNamespace(settings=load({}), store=None, office=None, outbox=None, reports=None)
+    return create_app(parts).openapi()  # type: ignore[arg-type]  # only its description is asked for
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "states.md": states_page,
+    "diagnoses.md": diagnoses_page,
+    "cli.md": commands_page,
+    "api.md": api_page,
+}
+"""File → what it should hold."""
+
+
+def stale() -> list[str]:
+    """The pages that are not as the code would make them now."""
+    return [name for name, made in PAGES.items() if _read(_FOLDER / name) != made()]
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+if __name__ == "__main__":
+    for page in stale():
+        (_FOLDER / page).write_text(PAGES[page](), "utf-8")
+        print(f"written: docs/{page}", file=sys.stderr)
