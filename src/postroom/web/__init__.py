@@ -1,0 +1,1 @@
+"""The doors of Postroom that speak HTTP: the API, and what serves it."""

@@ -1,0 +1,145 @@
+"""The API as one ASGI application: the routes, the documentation, and every error as a problem.
+
+`POST /v1/messages` passes by FastAPI's machinery (see `posting`); all else goes through it. Nothing here knows a rule
+about mail: rights, tenants and faults are the facades'.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Route, compile_path
+
+from postroom import __version__
+from postroom.errors import PostroomError
+from postroom.web.api import accounts, front, insight, messages, senders, settings, tenants
+from postroom.web.api.describing import json_answer
+from postroom.web.api.document import document_of
+from postroom.web.api.page import POLICY, page_of
+from postroom.web.api.posting import Posting
+from postroom.web.api.problems import (
+    MEDIA_TYPE,
+    Problem,
+    RequestError,
+    problem_of,
+    problem_of_status,
+    unexpected,
+)
+from postroom.web.api.requests import query_faults
+from postroom.web.desk import Desk
+
+__all__ = ["Api", "create_app"]
+
+_HOT = "/v1/messages"
+_ONE_HOUR = "max-age=3600"
+
+
+class Api(FastAPI):
+    """FastAPI with the hot path before it and the marks of every answer around it."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(
+            title="Postroom",
+            version=__version__,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            generate_unique_id_function=lambda route: route.name,
+        )
+        self.state.desk = desk
+        self.posting = Posting(desk)
+        self._page = ""
+        self._offered: list[tuple[re.Pattern[str], set[str]]] = []
+
+    async def __call__(self, scope: front.Scope, receive: front.Receive, send: front.Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif scope["path"] == _HOT and scope["method"] == "POST":
+            await self.posting(scope, receive, send)
+        else:
+            await front.guarded(super().__call__, scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = document_of(self)
+        return self.openapi_schema
+
+    def methods_at(self, path: str) -> list[str]:
+        """Every method that is offered at this path, for Allow (RFC 9110 section 10.2.1)."""
+        if not self._offered:
+            for template, item in self.openapi()["paths"].items():
+                self._offered.append((compile_path(template)[0], {method.upper() for method in item}))
+        found = {method for pattern, methods in self._offered if pattern.match(path) for method in methods} or {"GET"}
+        return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+    @property
+    def page(self) -> str:
+        """The documentation page, made once."""
+        self._page = self._page or page_of(self.openapi())
+        return self._page
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """The application. It has no lifespan: the engine behind `desk` is started and stopped by others."""
+    app = Api(desk)
+    app.router.routes.append(Route(_HOT, app.posting, methods=["POST"]))
+    for part in (messages, accounts, senders, settings, tenants, insight):
+        app.include_router(part.router)
+    app.add_api_route("/health", insight.read_health, include_in_schema=False)
+    app.add_api_route("/ready", insight.read_ready, include_in_schema=False)
+    app.add_route("/v1/openapi.json", _document, methods=["GET"])
+    app.add_route("/docs", _page, methods=["GET"])
+    app.add_route("/", _start, methods=["GET"])
+    app.add_exception_handler(PostroomError, _tell)
+    app.add_exception_handler(RequestError, _tell)
+    app.add_exception_handler(RequestValidationError, _tell_query)
+    app.add_exception_handler(HTTPException, _tell_status)
+    app.add_exception_handler(Exception, _tell_unexpected)
+    return app
+
+
+async def _document(request: Request) -> Response:
+    return json_answer(request.app.openapi(), headers={"cache-control": _ONE_HOUR})
+
+
+async def _page(request: Request) -> Response:
+    headers = {"content-security-policy": POLICY, "referrer-policy": "no-referrer", "cache-control": _ONE_HOUR}
+    return HTMLResponse(request.app.page, headers=headers)
+
+
+async def _start(request: Request) -> Response:
+    return RedirectResponse("/docs", 307)
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    return _response(request, problem_of(error, _identity(request)))
+
+
+async def _tell_query(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    return _response(request, problem_of(query_faults(found)))
+
+
+async def _tell_status(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _response(request, problem_of_status(status, request.app.methods_at(request.url.path)))
+
+
+async def _tell_unexpected(request: Request, error: Exception) -> Response:
+    """Starlette raises the error again after this; `front.guarded` catches and logs it."""
+    return _response(request, unexpected(_identity(request)))
+
+
+def _response(request: Request, problem: Problem) -> Response:
+    body = problem.body(_identity(request))
+    return Response(body, problem.status, dict(problem.headers), media_type=MEDIA_TYPE)
+
+
+def _identity(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))

@@ -1,0 +1,171 @@
+"""The OpenAPI 3.1 document: FastAPI's, with what FastAPI does not know put right.
+
+The hot path is no FastAPI route, so its operation is written here, from the same table that checks it; bodies of
+settings are checked by the office, so their schemas come from `shapes`; errors are problem+json everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+import postroom
+from postroom.model.application import Scope
+from postroom.web.api import problems, shapes
+from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
+from postroom.web.api.login import SCHEME
+from postroom.web.api.posting import LONGEST_KEY
+
+__all__ = ["document_of", "operations"]
+
+_SEND = "send_messages"
+_METHODS = ("get", "put", "post", "patch", "delete")
+_INTRODUCTION = """\
+Hand over messages, see what became of them, and set up how they leave.
+
+Send a key with every request: `Authorization: Bearer pr_…`. Errors are `application/problem+json` (RFC 9457) and name
+everything that is wrong at once in `faults`. Ids are texts like `m_06a1b2c3d4e5f`; times are RFC 3339 in UTC. An id
+that belongs to somebody else is answered like one that does not exist.
+
+To be sure that a message is sent once, although the answer to your request was lost, send an `Idempotency-Key` and
+repeat the same request with the same key."""
+
+TAGS = [
+    {"name": "messages", "description": "Send, find, read and change the course of messages."},
+    {"name": "accounts", "description": "The mail servers that mail leaves through."},
+    {"name": "senders", "description": "The addresses mail may leave from."},
+    {"name": "settings", "description": "What is inherited: mode, sending, defaults, footer, retention, retries."},
+    {"name": "tenants", "description": "Tenants, their applications and the keys of these."},
+    {"name": "insight", "description": "Why a message goes the way it goes, what waits, and whether all is well."},
+]
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """Makes the document. It is the same for everybody and may be kept."""
+    document = get_openapi(
+        title="Postroom",
+        version=postroom.__version__,
+        openapi_version="3.1.0",
+        summary="The outgoing-mail department of business applications",
+        description=_INTRODUCTION,
+        routes=app.routes,
+        tags=TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    paths = document["paths"]
+    paths["/v1/messages"] = {"post": _post_messages()} | paths.get("/v1/messages", {})
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
+    schemas |= shapes.schemas()
+    for path, _, operation in operations(document):
+        _tell_summary(operation)
+        _tell_problems(path, operation)
+    return document
+
+
+def _tell_summary(operation: dict[str, Any]) -> None:
+    """The first line of a route's docstring is its summary, what follows is the description."""
+    first, _, rest = operation.get("description", "").partition("\n\n")
+    if "\n" not in first and operation["operationId"] != _SEND:
+        operation["summary"], operation["description"] = first, rest
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation of everything the document offers."""
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def _schema(table: dict[str, Field]) -> dict[str, Any]:
+    properties = {}
+    for name, row in table.items():
+        properties[name] = {**row.schema, "description": row.sentence}
+        if row.example is not None:
+            properties[name]["examples"] = [row.example]
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def example_message() -> dict[str, Any]:
+    return {name: row.example for name, row in MESSAGE.items() if row.example is not None}
+
+
+def _post_messages() -> dict[str, Any]:
+    one = {"$ref": "#/components/schemas/Message"}
+    many = {"type": "array", "items": one, "minItems": 1}
+    body = {
+        "oneOf": [one, many, {"type": "object", "properties": {"messages": many}, "required": ["messages"]}],
+    }
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Names this request alone. The same request with the same key is accepted once; a repetition "
+        "gets the present state of the first one and the header `Idempotency-Replayed: true`. For a batch the key "
+        "counts for each message by its place.",
+        "schema": {"type": "string", "maxLength": LONGEST_KEY},
+    }
+    receipt = {"$ref": "#/components/schemas/Receipt"}
+    location = {"Location": {"description": "Where the message can be read.", "schema": {"type": "string"}}}
+    batch = {"$ref": "#/components/schemas/BatchResult"}
+    return {
+        "tags": ["messages"],
+        "summary": "Send a message, or a batch of them",
+        "description": "Answers once every accepted message is on the disk. A batch is a list, or an object with the "
+        "list as `messages`; each of its messages is accepted or refused for itself.",
+        "operationId": _SEND,
+        "security": [{SCHEME: [Scope.SEND.value]}],
+        "parameters": [key],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": body, "example": example_message()}},
+        },
+        "responses": {
+            "200": _answer("It was sent instantly; this is the outcome.", receipt, location),
+            "202": _answer("It is accepted and on the disk.", {"oneOf": [receipt, batch]}, location),
+            "207": _answer("A batch, of which some messages were refused.", batch),
+        },
+    }
+
+
+def _answer(words: str, schema: dict[str, Any], headers: dict[str, Any] | None = None) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": words, "content": {"application/json": {"schema": schema}}}
+    return answer | ({"headers": headers} if headers else {})
+
+
+_WORDS = {
+    "400": "The body is no JSON.",
+    "401": "No key, or not a valid one.",
+    "403": "The key lacks the scope.",
+    "404": "There is no such thing in this tenant.",
+    "409": "It does not fit the present state.",
+    "413": "Too large.",
+    "415": "The body is not JSON, or compressed.",
+    "422": "Something given can't be used; `faults` names all of it.",
+    "503": "The database does not take work, or more arrives than can be taken; nothing was changed.",
+    "507": "The disk is full; nothing was accepted.",
+}
+
+
+def _tell_problems(path: str, operation: dict[str, Any]) -> None:
+    """Adds the problems an operation may answer with; what a route says of itself stays."""
+    statuses = {"503"}
+    if operation.get("security"):
+        statuses |= {"401", "403"}
+    if "{" in path:
+        statuses.add("404")
+    if "requestBody" in operation:
+        statuses |= {"400", "413", "415", "422", "507"}
+    if operation.get("parameters"):
+        statuses.add("422")
+    responses = operation["responses"]
+    if responses.get("422", {}).get("description") == "Validation Error":  # FastAPI's own, of another shape
+        del responses["422"]
+    content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status in sorted(statuses | ({"409"} & set(responses))):
+        responses.setdefault(status, {"description": _WORDS[status]}).setdefault("content", content)

@@ -1,0 +1,70 @@
+"""`/v1/explain`, `/v1/queue`, `/v1/health`, `/v1/ready`: why mail goes its way, what waits, whether all is well."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Response
+
+from postroom.errors import BadInput, StoreUnavailable
+from postroom.web.api import reading
+from postroom.web.api.answers import plain
+from postroom.web.api.describing import answers, json_answer, list_of, ref
+from postroom.web.api.faults import Faults
+from postroom.web.api.fields import draft_from, in_json_names
+from postroom.web.api.login import Reader, SettingsReader
+from postroom.web.api.requests import At, Chosen, Route, Values
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1", tags=["insight"], route_class=Route)
+
+_EXAMPLE = {"from": "news@example.com", "to": ["ann@example.org"]}
+
+
+@router.post(
+    "/explain",
+    **answers(list_of("explanations", "Explanation"), "The way.", takes=ref("Message"), example=_EXAMPLE),
+)
+async def explain(actor: SettingsReader, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Explain which way a message would go
+
+    And where each value comes from. Nothing is sent.
+    """
+    faults = Faults()
+    draft = draft_from(values, faults)
+    if faults:
+        raise BadInput(faults)
+    try:
+        steps = desk.office.explain(actor, draft, tenant)
+    except BadInput as error:
+        raise in_json_names(error) from None
+    return json_answer({"explanations": [plain(step, "") for step in steps]})
+
+
+@router.get("/queue", **answers(list_of("queue", "QueueLine"), "What waits."))
+async def read_queue(actor: Reader, desk: At, tenant: Chosen) -> Response:
+    """See what waits, account by account"""
+    lines = await asyncio.wrap_future(desk.reports.queue(actor, tenant))
+    return json_answer({"queue": [reading.queue_json(line) for line in lines]})
+
+
+@router.get("/health", **answers(ref("Health"), "It lives; `status` says whether all is well."))
+async def read_health(desk: At) -> Response:
+    """See whether all is well
+
+    Answers 200 as long as the process lives, also when the database does not. Tells nothing of any tenant.
+    """
+    return json_answer(reading.health_json(await asyncio.wrap_future(desk.reports.health())))
+
+
+@router.get("/ready", **answers(ref("Health"), "It can take mail."))
+async def read_ready(desk: At) -> Response:
+    """See whether mail can be taken
+
+    503 while it can't.
+    """
+    health = await asyncio.wrap_future(desk.reports.health())
+    if not health.ready:
+        raise StoreUnavailable(" ".join(health.problems))
+    return json_answer(reading.health_json(health))

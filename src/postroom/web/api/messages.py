@@ -1,0 +1,279 @@
+"""`/v1/messages`: finding and reading what was handed over, and changing its course. Sending is `posting`'s."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from postroom.clock import parse_iso
+from postroom.errors import BadInput
+from postroom.model.state import State
+from postroom.reports import Query as Wanted
+from postroom.web.api import reading
+from postroom.web.api.answers import message_path, receipt_json
+from postroom.web.api.describing import answers, json_answer, object_of, ref
+from postroom.web.api.faults import Faults, kind_of
+from postroom.web.api.fields import in_json_names
+from postroom.web.api.login import ContentReader, Doer, Reader
+from postroom.web.api.requests import (
+    At,
+    Chosen,
+    OptionalValues,
+    Route,
+    TenantQuery,
+    Values,
+    chosen,
+    message_number,
+)
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/messages", tags=["messages"], route_class=Route)
+
+_NUMBERS = {"type": "array", "items": {"type": "integer"}, "description": "Only these recipients, by their `n`."}
+_TO = {
+    "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+    "description": "To these instead, as a copy.",
+}
+_SOME = object_of(recipients=_NUMBERS) | {"required": []}
+_SOME_TO = object_of(recipients=_NUMBERS, to=_TO) | {"required": []}
+_COPY = object_of(to=_TO) | {"required": []}
+_SETTLED = object_of(
+    sent={"type": "boolean", "description": "true: it was sent. false: it was not, and goes again."},
+    recipients=_NUMBERS,
+) | {"required": ["sent"]}
+_COUNT = object_of(released={"type": "integer", "description": "How many messages."})
+_PAGE = object_of(
+    messages={"type": "array", "items": ref("MessageLine")},
+    next={"anyOf": [{"type": "string"}, {"type": "null"}], "description": "The `cursor` of what follows, or null."},
+    searched_to={
+        "anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}],
+        "description": "How far back was looked: a page may be short, or empty, and still have a `next`.",
+    },
+)
+
+
+class _Search(TenantQuery):
+    recipient: str = Field("", description="An address; or the beginning of one with * behind it; or a part of one.")
+    sender: str = Field("", description="A part of the sender.")
+    subject: str = Field("", description="A part of the subject.")
+    state: State | None = Field(None, description="Messages with a recipient in this state.")
+    kind: str = Field("", description="The kind, as it was given.")
+    application: str = Field("", description="The application's id or name.")
+    tag: str = Field("", description="One of its tags.")
+    since: str = Field("", description="Not older than this time (RFC 3339).")
+    until: str = Field("", description="Older than this time (RFC 3339).")
+    text: str = Field("", description="A part of subject, sender, recipient or Message-ID; or a message's id.")
+    limit: int = Field(50, ge=1, le=200, description="How many at once.")
+    cursor: str = Field("", description="`next` of the page before.")
+
+
+@router.get("", **answers(_PAGE, "A page of messages, the newest first."))
+async def list_messages(actor: Reader, desk: At, query: Annotated[_Search, Query()]) -> Response:
+    """Find messages
+
+    Every filter that is given has to fit. Without any: all messages.
+    """
+    faults = Faults()
+    wanted = Wanted(
+        recipient=query.recipient,
+        sender=query.sender,
+        subject=query.subject,
+        state=query.state,
+        kind=query.kind,
+        application=query.application,
+        tag=query.tag,
+        since_ms=_moment("since", query.since, faults),
+        until_ms=_moment("until", query.until, faults),
+        text=query.text,
+    )
+    if faults:
+        raise BadInput(faults)
+    page = await asyncio.wrap_future(
+        desk.reports.search(actor, wanted, query.cursor or None, query.limit, chosen(desk, query))
+    )
+    return json_answer(reading.page_json(page))
+
+
+def _moment(name: str, text: str, faults: Faults) -> int | None:
+    if not text:
+        return None
+    try:
+        return parse_iso(text)
+    except ValueError as error:
+        faults.add(name, f"{error}.", "In an address, write + as %2B.")
+        return None
+
+
+@router.get("/{message}", **answers(ref("MessageView"), "The message."))
+async def read_message(message: str, actor: Reader, desk: At, tenant: Chosen) -> Response:
+    """Read a message, without its content"""
+    view = await asyncio.wrap_future(desk.reports.message(actor, message_number(message), tenant))
+    return json_answer(reading.message_json(view))
+
+
+@router.get("/{message}/timeline", **answers(ref("Timeline"), "What happened to it."))
+async def read_timeline(message: str, actor: Reader, desk: At, tenant: Chosen) -> Response:
+    """Read what happened to a message
+
+    Every event and every attempt, with the conversation; secrets are blanked.
+    """
+    timeline = await asyncio.wrap_future(desk.reports.timeline(actor, message_number(message), tenant))
+    return json_answer(reading.timeline_json(timeline))
+
+
+_SOURCE = {
+    "responses": {
+        "200": {
+            "description": "The message as it is sent.",
+            "content": {"message/rfc822": {"schema": {"type": "string", "contentMediaType": "message/rfc822"}}},
+        }
+    }
+}
+
+
+class _Rfc822(Response):
+    media_type = "message/rfc822"
+
+
+@router.get("/{message}/content", response_class=_Rfc822, openapi_extra=_SOURCE)
+async def read_content(message: str, actor: ContentReader, desk: At, tenant: Chosen) -> Response:
+    """Download the content of a message
+
+    Not there once it was wiped, or never kept (mode disabled).
+    """
+    content = await asyncio.wrap_future(desk.reports.content(actor, message_number(message), tenant))
+    return _Rfc822(content, headers={"content-disposition": f'attachment; filename="{message.strip().lower()}.eml"'})
+
+
+@router.post("/release", **answers(_COUNT, "They are released.", takes=_COPY, example={}, may_be_empty=True))
+async def release_all(actor: Doer, desk: At, values: OptionalValues) -> Response:
+    """Release all silenced messages
+
+    The oldest first; with `to`, copies of them to that address instead.
+    """
+    given = _Given(values, ("to",))
+    return json_answer({"released": await asyncio.wrap_future(desk.outbox.release_all(actor, given.to))})
+
+
+@router.post(
+    "/{message}/cancel",
+    **answers(ref("Receipt"), "It is cancelled.", takes=_SOME, example={}, may_be_empty=True, conflicts=True),
+)
+async def cancel_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+    """Cancel a message that has not left"""
+    number, given = message_number(message), _Given(values, ("recipients", "n"))
+    return json_answer(receipt_json(await asyncio.wrap_future(desk.outbox.cancel(actor, number, given.numbers))))
+
+
+@router.post(
+    "/{message}/hold",
+    **answers(ref("Receipt"), "It is held.", takes=_SOME, example={}, may_be_empty=True, conflicts=True),
+)
+async def hold_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+    """Hold a message until it is released"""
+    number, given = message_number(message), _Given(values, ("recipients", "n"))
+    return json_answer(receipt_json(await asyncio.wrap_future(desk.outbox.hold(actor, number, given.numbers))))
+
+
+@router.post(
+    "/{message}/release",
+    **answers(ref("Receipt"), "It is released.", takes=_SOME_TO, example={}, may_be_empty=True, conflicts=True),
+)
+async def release_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+    """Release a held or silenced message
+
+    To its recipients, or with `to` as a copy to others: the answer is then the copy's.
+    """
+    number, given = message_number(message), _Given(values, ("recipients", "n", "to"))
+    try:
+        receipt = await asyncio.wrap_future(desk.outbox.release(actor, number, given.to, given.numbers))
+    except BadInput as error:
+        raise in_json_names(error) from None
+    return json_answer(receipt_json(receipt), headers={"location": message_path(receipt.message_id)})
+
+
+@router.post(
+    "/{message}/retry",
+    **answers(ref("Receipt"), "It is due now.", takes=_SOME, example={}, may_be_empty=True, conflicts=True),
+)
+async def retry_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+    """Try a waiting message now"""
+    number, given = message_number(message), _Given(values, ("recipients", "n"))
+    return json_answer(receipt_json(await asyncio.wrap_future(desk.outbox.retry(actor, number, given.numbers))))
+
+
+@router.post(
+    "/{message}/resend",
+    **answers(
+        ref("Receipt"),
+        "The new message.",
+        status=202,
+        takes=_COPY,
+        example={"to": ["ann@example.org"]},
+        may_be_empty=True,
+        conflicts=True,
+    ),
+)
+async def resend_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+    """Send a message once more
+
+    The same bytes as a new message: to those who did not get it, or to others.
+    """
+    number, given = message_number(message), _Given(values, ("to",))
+    try:
+        receipt = await asyncio.wrap_future(desk.outbox.resend(actor, number, given.to))
+    except BadInput as error:
+        raise in_json_names(error) from None
+    return json_answer(receipt_json(receipt), 202, {"location": message_path(receipt.message_id)})
+
+
+@router.post(
+    "/{message}/settle",
+    **answers(ref("Receipt"), "It is settled.", takes=_SETTLED, example={"sent": True}, conflicts=True),
+)
+async def settle_message(message: str, actor: Doer, desk: At, values: Values) -> Response:
+    """Say what became of a message whose answer never came"""
+    number, given = message_number(message), _Given(values, ("sent", "recipients", "n"))
+    receipt = await asyncio.wrap_future(desk.outbox.settle_unknown(actor, number, sent=given.sent, n=given.numbers))
+    return json_answer(receipt_json(receipt))
+
+
+class _Given:
+    """The small body of a verb. Raises BadInput with every fault. `n` is another word for `recipients`."""
+
+    def __init__(self, values: Mapping[str, Any], known: Sequence[str]) -> None:
+        faults = Faults()
+        for name in values:
+            if name not in known:
+                faults.unknown("", name, known, {})
+        self.numbers = _numbers(values, faults)
+        self.to = _addresses(values.get("to"), faults)
+        self.sent = values.get("sent") is True
+        if "sent" in known and not isinstance(values.get("sent"), bool):
+            faults.add("sent", f"is {kind_of(values.get('sent'))}, but has to be true or false.", "Say what you know.")
+        if faults:
+            raise BadInput(faults)
+
+
+def _numbers(values: Mapping[str, Any], faults: Faults) -> list[int] | None:
+    given = values.get("recipients", values.get("n"))
+    listed = [given] if type(given) is int else given
+    if listed is None or (listed and isinstance(listed, list) and all(type(one) is int for one in listed)):
+        return listed
+    problem = "is an empty list." if listed == [] else "is no list of whole numbers."
+    faults.add("recipients", problem, "Write numbers like [0, 2], or leave it out to mean everyone.")
+    return None
+
+
+def _addresses(given: Any, faults: Faults) -> list[str] | None:
+    listed = [given] if isinstance(given, str) else given
+    if listed is None or (listed and isinstance(listed, list) and all(isinstance(one, str) for one in listed)):
+        return listed
+    problem = "is an empty list." if listed == [] else "is neither an address nor a list of addresses."
+    faults.add("to", problem, 'Write ["ann@example.org"], or leave it out to mean its own recipients.')
+    return None

@@ -1,0 +1,351 @@
+"""The shapes of the API in JSON Schema: what the office takes, and what every route answers.
+
+Written as tables of name → schema and sentence. The office checks what it takes and knows more words than are
+documented here (those of other products); the tests hold each answer against its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+from postroom.model.account import AccountState, CertificateCheck, Encryption, Login
+from postroom.model.application import Scope
+from postroom.model.event import EventKind
+from postroom.model.message import RecipientRole
+from postroom.model.state import State
+from postroom.model.tenant import Mode, Sending, UnknownPolicy
+
+__all__ = ["schemas"]
+
+Schema = dict[str, Any]
+
+
+def _text(sentence: str = "", **more: Any) -> Schema:
+    return _told({"type": "string", **more}, sentence)
+
+
+def _number(sentence: str = "", **more: Any) -> Schema:
+    return _told({"type": "integer", **more}, sentence)
+
+
+def _flag(sentence: str = "") -> Schema:
+    return _told({"type": "boolean"}, sentence)
+
+
+def _moment(sentence: str = "") -> Schema:
+    return _text(sentence, format="date-time")
+
+
+def _words(kind: type[Enum], sentence: str = "") -> Schema:
+    return _told({"type": "string", "enum": [one.value for one in kind]}, sentence)
+
+
+def _or_null(schema: Schema) -> Schema:
+    sentence = schema.pop("description", "")
+    return _told({"anyOf": [schema, {"type": "null"}]}, sentence)
+
+
+def _list(items: Schema, sentence: str = "") -> Schema:
+    return _told({"type": "array", "items": items}, sentence)
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _told(schema: Schema, sentence: str) -> Schema:
+    return schema | ({"description": sentence} if sentence else {})
+
+
+def _input(sentence: str, properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
+    shape: Schema = {"type": "object", "description": sentence, "properties": dict(properties)}
+    return shape | ({"required": list(required)} if required else {})
+
+
+def _answer(sentence: str, properties: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
+    """What is answered is always whole: every property is there, but for those that are named."""
+    missing = set(optional)
+    return {
+        "type": "object",
+        "description": sentence,
+        "properties": dict(properties),
+        "required": [name for name in properties if name not in missing],
+    }
+
+
+_LIMITS = {
+    "connections": _number("Connections at once, at most.", minimum=1),
+    "per_minute": _or_null(_number("Messages a minute, at most. null: no limit.")),
+    "per_day": _or_null(_number("Messages a day, at most. null: no limit.")),
+    "recipients": _number("Recipients of one transaction, at most."),
+    "size": _or_null(_number("Octets of a message, at most. null: what the server says.")),
+}
+
+_ACCOUNT = {
+    "name": _text("What people call it."),
+    "host": _text("The server's name or IP address."),
+    "port": _number("Without it: 25, 587 or 465, as the encryption is.", minimum=1, maximum=65535),
+    "encryption": _words(Encryption, "`starttls`, `tls` from the start (often called SSL), or `none`."),
+    "login": _words(Login, "`password`: the strongest way both sides know. `oauth2`, `kerberos`, `ntlm`: not yet."),
+    "user": _text("The user name."),
+    "secret_reference": _text("Where the password is kept instead of here. Not available yet."),
+    "certificate_check": _words(CertificateCheck, "`own-ca` and `pinned`: not yet."),
+    "certificate_authority": _text("The operator's own CA. Not available yet."),
+    "certificate_pin": _text("The one certificate to trust. Not available yet."),
+    "allow_clear_login": _flag("Log in even where the connection is not encrypted."),
+    "connector_id": _or_null(_text("The connector to go through. Not available yet.")),
+    "enabled": _flag("Whether it is used."),
+    "sender_address": _text("The address mail leaves from when nothing else says."),
+    "sender_name": _text("The name that goes with it."),
+    "reply_to": _text("Where answers go."),
+    "return_path": _text("Where delivery reports go."),
+    "confirmation_address": _text("Where read confirmations go."),
+    "request_receipt": _flag("Ask for read confirmations."),
+    "force_settings": _flag("The addresses above stand, whatever an application asks for."),
+    "footer_enabled": _flag("Add the footer."),
+    "footer_text": _or_null(_text("A footer of its own, as text. null: the tenant's.")),
+    "footer_html": _or_null(_text("A footer of its own, as HTML. null: the tenant's.")),
+    "ehlo_name": _text("The name this server is greeted with."),
+    "fallback_account_id": _or_null(_text("The account to use when this one can't send. Not available yet.")),
+    "rewrite_from": _flag("Mail leaves from this account's sender; the wanted one becomes Reply-To."),
+    "limits": _told({"type": "object", "properties": _LIMITS}, "What the provider allows."),
+}
+_ACCOUNT_SHOWN = {
+    "id": _text("Like `a_…`."),
+    "tenant_id": _text(),
+    **_ACCOUNT,
+    "state": _words(AccountState, "A paused account keeps its mail."),
+    "paused_reason": _text(),
+    "paused_at": _or_null(_moment()),
+    "resume_at": _or_null(_moment("When it goes on by itself.")),
+    "has_secret": _flag("Whether a password is kept. It is never shown."),
+    "secret_set_at": _or_null(_moment()),
+    "created_at": _moment(),
+    "version": _number("Grows with each change."),
+    "default": _flag("Whether it is the tenant's default."),
+    "needs": _list(_text(), "What is missing before mail can leave, in sentences."),
+    "warnings": _list(_text(), "What works but is unwise, in sentences."),
+    "secret_dropped": _flag("This very change made the kept password useless; it has to be typed again."),
+}
+
+_SENDER = {
+    "address": _text("The address, with or without a name before it."),
+    "name": _text("The name that goes with the address."),
+    "reply_to": _text("Where answers go. Empty: as the account says."),
+    "return_path": _text("Where delivery reports go. Empty: as the account says."),
+    "confirmation_address": _text("Where read confirmations go. Empty: as the account says."),
+    "account_id": _or_null(_text("The account its mail leaves through, by id or name. null: the default.")),
+}
+_SENDER_SHOWN = {
+    "id": _text("Like `s_…`."),
+    "tenant_id": _text(),
+    **_SENDER,
+    "account": _or_null(_text("The name of that account.")),
+    "paused_reason": _text("Why its mail is held, if it is."),
+    "created_at": _moment(),
+    "version": _number(),
+    "default": _flag("Whether it is the tenant's default."),
+}
+
+_SETTINGS = {
+    "mode": _or_null(_words(Mode, "What becomes of accepted mail.")),
+    "sending": _or_null(_words(Sending, "In the request that brings it, or right after.")),
+    "default_sender_id": _or_null(_text("By id or address.")),
+    "default_account_id": _or_null(_text("By id or name. Waiting mail that followed the old default moves along.")),
+    "footer_text": _or_null(_text("Added below every text.")),
+    "footer_html": _or_null(_text("Added below every HTML body.")),
+    "recipients_choose": _or_null(_flag("Whether recipients choose how they get mail. true: not yet.")),
+    "unknown_policy": _or_null(_words(UnknownPolicy, "What to do when the final answer never came.")),
+    "content_days": _or_null(_number("How long contents are kept.")),
+    "log_days": _or_null(_number("How long the log is kept.")),
+    "retry_minutes": _or_null(_list(_number(), "The waits between attempts; the last one repeats.")),
+    "retry_days": _or_null(_number("How long it is tried.")),
+    "guard_redirect": _or_null(_text("Not available yet.")),
+    "guard_allow": _or_null(_list(_text(), "Not available yet.")),
+}
+_TENANT = {"name": _text("What people call it."), "suspended": _flag("Takes nothing in while true."), **_SETTINGS}
+_TENANT_SHOWN = {
+    "id": _text("Like `t_…`."),
+    "parent_id": _or_null(_text("The installation, which it inherits from.")),
+    "name": _text(),
+    "suspended": _flag(),
+    "created_at": _moment(),
+    "version": _number(),
+    "settings": _answer("What is set here. null is inherited.", _SETTINGS),
+    "effective": _told(
+        {"type": "object", "additionalProperties": _ref("Effective")}, "What holds, and where each value comes from."
+    ),
+}
+
+_APPLICATION = {"id": _text("Like `p_…`."), "tenant_id": _text(), "name": _text(), "suspended": _flag()}
+_KEY = {
+    "id": _text("Like `k_…`."),
+    "tenant_id": _text(),
+    "application_id": _text(),
+    "application": _text("The name of the application."),
+    "prefix": _text("Its beginning, to tell it by."),
+    "scopes": _list(_words(Scope)),
+    "created_at": _moment(),
+    "last_used_at": _or_null(_moment()),
+    "expires_at": _or_null(_moment()),
+    "revoked_at": _or_null(_moment()),
+}
+
+_PLACE = {
+    "n": _number("The recipient's number within the message."),
+    "address": _text(),
+    "state": _words(State),
+    "reply": _text("The server's last words."),
+    "diagnosis": _text("What Postroom makes of them, as a stable word."),
+    "explanation": _text("The same in plain words."),
+    "due_at": _or_null(_moment("When the next attempt is due.")),
+    "attempts": _number(),
+}
+_STATE_OF_ALL = _text("The state all recipients share, or `mixed`.", enum=[*(state.value for state in State), "mixed"])
+_RECEIPT = {"id": _text("Like `m_…`."), "state": _STATE_OF_ALL, "recipients": _list(_ref("RecipientState"))}
+
+_RECIPIENT = {
+    **_PLACE,
+    "role": _words(RecipientRole),
+    "account_id": _or_null(_text()),
+    "account": _text("The name of the account it leaves through."),
+    "reason": _text("Why it waits or did not leave, as a stable word."),
+    "scope": _text("Whose trouble it is: account, sender, recipient, message, network, server …"),
+    "remedy": _text("What to do about it."),
+    "updated_at": _or_null(_moment()),
+}
+_MESSAGE = {
+    "id": _text(),
+    "tenant_id": _text(),
+    "created_at": _moment(),
+    "from": _text("As it stands in the header."),
+    "return_path": _text("The envelope's sender."),
+    "subject": _text(),
+    "message_id": _text("The Message-ID header."),
+    "size": _number("Octets, composed."),
+    "priority": _text(enum=["urgent", "normal", "bulk"]),
+    "application_id": _or_null(_text()),
+    "sender_id": _or_null(_text()),
+    "kind": _text(),
+    "send_at": _or_null(_moment()),
+    "expires_at": _or_null(_moment()),
+    "unknown": _words(UnknownPolicy),
+    "secret": _flag(),
+    "resend_of": _or_null(_text("The message this one repeats.")),
+    "tags": _list(_text()),
+    "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
+}
+_COUNTS = _told({"type": "object", "additionalProperties": {"type": "integer"}}, "How many are in which state.")
+_MESSAGE_VIEW = {
+    **_MESSAGE,
+    "application": _text("The name of the application that handed it over."),
+    "state": _STATE_OF_ALL,
+    "states": _COUNTS,
+    "has_content": _flag("Whether its content is still kept."),
+    "recipients": _list(_ref("Recipient")),
+}
+_EVENT = {
+    "id": _text(),
+    "at": _moment(),
+    "kind": _words(EventKind),
+    "n": _or_null(_number("The recipient's number; null: the whole message.")),
+    "detail": {"type": "object"},
+}
+_ATTEMPT = {
+    "id": _text(),
+    "recipients": _list(_number()),
+    "account_id": _or_null(_text()),
+    "account": _text("The name of the account."),
+    "account_version": _number(),
+    "courier": _text(),
+    "started_at": _moment(),
+    "ended_at": _moment(),
+    "phase": _text("How far it came."),
+    "reply": _text(),
+    "server": _text(),
+    "tls": _text(),
+    "conversation": _text("What was said, secrets blanked."),
+}
+_LINE = {
+    **_MESSAGE,
+    "to": _text("The first recipient."),
+    "recipients": _number("How many there are."),
+    "state": _words(State, "The one that most wants attention; what follows is of the first recipient in it."),
+    "states": _COUNTS,
+    "reply": _text("The server's last words."),
+    "diagnosis": _text(),
+    "reason": _text(),
+    "account_id": _or_null(_text()),
+    "due_at": _or_null(_moment()),
+}
+_QUEUE_LINE = {
+    "account_id": _or_null(_text()),
+    "account": _text("The name of the account."),
+    "state": _text("`none`: mail without an account.", enum=["ready", "paused", "disabled", "none"]),
+    "reason": _text("Why it is paused."),
+    "waiting": _number("Recipients, as all counts here."),
+    "due": _number("How many of them are due now."),
+    "oldest_at": _or_null(_moment()),
+    "held": _number(),
+    "unknown": _number("Waiting for somebody's decision."),
+    "sending": _number(),
+}
+_HEALTH = {
+    "status": _text(enum=["ok", "troubled"]),
+    "ready": _flag("Mail can be taken."),
+    "delivering": _flag("Somebody delivers."),
+    "database": _text(),
+    "now": _moment(),
+    "oldest_due_at": _or_null(_moment()),
+    "problems": _list(_text(), "What is wrong, in sentences."),
+}
+_EXPLANATION = {
+    "step": _text("What was decided."),
+    "value": _text(),
+    "source": _text("Where it comes from."),
+    "sentence": _text("The same in plain words."),
+}
+_RESULT = {
+    "status": _number("As if the message had been sent alone."),
+    "replayed": _flag("An earlier request with this key made it."),
+    "message": _ref("Receipt"),
+    "problem": _ref("Problem"),
+}
+
+
+def schemas() -> dict[str, Schema]:
+    """Every shape, by name."""
+    return {
+        "AccountValues": _input("An account, as it is given. What is not named stays as it is.", {
+            **_ACCOUNT, "secret": _text("The password. It is sealed, and never shown again.", writeOnly=True),
+        }),
+        "Account": _answer("An account, as it is shown.", _ACCOUNT_SHOWN),
+        "SenderValues": _input("A sender, as it is given. What is not named stays as it is.", _SENDER),
+        "Sender": _answer("A sender, as it is shown.", _SENDER_SHOWN),
+        "SettingsValues": _input("Settings to change. null inherits again; what is not named stays.", _TENANT),
+        "Tenant": _answer("A tenant, or the installation, and its settings.", _TENANT_SHOWN),
+        "Effective": _answer("A value that holds.", {"value": {}, "source": _text("Who set it.")}),
+        "Application": _answer("Something that hands messages over.", _APPLICATION | {"created_at": _moment()}),
+        "Key": _answer("A key, without the key itself.", _KEY),
+        "NewKey": _answer("A new key. `key` is shown this one time.", {"key": _text()} | _KEY),
+        "RecipientState": _answer("Where a recipient stands.", _PLACE),
+        "Receipt": _answer("What became of a message so far.", _RECEIPT),
+        "BatchResult": _answer("What became of a batch, in its order.", {
+            "accepted": _number(), "refused": _number(), "results": _list(_ref("Result")),
+        }),
+        "Result": _answer("One message of a batch.", _RESULT, optional=("replayed", "message", "problem")),
+        "Recipient": _answer("A recipient of a message.", _RECIPIENT),
+        "MessageView": _answer("A message as it is kept.", _MESSAGE_VIEW),
+        "Event": _answer("Something that happened to a message.", _EVENT),
+        "Attempt": _answer("One attempt to deliver it.", _ATTEMPT),
+        "Timeline": _answer("What happened to a message, oldest first.", {
+            "id": _text(), "events": _list(_ref("Event")), "attempts": _list(_ref("Attempt")),
+            "more": _flag("There is more than is shown here."),
+        }),
+        "Health": _answer("Whether all is well.", _HEALTH),
+        "MessageLine": _answer("A message in the list.", _LINE),
+        "QueueLine": _answer("What waits for one account.", _QUEUE_LINE),
+        "Explanation": _answer("One step of the way a message would go.", _EXPLANATION),
+    }  # fmt: skip

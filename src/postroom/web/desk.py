@@ -1,0 +1,24 @@
+"""What every door of the web is given: the settings, the store and the facades, and nothing below them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from postroom.office import Office
+from postroom.outbox import Outbox
+from postroom.reports import Reports
+from postroom.settings import Settings
+from postroom.store.database import Store
+
+__all__ = ["Desk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The parts of a running Postroom that a door may call."""
+
+    settings: Settings
+    store: Store = field(repr=False)
+    office: Office = field(repr=False)
+    outbox: Outbox = field(repr=False)
+    reports: Reports = field(repr=False)
