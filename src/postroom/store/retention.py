@@ -6,8 +6,9 @@ What goes, and when:
 - remembered idempotency keys after their hours; sessions when no attempt tells of them any more.
 
 Nothing that may still be delivered is ever touched: a message stays whole, however old, while one of its recipients is
-queued, deferred, being sent, held or in doubt, and for as long again after that has ended late. Silenced mail counts as over: its content goes after `content_days`
-(releasing it is then refused, because there is nothing to send), the rest of it after `log_days`.
+queued, deferred, being sent, held or in doubt, and for its full time again where that ended late. Silenced mail counts
+as over: its content goes after `content_days` (releasing it is then refused, because there is nothing to send), the
+rest of it after `log_days`.
 
 Contents are walked by a mark for each tenant, so that a sweep reads only what has become old since the last one; once a
 day the walk begins anew and takes what was still waiting when it came by. A content never outlives its message.
@@ -126,7 +127,8 @@ def _not_too_many(connection: Connection, tenant_id: int, ids: Sequence[int]) ->
         .group_by(_recipient.c.message_id)
     )
     counts = {row.message_id: int(row._mapping["count"]) for row in connection.execute(query)} if ids else {}
-    total, some = 0, []
+    total = 0
+    some: list[int] = []
     for number in ids:
         total += counts.get(number, 0)
         if some and total > _MOST_RECIPIENTS:
