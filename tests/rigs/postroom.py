@@ -9,7 +9,7 @@ import http.client
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -217,14 +217,19 @@ class Postroom:
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def settle(self, messages: Mapping[str, object] | list[str], seconds: float = 60) -> dict[str, dict[str, str]]:
-        """Message id → its recipients' states, as soon as none of them is on its way any more."""
+    def settle(self, messages: Iterable[str], seconds: float = 60) -> dict[str, dict[str, str]]:
+        """Message id → its recipients' states, as soon as none of them is on its way any more.
+
+        What waits for its next try is told to try now: the first wait is a minute.
+        """
         left = list(messages)
         settled: dict[str, dict[str, str]] = {}
 
         def all_settled() -> bool:
             for message in list(left):
                 states = self.api.states(message)
+                if "deferred" in states.values():
+                    self.api.post(f"/v1/messages/{message}/retry").expect(200, 409)
                 if _WAITING & set(states.values()):
                     return False
                 settled[message] = states
