@@ -130,8 +130,8 @@ class Stage:
     def _left_over(self) -> Lost | None:
         if self._waiting and self._waiting[0].code == 421:
             return Lost(LostKind.CLOSED, "the server went away", replies=(self._waiting[0],), written=0)
-        if self._reader.drop() or self._waiting:
-            return Lost(LostKind.OUT_OF_STEP, "the server said more than it was asked", written=0)
+        if self._waiting or self._reader.pending or self._reader.fault is not None:
+            return Lost(LostKind.OUT_OF_STEP, f"more than was asked: {self._waiting}", written=0)
         return None
 
     def _lost(self, kind: LostKind, written: int | None) -> Lost:

@@ -133,13 +133,18 @@ class ReplyReader:
             self._fail("a line of the reply does not end", self._rest, too_long=True)
         return replies
 
+    @property
+    def pending(self) -> bool:
+        """Whether there are bytes that are no complete reply yet."""
+        return bool(self._rest or self._lines)
+
     def drop(self) -> bool:
         """Forget all bytes that are no complete reply yet; True when there were any.
 
         Before TLS starts there must be none: what was sent in clear must not be read as if it came through TLS
         (RFC 3207, 6; CVE-2021-38371).
         """
-        dropped = bool(self._rest or self._lines)
+        dropped = self.pending
         self._forget()
         return dropped
 

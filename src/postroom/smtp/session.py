@@ -8,7 +8,7 @@ Rules kept here:
   enough.
 - Credentials are offered once. What a server repeats of them does not reach a reply or a transcript.
 - What is no SMTP is not repeated before the server has answered EHLO like a mail server: an address typed into a form
-  must not become a window into other services (threat A10).
+  must not become a window into other services.
 
 Sending messages is `transfer`'s business, choosing and running a login mechanism `sasl`'s.
 """
@@ -34,8 +34,8 @@ _READY = 220
 _DONE = 250
 _CLOSING = 421
 _BLANK = "****"
-_REPEATING = frozenset({LostKind.UNINTELLIGIBLE, LostKind.TOO_LONG})
-"""Faults whose detail quotes the server."""
+_REPEATING = frozenset({LostKind.UNINTELLIGIBLE, LostKind.TOO_LONG, LostKind.OUT_OF_STEP})
+"""Faults whose detail may quote the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,6 @@ class _Opening:
         if reply.code in expected or reply.temporary or reply.permanent:
             self._transcript.heard(step.ended, [harmless])
             return reply if reply.code in expected else self._failed(phase, harmless)
-        if not self._is_mail_server:
-            harmless = Reply(reply.code, None, "")
         return self._lost(step.ended, Lost.out_of_step(harmless, phase), phase)
 
     def _lost(self, at: float, lost: Lost, phase: Phase) -> Failed:

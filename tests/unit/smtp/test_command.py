@@ -1,4 +1,4 @@
-"""Commands: what is said is exactly what was meant, and nothing can be smuggled in (threats A2 and A5)."""
+"""Commands: what is said is exactly what was meant, and nothing can be smuggled in."""
 
 from __future__ import annotations
 

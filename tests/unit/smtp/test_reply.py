@@ -132,7 +132,9 @@ def test_bytes_that_are_no_reply_yet_are_dropped_and_told_of(half: bytes) -> Non
     reader = ReplyReader()
     assert not reader.drop()
     reader.feed(b"220 ready\r\n" + half)
+    assert reader.pending
     assert reader.drop()
+    assert not reader.pending
     assert reader.feed(b"550 fresh\r\n") == [Reply(550, None, "fresh")]
     assert not reader.drop()
 
