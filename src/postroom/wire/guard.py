@@ -1,0 +1,97 @@
+"""Which addresses may be connected to. The check is on the address that is then used, never on a name (no rebinding).
+
+A guard is asked once for each resolved address and gives a reason to refuse it, or "". Hosts that the operator names
+may be anywhere (`allow_all`: an internal relay is the normal case); hosts that a tenant names go through
+`refuse_internal`.
+
+Default deny: of IPv6 only global unicast counts as outside. An address that carries an IPv4 address inside (mapped,
+NAT64) is judged by that one; tunnels that could lead anywhere (6to4, Teredo, ISATAP) are refused as such. How a host
+was spelled (decimal, octal, hexadecimal, with a dot at the end) can't matter, for it is the result that is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+__all__ = ["AddressGuard", "IpAddress", "allow_all", "is_internal", "refuse_internal", "why_internal"]
+
+IpAddress = IPv4Address | IPv6Address
+AddressGuard = Callable[[IpAddress], str]
+"""Gives why an address may not be connected to, or "" when it may."""
+
+_INTERNAL = tuple(
+    (ip_network(network), reason)
+    for network, reason in (
+        ("0.0.0.0/8", "this network (RFC 1122)"),
+        ("10.0.0.0/8", "private (RFC 1918)"),
+        ("100.64.0.0/10", "carrier-grade NAT (RFC 6598)"),
+        ("127.0.0.0/8", "loopback"),
+        ("169.254.0.0/16", "link-local, cloud metadata (RFC 3927)"),
+        ("172.16.0.0/12", "private (RFC 1918)"),
+        ("192.0.0.0/24", "protocol assignments (RFC 6890)"),
+        ("192.0.2.0/24", "documentation (RFC 5737)"),
+        ("192.88.99.0/24", "6to4 relay (RFC 7526)"),
+        ("192.168.0.0/16", "private (RFC 1918)"),
+        ("198.18.0.0/15", "benchmarking (RFC 2544)"),
+        ("198.51.100.0/24", "documentation (RFC 5737)"),
+        ("203.0.113.0/24", "documentation (RFC 5737)"),
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved or broadcast"),
+        ("::/128", "unspecified"),
+        ("::1/128", "loopback"),
+        ("fc00::/7", "private (RFC 4193)"),
+        ("fe80::/10", "link-local"),
+        ("fec0::/10", "site-local (RFC 3879)"),
+        ("ff00::/8", "multicast"),
+        ("64:ff9b:1::/48", "local NAT64 (RFC 8215)"),
+        ("2001::/32", "Teredo (RFC 4380)"),
+        ("2001::/23", "protocol assignments (RFC 2928)"),
+        ("2001:db8::/32", "documentation (RFC 3849)"),
+        ("2002::/16", "6to4 (RFC 3056)"),
+        ("3fff::/20", "documentation (RFC 9637)"),
+    )
+)
+_INTERNAL_4 = tuple((network, why) for network, why in _INTERNAL if isinstance(network, IPv4Network))
+_INTERNAL_6 = tuple((network, why) for network, why in _INTERNAL if isinstance(network, IPv6Network))
+_GLOBAL = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+
+
+def allow_all(address: IpAddress) -> str:
+    """For hosts that the operator named."""
+    return ""
+
+
+def refuse_internal(address: IpAddress) -> str:
+    """For hosts that somebody else named: addresses of the outside world only."""
+    return why_internal(address)
+
+
+def is_internal(address: IpAddress | str) -> bool:
+    """Whether the address is not one of the public internet. Raises ValueError for text that is no IP address."""
+    return bool(why_internal(ip_address(address) if isinstance(address, str) else address))
+
+
+def why_internal(address: IpAddress) -> str:
+    """What kind of internal address it is, or ""."""
+    if isinstance(address, IPv4Address):
+        return next((why for network, why in _INTERNAL_4 if address in network), "")
+    inside = _embedded(address)
+    if inside is not None:
+        return why_internal(inside)
+    for network, why in _INTERNAL_6:
+        if address in network:
+            return why
+    if address not in _GLOBAL:
+        return "not global unicast (RFC 4291)"
+    # the lower half of an ISATAP address is 0:5efe: or 200:5efe: and an IPv4 address, under any prefix
+    return "ISATAP (RFC 5214)" if int(address) >> 32 & 0xFFFF_FFFF in _ISATAP else ""
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that a packet to this one would really go to."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
