@@ -160,6 +160,9 @@ def open_desk(where: Where, terminal: Terminal) -> Desk:
         if desk.alive():
             return desk
         desk.close()
+    file = settings.database.file
+    if file is not None and not file.exists():
+        terminal.note(f"There was no Postroom in {file.parent}; this makes a new one. `serve` runs it.")
     return _in_this_process(settings, key, known)
 
 

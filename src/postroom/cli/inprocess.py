@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from postroom.cli import local
 from postroom.cli.desk import Desk
 from postroom.cli.installation_key import local_key
 from postroom.maillog import MailLog
@@ -40,6 +41,7 @@ class _Here(httpx2.BaseTransport):
 
 def open_here(settings: Settings, key: str, *, delivers: bool = False) -> Desk:
     """A desk on an engine of our own. Raises the errors of opening the database and the key ring."""
+    local.keep_private(settings.data)
     runner = asyncio.Runner()
     try:
         engine = Engine(settings, Role.ALL if delivers else Role.HTTP, MailLog(None))

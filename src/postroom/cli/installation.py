@@ -59,7 +59,7 @@ def _rows(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "name": row.name,
-            "value": _shown(getattr(settings, row.name)),
+            "value": _shown(getattr(settings, row.name), row.type),
             "origin": settings.origins.get(row.name, "default"),
             "variable": row.variable,
             "type": row.type,
@@ -70,11 +70,20 @@ def _rows(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, kind: str) -> str:
     """A value as it would be written; a secret one only as being there (its own `str` sees to that)."""
+    if isinstance(value, int) and kind.startswith("size"):
+        return _sized(value)
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return shlex.join(str(part) for part in value)
     return str(value)
+
+
+def _sized(octets: int) -> str:
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if octets and octets % size == 0:
+            return f"{octets // size} {unit}"
+    return str(octets)
 
 
 def _show(call: Call, rows: list[dict[str, Any]], long: bool) -> None:

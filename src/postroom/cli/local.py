@@ -15,7 +15,7 @@ from pathlib import Path
 
 from postroom.cli.complaint import out_of_reach
 
-__all__ = ["Local", "read", "write"]
+__all__ = ["Local", "keep_private", "read", "write"]
 
 _NAME = "local.json"
 
@@ -40,6 +40,15 @@ class Local:
         except (PermissionError, OverflowError):
             return True
         return True
+
+
+def keep_private(data: Path) -> None:
+    """Whatever this process makes is for its user alone: the mail in the database is nobody else's to read.
+
+    The data directory is made when it is missing. Raises OSError when that can't be done.
+    """
+    os.umask(0o077)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def read(data: Path) -> Local | None:

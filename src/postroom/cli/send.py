@@ -16,7 +16,7 @@ from postroom.cli.fields import MESSAGE, MESSAGE_MORE
 from postroom.cli.sections import MAIL, Page
 from postroom.cli.terminal import Cell
 from postroom.cli.times import local, moment
-from postroom.cli.words import state_cell
+from postroom.cli.words import me, state_cell
 
 __all__ = ["page"]
 
@@ -134,12 +134,13 @@ def _say(call: Call, receipt: dict[str, Any]) -> None:
     terminal.line(Cell(message_id, "strong"), "  (the same as before)" if receipt.get("again") else "")
     for each in receipt.get("recipients", ()):
         due = f"due {local(each['due_at'])}" if each.get("due_at") else ""
-        words = each.get("explanation") or each.get("reply") or due
+        explanation = str(each.get("explanation") or "")
+        words = (explanation if " " in explanation else "") or each.get("reply") or due
         terminal.line("  ", state_cell(each.get("state"), pad=10), str(each.get("address")), Cell(f"  {words}", "dim"))
     states = {each.get("state") for each in receipt.get("recipients", ())}
     if "silenced" in states:
-        terminal.note("The mode is silent: it is kept, not sent. `postroom mode smtp` lets mail leave.")
+        terminal.note(f"The mode is silent: it is kept, not sent. `{me()} mode smtp` lets mail leave.")
     elif "disabled" in states:
         terminal.note("The mode is disabled: it was noted, not sent.")
     elif call.desk.here and "queued" in states:
-        terminal.note("It is on the disk. It leaves when `postroom serve` runs; none runs at the moment.")
+        terminal.note(f"It is on the disk. It leaves when `{me()} serve` runs; none runs at the moment.")

@@ -41,6 +41,7 @@ _LAST_REQUESTS_SECONDS = 20
 def serve(call: Call, role: RoleOption = None, listen: ListenOption = None) -> None:
     """Runs Postroom: takes mail in, delivers it, answers the other commands. Ctrl-C stops it."""
     settings = load_settings(call.where, role=role, listen=listen)
+    local.keep_private(settings.data)
     door = None if settings.role.value == "worker" else _take_address(settings)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

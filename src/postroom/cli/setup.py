@@ -17,7 +17,7 @@ from postroom.cli.words import MODES, SENDING
 __all__ = ["page", "say_settings"]
 
 page = Page(SETUP, tenant=True)
-_STEP_WIDTH = 14
+_STEP_WIDTH = 16
 Pairs = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME=VALUE]...", help="Values to set; NAME= inherits.", show_default=False),
@@ -115,7 +115,7 @@ def _explain(call: Call, steps: list[dict[str, Any]]) -> None:
     """What was decided, where it comes from, and the sentence that says why."""
     for step in steps:
         call.terminal.line(
-            Cell(str(step.get("step", "")).ljust(_STEP_WIDTH), "dim"),
+            Cell(str(step.get("step", "")).replace("_", " ").ljust(_STEP_WIDTH), "dim"),
             Cell(str(step.get("value", "")), "strong"),
             Cell(f"  ({step.get('source')})" if step.get("source") else "", "dim"),
         )

@@ -14,6 +14,7 @@ from postroom.cli.sections import MAIL, Page
 from postroom.cli.terminal import Cell, Terminal
 from postroom.cli.times import clock_time, local
 from postroom.cli.words import advice, event_cell, state_cell
+from postroom.clock import iso
 
 __all__ = ["page", "say_conversation", "say_message"]
 
@@ -23,7 +24,8 @@ All = Annotated[bool, typer.Option("--conversation", help="The conversation of e
 Source = Annotated[bool, typer.Option("--source", help="The message as it is sent, octet by octet, and nothing else.")]
 _INDENT = "  "
 _TIME_WIDTH = 14
-_EVENT_WIDTH = 12
+_EVENT_WIDTH = 14
+_PARTICULARS = {"account": "through {}", "by": "by {}", "to": "as {}"}
 
 
 @page.command("show")
@@ -145,16 +147,18 @@ def _say_timeline(terminal: Terminal, message: Mapping[str, Any], timeline: Mapp
 
 
 def _detail(detail: object) -> str:
-    """An event's particulars on one line; times among them in this machine's zone."""
+    """An event's particulars on one line, the telling ones first; `--json` has all of them."""
     if not isinstance(detail, Mapping):
         return ""
-    return "  ".join(f"{name}: {_particular(value)}" for name, value in detail.items() if value not in (None, "", []))
+    words = [detail.get("title") or detail.get("why") or _quoted(detail.get("reply")) or detail.get("state")]
+    words += [spelled.format(detail[name]) for name, spelled in _PARTICULARS.items() if detail.get(name)]
+    if isinstance(detail.get("due_ms"), int):
+        words.append(f"next at {local(iso(detail['due_ms']))}")
+    return "  ".join(str(word) for word in words if word)
 
 
-def _particular(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return local(value) if isinstance(value, str) and value.endswith("Z") and "T" in value else str(value)
+def _quoted(reply: object) -> str:
+    return f"“{reply}”" if reply else ""
 
 
 def _say_conversations(terminal: Terminal, timeline: Mapping[str, Any], every: bool) -> None:
