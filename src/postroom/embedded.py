@@ -32,6 +32,7 @@ from postroom.office import Office
 from postroom.outbox import Outbox, Receipt
 from postroom.reports import Reports
 from postroom.settings import Role, load
+from postroom.work.loop import new_loop
 from postroom.work.service import Engine
 
 __all__ = ["Postroom"]
@@ -62,7 +63,7 @@ class Postroom:
         self.actor = Actor(INSTALLATION, frozenset({Scope.ADMIN}), name="embedded")
         role = Role.ALL if worker else Role.HTTP
         self._engine = Engine(load(overrides=given), role, log or MailLog(None))
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="postroom", daemon=True)
         self._thread.start()
         self._closed = False

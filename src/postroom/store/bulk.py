@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-__all__ = ["Row", "insert_rows", "update_rows"]
+__all__ = ["Row", "fetch", "insert_rows", "run", "update_rows"]
 
 Row = tuple[Any, ...]
 _SIZES = (128, 32, 8, 1)
@@ -31,8 +31,7 @@ def insert_rows(connection: Connection, table: Table, columns: tuple[str, ...], 
         _copy(connection, table.name, columns, rows)
         return
     for chunk in _chunks(rows):
-        text = _insert_text(table.name, columns, len(chunk))
-        connection.exec_driver_sql(text, tuple(chain.from_iterable(chunk)))
+        run(connection, _insert_text(table.name, columns, len(chunk)), tuple(chain.from_iterable(chunk)))
 
 
 def update_rows(
@@ -47,12 +46,41 @@ def update_rows(
         return 0
     if connection.dialect.name == "postgresql":
         text = _update_text_of_json(table.name, head, types, where)
-        return connection.exec_driver_sql(text, (_records(rows),)).rowcount
+        return run(connection, text, (_records(rows),))
     count = 0
     for chunk in _chunks(rows):
         text = _update_text(table.name, head, types, where, len(chunk))
-        count += connection.exec_driver_sql(text, tuple(chain.from_iterable(chunk))).rowcount
+        count += run(connection, text, tuple(chain.from_iterable(chunk)))
     return count
+
+
+def fetch(connection: Connection, text: str, parameters: Row = ()) -> list[Row]:
+    """The rows of a hot query, straight from the driver. `text` has a `?` for each parameter, on either database."""
+    cursor = _driver(connection).cursor()
+    try:
+        rows: list[Row] = cursor.execute(_spelled(text, connection.dialect.name), parameters).fetchall()
+        return rows
+    finally:
+        cursor.close()
+
+
+def run(connection: Connection, text: str, parameters: Row = ()) -> int:
+    """A hot statement, straight to the driver; returns how many rows it changed. Spelled as for `fetch`."""
+    cursor = _driver(connection).cursor()
+    try:
+        count: int = cursor.execute(_spelled(text, connection.dialect.name), parameters).rowcount
+        return count
+    finally:
+        cursor.close()
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+@lru_cache(maxsize=512)
+def _spelled(text: str, dialect: str) -> str:
+    return text.replace("?", "%s") if dialect == "postgresql" else text
 
 
 # -- SQLite -----------------------------------------------------------------------------------------------------------
@@ -82,8 +110,7 @@ def _update_text(table: str, head: str, types: tuple[str, ...], where: str, size
 
 
 def _copy(connection: Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+    with _driver(connection).cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
         write = copy.write_row
         for row in rows:
             write(row)
@@ -92,7 +119,7 @@ def _copy(connection: Connection, table: str, columns: tuple[str, ...], rows: Se
 @lru_cache(maxsize=16)
 def _update_text_of_json(table: str, head: str, types: tuple[str, ...], where: str) -> str:
     columns = ", ".join(f"column{place} {kind}" for place, kind in enumerate(types, 1))
-    return f"UPDATE {table} SET {head} FROM json_to_recordset(%s) AS given ({columns}) WHERE {where}"  # noqa: S608
+    return f"UPDATE {table} SET {head} FROM json_to_recordset(?) AS given ({columns}) WHERE {where}"  # noqa: S608
 
 
 def _records(rows: Sequence[Row]) -> str:

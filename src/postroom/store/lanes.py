@@ -14,19 +14,35 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 
+from postroom.errors import StoreUnavailable
 from postroom.failpoints import reach
 from postroom.model.event import EventKind
-from postroom.model.message import Priority
 from postroom.model.tenant import UnknownPolicy
 from postroom.store import tables
 from postroom.store.acceptance import EVENT_COLUMNS
-from postroom.store.bulk import Row, insert_rows
+from postroom.store.bulk import Row, fetch, insert_rows, update_rows
 
 __all__ = ["Claimed", "acquire", "claim", "database_ms", "heartbeat", "reclaim", "release", "waiting_accounts"]
 
-_PRIORITIES = tuple(sorted(int(priority) for priority in Priority))
 _BEFORE_ALL = -(1 << 62)
-_FETCH_BYTES = 262_144
+_NEXT_ACCOUNT = (
+    "SELECT account_id FROM recipient WHERE account_id > ? AND due_ms IS NOT NULL ORDER BY account_id LIMIT 1"
+)
+_NEXT_GROUP = (
+    "SELECT priority, tenant_id FROM recipient WHERE account_id = ? AND (priority, tenant_id) > (?, ?) "
+    "AND due_ms IS NOT NULL ORDER BY priority, tenant_id LIMIT 1"
+)
+_ANY_DUE = "SELECT 1 FROM recipient WHERE account_id = ? AND priority = ? AND tenant_id = ? AND due_ms <= ? LIMIT 1"
+_DUE = (
+    "SELECT r.message_id, r.n, r.tenant_id, r.address, r.attempts, m.application_id, m.sender_id, m.sender, "
+    "m.mail_from, m.subject, m.message_id, m.size, m.eight_bit, m.smtputf8, "
+    "CASE WHEN m.send_at_ms > m.created_ms THEN m.send_at_ms ELSE m.created_ms END, m.expires_ms, "
+    "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, CASE WHEN m.size <= 262144 THEN c.body END "
+    "FROM recipient r JOIN message m ON m.id = r.message_id LEFT JOIN content c ON c.message_id = r.message_id "
+    "WHERE r.account_id = ? AND r.priority = ? AND r.tenant_id = ? AND r.due_ms <= ? "
+    "ORDER BY r.due_ms, r.message_id, r.n LIMIT ?"
+)
+"""The bodies of large messages (over 256 KiB) are not read along; their turn comes one by one."""
 _BATCH_BYTES = 8 * 1024 * 1024
 
 
@@ -128,50 +144,28 @@ def waiting_accounts(connection: Connection, now_ms: int) -> list[int]:
     """Accounts with mail that is due, found by hopping through the index: one probe an account, however much waits."""
     found: list[int] = []
     last = _BEFORE_ALL
-    while True:
-        row = connection.exec_driver_sql(
-            f"SELECT account_id FROM recipient WHERE account_id > {last} AND due_ms IS NOT NULL "  # noqa: S608
-            "ORDER BY account_id LIMIT 1"
-        ).first()
-        if row is None:
-            return found
-        last = int(row[0])
+    while rows := fetch(connection, _NEXT_ACCOUNT, (last,)):
+        last = rows[0][0]
         if _any_due(connection, last, now_ms):
             found.append(last)
+    return found
 
 
 def _any_due(connection: Connection, account_id: int, now_ms: int) -> bool:
     return any(
-        True
-        for priority in _PRIORITIES
-        for tenant_id in _waiting_tenants(connection, account_id, priority)
-        if _due(connection, account_id, priority, tenant_id, now_ms, 1)
+        fetch(connection, _ANY_DUE, (account_id, priority, tenant_id, now_ms))
+        for priority, tenant_id in _waiting_groups(connection, account_id)
     )
 
 
-def _waiting_tenants(connection: Connection, account_id: int, priority: int) -> list[int]:
-    found: list[int] = []
-    last = -1
-    while True:
-        row = connection.exec_driver_sql(
-            f"SELECT tenant_id FROM recipient WHERE account_id = {account_id} AND priority = {priority} "  # noqa: S608
-            f"AND tenant_id > {last} AND due_ms IS NOT NULL ORDER BY tenant_id LIMIT 1"
-        ).first()
-        if row is None:
-            return found
-        last = int(row[0])
+def _waiting_groups(connection: Connection, account_id: int) -> list[tuple[int, int]]:
+    """(priority, tenant) with mail that waits for the account, urgent ones first; one hop through the index each."""
+    found: list[tuple[int, int]] = []
+    last = (-1, _BEFORE_ALL)
+    while rows := fetch(connection, _NEXT_GROUP, (account_id, *last)):
+        last = rows[0][0], rows[0][1]
         found.append(last)
-
-
-def _due(
-    connection: Connection, account_id: int, priority: int, tenant_id: int, now_ms: int, limit: int, after: str = ""
-) -> list[tuple[int, int]]:
-    rows = connection.exec_driver_sql(
-        "SELECT message_id, n FROM recipient "  # noqa: S608
-        f"WHERE account_id = {account_id} AND priority = {priority} AND tenant_id = {tenant_id} "
-        f"AND due_ms <= {now_ms} ORDER BY due_ms, message_id, n LIMIT {limit}{after}"
-    )
-    return [(int(row[0]), int(row[1])) for row in rows]
+    return found
 
 
 def claim(
@@ -182,82 +176,59 @@ def claim(
     now_ms: int,
     next_id: Callable[[], int],
 ) -> list[Claimed]:
-    """Takes up to `limit` due recipients under the fencing number: urgent ones first, tenants in turn within a
-    priority.
+    """Takes up to `limit` due recipients under the fencing number: urgent ones first, tenants in turn within a priority.
 
     Bounded in bytes as well as in number, so that a queue of large mails does not fill the memory.
     """
-    after = "" if connection.dialect.name == "sqlite" else " FOR UPDATE SKIP LOCKED"
-    taken: list[tuple[int, int]] = []
-    for priority in _PRIORITIES:
-        tenants = _waiting_tenants(connection, account_id, priority)
+    rows = _within_bytes(_due(connection, account_id, limit, now_ms))
+    if rows:
+        _take(connection, rows, fence, now_ms, next_id)
+    reach("claim.before-commit")
+    return [
+        Claimed._make((*row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:21], row[21]))
+        for row in rows
+    ]
+
+
+def _due(connection: Connection, account_id: int, limit: int, now_ms: int) -> list[Row]:
+    text = _DUE if connection.dialect.name == "sqlite" else _DUE + " FOR UPDATE OF r SKIP LOCKED"
+    groups = _waiting_groups(connection, account_id)
+    taken: list[Row] = []
+    for priority in sorted({group[0] for group in groups}):
+        tenants = [tenant_id for one, tenant_id in groups if one == priority]
         for place, tenant_id in enumerate(tenants):
             share = -(-(limit - len(taken)) // (len(tenants) - place))
             if share > 0:
-                taken += _due(connection, account_id, priority, tenant_id, now_ms, share, after)
-        if len(taken) >= limit:
-            break
-    taken = _within_bytes(connection, taken)
-    if taken:
-        _take(connection, taken, fence, now_ms, next_id)
-    claimed = _read(connection, taken, fence) if taken else []
-    reach("claim.before-commit")
-    return claimed
+                taken += fetch(connection, text, (account_id, priority, tenant_id, now_ms, share))
+    return taken
 
 
-def _within_bytes(connection: Connection, keys: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    if not keys:
-        return keys
-    numbers = ", ".join(str(number) for number in {key[0] for key in keys})
-    sizes = {
-        int(row[0]): int(row[1])
-        for row in connection.exec_driver_sql(f"SELECT id, size FROM message WHERE id IN ({numbers})")  # noqa: S608
-    }
-    total, counted = 0, set()
-    for place, (number, _) in enumerate(keys):
-        if number not in counted:
-            counted.add(number)
-            total += min(sizes.get(number, 0), _FETCH_BYTES)
-            if total > _BATCH_BYTES and place:
-                return keys[:place]
-    return keys
+def _within_bytes(rows: list[Row]) -> list[Row]:
+    total = 0
+    for place, row in enumerate(rows):
+        total += len(row[21] or b"")
+        if total > _BATCH_BYTES and place:
+            return rows[:place]
+    return rows
 
 
 def _take(
-    connection: Connection, keys: list[tuple[int, int]], fence: int, now_ms: int, next_id: Callable[[], int]
+    connection: Connection, rows: Sequence[Row], fence: int, now_ms: int, next_id: Callable[[], int]
 ) -> None:
-    pairs = ", ".join(f"({number}, {n})" for number, n in keys)
-    connection.exec_driver_sql(
-        f"UPDATE recipient SET state = 'sending', lease = {fence}, due_ms = NULL, mark = 0, "  # noqa: S608
-        f"updated_ms = {now_ms} WHERE (message_id, n) IN (VALUES {pairs})"
+    taken = update_rows(
+        connection,
+        tables.recipient,
+        "state = 'sending', lease = given.column3, due_ms = NULL, mark = 0, updated_ms = given.column4",
+        ("BIGINT", "INTEGER", "BIGINT", "BIGINT"),
+        "recipient.message_id = given.column1 AND recipient.n = given.column2 AND recipient.due_ms IS NOT NULL",
+        [(row[0], row[1], fence, now_ms) for row in rows],
     )
-    tenants = connection.exec_driver_sql(
-        f"SELECT message_id, n, tenant_id FROM recipient WHERE (message_id, n) IN (VALUES {pairs})"  # noqa: S608
-    )
-    rows: list[Row] = [
-        (int(row[0]), next_id(), int(row[2]), int(row[1]), now_ms, EventKind.SENDING.value, None) for row in tenants
+    if taken != len(rows):
+        raise StoreUnavailable("The queue changed under a claim; it is tried again.")
+    events: list[Row] = [
+        (row[0], next_id(), row[2], row[1], now_ms, EventKind.SENDING.value, None) for row in rows
     ]
-    insert_rows(connection, tables.event, EVENT_COLUMNS, rows)
-
-
-def _read(connection: Connection, keys: list[tuple[int, int]], fence: int) -> list[Claimed]:
-    pairs = ", ".join(f"({number}, {n})" for number, n in keys)
-    rows = connection.exec_driver_sql(
-        "SELECT r.message_id, r.n, r.tenant_id, r.address, r.attempts, m.application_id, m.sender_id, m.sender, "  # noqa: S608
-        "m.mail_from, m.subject, m.message_id, m.size, m.eight_bit, m.smtputf8, "
-        "CASE WHEN m.send_at_ms > m.created_ms THEN m.send_at_ms ELSE m.created_ms END, m.expires_ms, "
-        "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, "
-        f"CASE WHEN m.size <= {_FETCH_BYTES} THEN c.body END "
-        "FROM recipient r JOIN message m ON m.id = r.message_id LEFT JOIN content c ON c.message_id = r.message_id "
-        f"WHERE (r.message_id, r.n) IN (VALUES {pairs}) AND r.lease = {fence}"
-    )
-    found = {}
-    for row in rows:
-        body = None if row[21] is None else bytes(row[21])
-        found[row[0], row[1]] = Claimed._make(
-            (*row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:21], body)
-        )
-    return [found[key] for key in keys if key in found]
+    insert_rows(connection, tables.event, EVENT_COLUMNS, events)
 
 
 def reclaim(

@@ -77,8 +77,12 @@ def _in_states(states: Iterable[State]) -> str:
     return f"state IN ({', '.join(sorted(repr(state.value) for state in states))})"
 
 
+# On SQLite a lone key of exactly this type is the row's own number: no second tree to keep.
+_ID = BigInteger().with_variant(Integer, "sqlite")
+
+
 def _id(name: str = "id") -> Column[int]:
-    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+    return Column(name, _ID, primary_key=True, autoincrement=False)
 
 
 def _tenant() -> Column[int]:

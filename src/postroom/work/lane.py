@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LOW", "ROOM", "Lane"]
 
-ROOM = 64
+ROOM = 256
 """Jobs a lane takes in hand at most."""
 _ROOM_BYTES = 8 * 1024 * 1024
-LOW = 24
+LOW = 96
 """With less than this in hand a lane asks the queue for more."""
 _MARK_AHEAD = 7
 

@@ -37,6 +37,7 @@ from postroom.work.waiters import Waiters
 
 __all__ = ["Worker"]
 
+_GROW_AT = 8
 _ODD_PAUSE_MS = 2_000.0
 _NATIVE_PAUSE_MS = 60_000.0
 
@@ -80,7 +81,7 @@ class Worker:
             return None
         lane.reserve(job)
         job.fence = lane.fence
-        if lane.in_hand > LOW:
+        if lane.in_hand > _GROW_AT:
             self._grow(room)
         return lane
 

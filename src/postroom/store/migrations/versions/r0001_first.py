@@ -53,7 +53,7 @@ def _node() -> None:
 def _tenant() -> None:
     op.create_table(
         "tenant",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("parent_id", sa.BigInteger(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("suspended", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -85,7 +85,7 @@ def _tenant() -> None:
 def _account() -> None:
     op.create_table(
         "account",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
@@ -143,7 +143,9 @@ def _account() -> None:
 def _credential() -> None:
     op.create_table(
         "credential",
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("set_ms", sa.BigInteger(), server_default="0", nullable=False),
@@ -155,7 +157,7 @@ def _credential() -> None:
 def _sender() -> None:
     op.create_table(
         "sender",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), server_default="", nullable=False),
@@ -174,7 +176,7 @@ def _sender() -> None:
 def _application() -> None:
     op.create_table(
         "application",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("suspended", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -187,7 +189,7 @@ def _application() -> None:
 def _api_key() -> None:
     op.create_table(
         "api_key",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("application_id", sa.BigInteger(), nullable=False),
         sa.Column("prefix", sa.Text(), nullable=False),
@@ -205,7 +207,7 @@ def _api_key() -> None:
 def _message() -> None:
     op.create_table(
         "message",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("application_id", sa.BigInteger(), nullable=True),
@@ -235,7 +237,9 @@ def _message() -> None:
 def _content() -> None:
     op.create_table(
         "content",
-        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_content")),
@@ -246,7 +250,9 @@ def _content() -> None:
 def _recipient() -> None:
     op.create_table(
         "recipient",
-        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("n", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -322,8 +328,10 @@ def _recipient() -> None:
 def _event() -> None:
     op.create_table(
         "event",
-        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=True),
         sa.Column("at_ms", sa.BigInteger(), server_default="0", nullable=False),
@@ -337,7 +345,7 @@ def _event() -> None:
 def _session() -> None:
     op.create_table(
         "session",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("opened_ms", sa.BigInteger(), server_default="0", nullable=False),
@@ -351,8 +359,10 @@ def _session() -> None:
 def _attempt() -> None:
     op.create_table(
         "attempt",
-        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("recipients", sa.Text(), server_default="", nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=True),
@@ -386,7 +396,9 @@ def _idempotency() -> None:
 def _lane() -> None:
     op.create_table(
         "lane",
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
@@ -399,7 +411,9 @@ def _lane() -> None:
 def _pace() -> None:
     op.create_table(
         "pace",
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("minute_start_ms", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("minute_count", sa.BigInteger(), server_default="0", nullable=False),
