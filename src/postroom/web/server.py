@@ -26,7 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from postroom.errors import BadSettings, Fault
 from postroom.web.api.problems import MEDIA_TYPE, RequestError, problem_of
 
-__all__ = ["HEAD_OCTETS", "HttpServer", "serve_http"]
+__all__ = ["HEAD_OCTETS", "HttpServer", "listen", "serve_http"]
 
 HEAD_OCTETS = 64 * 1024
 """The longest head (request line and fields) of a request; trailers count too (RFC 9112 sections 2.1, 7.1.2)."""
@@ -135,13 +135,20 @@ class HttpServer:
 
 @contextlib.asynccontextmanager
 async def serve_http(
-    app: Any, host: str, port: int, *, connections: int = MOST_CONNECTIONS, grace_seconds: int = _GRACE_SECONDS
+    app: Any,
+    host: str,
+    port: int,
+    *,
+    sockets: list[socket.socket] | None = None,
+    connections: int = MOST_CONNECTIONS,
+    grace_seconds: int = _GRACE_SECONDS,
 ) -> AsyncIterator[HttpServer]:
     """Serves `app` as long as the block runs; port 0 takes a free one. Raises BadSettings when it can't listen there.
 
-    Leaving the block stops listening, lets running requests end for `grace_seconds`, and closes what is left.
+    `sockets`: those of `listen`, when the address was taken earlier. Leaving the block stops listening, lets running
+    requests end for `grace_seconds`, and closes what is left.
     """
-    sockets = _bind(host, port)
+    sockets = sockets or listen(host, port)
     protocol = type("Protocol", (BoundedProtocol,), {"most_connections": connections})
     config = uvicorn.Config(
         app,
@@ -181,8 +188,8 @@ def _address(bound: socket.socket) -> tuple[str, int]:
     return str(host), int(port)
 
 
-def _bind(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for each address of the name. Port 0: the same free port for all of them."""
+def listen(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for each address of the name; port 0 is the same free port for all. Raises BadSettings."""
     sockets: list[socket.socket] = []
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

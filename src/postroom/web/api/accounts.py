@@ -11,8 +11,8 @@ from pydantic import Field
 
 from postroom.errors import BadInput
 from postroom.office.views import AccountView
-from postroom.web.api.answers import plain, receipt_json
-from postroom.web.api.describing import answers, answers_nothing, json_answer, list_of, object_of, ref
+from postroom.web.api.answers import plain
+from postroom.web.api.describing import answers, answers_nothing, json_answer, list_of, object_of, receipt_answer, ref
 from postroom.web.api.fields import in_json_names
 from postroom.web.api.login import SettingsReader, SettingsWriter
 from postroom.web.api.requests import At, Chosen, OptionalValues, Route, TenantQuery, Values, chosen, words_of
@@ -149,4 +149,4 @@ async def test_account(account: str, actor: SettingsWriter, desk: At, values: Va
         )
     except BadInput as error:
         raise in_json_names(error) from None
-    return json_answer(receipt_json(receipt))
+    return receipt_answer(receipt)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from enum import Enum
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from postroom import ids
@@ -80,23 +81,20 @@ def _value(value: Any) -> Any:
     return value
 
 
-def receipt_json(receipt: Receipt) -> dict[str, object]:
-    """What the sender of a message is told."""
-    return {
-        "id": ids.encode("m", receipt.message_id),
-        "state": receipt.state,
-        "recipients": [_place(one) for one in receipt.recipients],
-    }
+def receipt_json(receipt: Receipt) -> str:
+    """What the sender of a message is told, as JSON text.
+
+    Written out and not by the encoder of `json`, which costs as much as all the rest of the answer on the hot path.
+    """
+    places = ",".join([_place(one) for one in receipt.recipients])
+    name = ids.encode("m", receipt.message_id)
+    return f'{{"id":"{name}","state":"{receipt.state}","recipients":[{places}]}}'
 
 
-def _place(one: RecipientReceipt) -> dict[str, object]:
-    return {
-        "n": one.n,
-        "address": one.address,
-        "state": one.state,
-        "reply": one.reply,
-        "diagnosis": one.diagnosis,
-        "explanation": one.explanation,
-        "due_at": moment(one.due_ms),
-        "attempts": one.attempts,
-    }
+def _place(one: RecipientReceipt) -> str:
+    n, address, state, reply, diagnosis, explanation, due_ms, attempts = one
+    due = "null" if due_ms is None else f'"{iso(due_ms)}"'
+    return (
+        f'{{"n":{n},"address":{_quoted(address)},"state":"{state}","reply":{_quoted(reply)},'
+        f'"diagnosis":{_quoted(diagnosis)},"explanation":{_quoted(explanation)},"due_at":{due},"attempts":{attempts}}}'
+    )

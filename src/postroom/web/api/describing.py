@@ -11,9 +11,11 @@ from typing import Any
 
 from fastapi import Response
 
+from postroom.outbox import Receipt
+from postroom.web.api.answers import message_path, receipt_json
 from postroom.web.api.problems import encode_json
 
-__all__ = ["answers", "answers_nothing", "json_answer", "list_of", "object_of", "ref"]
+__all__ = ["answers", "answers_nothing", "json_answer", "list_of", "object_of", "receipt_answer", "ref"]
 
 
 _CONFLICT = "It does not fit the present state; `detail` says which that is."
@@ -62,6 +64,12 @@ def answers_nothing(words: str, *, conflicts: bool = False) -> dict[str, Any]:
     if conflicts:
         responses["409"] = {"description": _CONFLICT}
     return {"status_code": 204, "openapi_extra": {"responses": responses}}
+
+
+def receipt_answer(receipt: Receipt, status: int = 200, *, moved: bool = False) -> Response:
+    """A receipt; `moved` says that it is another message's than was asked for, and where that is."""
+    headers = {"location": message_path(receipt.message_id)} if moved else None
+    return Response(receipt_json(receipt).encode(), status, headers, media_type="application/json")
 
 
 def json_answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -14,8 +14,7 @@ from postroom.errors import BadInput
 from postroom.model.state import State
 from postroom.reports import Query as Wanted
 from postroom.web.api import reading
-from postroom.web.api.answers import message_path, receipt_json
-from postroom.web.api.describing import answers, json_answer, object_of, ref
+from postroom.web.api.describing import answers, json_answer, object_of, receipt_answer, ref
 from postroom.web.api.faults import Faults, kind_of
 from postroom.web.api.fields import in_json_names
 from postroom.web.api.login import ContentReader, Doer, Reader
@@ -167,7 +166,7 @@ async def release_all(actor: Doer, desk: At, values: OptionalValues) -> Response
 async def cancel_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
     """Cancel a message that has not left"""
     number, given = message_number(message), _Given(values, ("recipients", "n"))
-    return json_answer(receipt_json(await asyncio.wrap_future(desk.outbox.cancel(actor, number, given.numbers))))
+    return receipt_answer(await asyncio.wrap_future(desk.outbox.cancel(actor, number, given.numbers)))
 
 
 @router.post(
@@ -177,7 +176,7 @@ async def cancel_message(message: str, actor: Doer, desk: At, values: OptionalVa
 async def hold_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
     """Hold a message until it is released"""
     number, given = message_number(message), _Given(values, ("recipients", "n"))
-    return json_answer(receipt_json(await asyncio.wrap_future(desk.outbox.hold(actor, number, given.numbers))))
+    return receipt_answer(await asyncio.wrap_future(desk.outbox.hold(actor, number, given.numbers)))
 
 
 @router.post(
@@ -194,7 +193,7 @@ async def release_message(message: str, actor: Doer, desk: At, values: OptionalV
         receipt = await asyncio.wrap_future(desk.outbox.release(actor, number, given.to, given.numbers))
     except BadInput as error:
         raise in_json_names(error) from None
-    return json_answer(receipt_json(receipt), headers={"location": message_path(receipt.message_id)})
+    return receipt_answer(receipt, moved=receipt.message_id != number)
 
 
 @router.post(
@@ -204,7 +203,7 @@ async def release_message(message: str, actor: Doer, desk: At, values: OptionalV
 async def retry_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
     """Try a waiting message now"""
     number, given = message_number(message), _Given(values, ("recipients", "n"))
-    return json_answer(receipt_json(await asyncio.wrap_future(desk.outbox.retry(actor, number, given.numbers))))
+    return receipt_answer(await asyncio.wrap_future(desk.outbox.retry(actor, number, given.numbers)))
 
 
 @router.post(
@@ -229,7 +228,7 @@ async def resend_message(message: str, actor: Doer, desk: At, values: OptionalVa
         receipt = await asyncio.wrap_future(desk.outbox.resend(actor, number, given.to))
     except BadInput as error:
         raise in_json_names(error) from None
-    return json_answer(receipt_json(receipt), 202, {"location": message_path(receipt.message_id)})
+    return receipt_answer(receipt, 202, moved=True)
 
 
 @router.post(
@@ -240,7 +239,7 @@ async def settle_message(message: str, actor: Doer, desk: At, values: Values) ->
     """Say what became of a message whose answer never came"""
     number, given = message_number(message), _Given(values, ("sent", "recipients", "n"))
     receipt = await asyncio.wrap_future(desk.outbox.settle_unknown(actor, number, sent=given.sent, n=given.numbers))
-    return json_answer(receipt_json(receipt))
+    return receipt_answer(receipt)
 
 
 class _Given:

@@ -15,7 +15,7 @@ from typing import Any
 from postroom.errors import BadInput, Fault, PostroomError, StoreUnavailable, TooLarge
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft
-from postroom.outbox import Receipt
+from postroom.outbox import Outbox, Receipt
 from postroom.web.api import front
 from postroom.web.api.admission import Admission, Stay
 from postroom.web.api.answers import message_path, receipt_json
@@ -34,7 +34,7 @@ _SUFFIX = 5
 _FAULTS_OF_A_BATCH = 1_000
 _FEWEST_FAULTS = 10
 _BREATH = 50
-"""After so many messages of a batch the loop is given to others."""
+"""So many messages of a batch are handed over before the loop is given to others."""
 
 _JSON = (b"content-type", b"application/json")
 _REPLAYED = (b"idempotency-replayed", b"true")
@@ -108,7 +108,7 @@ class Posting:
         headers = [(b"location", message_path(receipt.message_id).encode())]
         if receipt.again:
             headers.append(_REPLAYED)
-        return 200 if receipt.instantly else 202, encode_json(receipt_json(receipt)).encode(), headers
+        return 200 if receipt.instantly else 202, receipt_json(receipt).encode(), headers
 
     def _items(self, value: Any) -> list[Any]:
         if type(value) is dict:
@@ -132,25 +132,50 @@ class Posting:
     ) -> tuple[int, bytes, Headers]:
         if key is not None and len(key) > LONGEST_KEY - _SUFFIX:
             raise _bad_key(f"is longer than {LONGEST_KEY - _SUFFIX} characters, the most for a batch.")
-        outcomes: list[Outcome | None] = [None] * len(items)
-        drafts: list[Draft] = []
-        places: list[int] = []
-        for place, item in enumerate(items):
-            faults = Faults(max(_FEWEST_FAULTS, min(MOST, _FAULTS_OF_A_BATCH // len(items))))
-            draft = draft_from(item, faults)
-            if faults:
-                outcomes[place] = BadInput(faults)
-            else:
-                drafts.append(draft)
-                places.append(place)
-            if place % _BREATH == _BREATH - 1:
-                await asyncio.sleep(0)
-        if drafts:
-            keys = [None if key is None else f"{key}/{place}" for place in places]
-            answers = await asyncio.wrap_future(self._outbox.send_many(actor, drafts, keys))
-            for place, answer in zip(places, answers, strict=True):
-                outcomes[place] = in_json_names(answer) if isinstance(answer, BadInput) else answer
-        return _batch_answer([outcome for outcome in outcomes if outcome is not None], identity)
+        most = max(_FEWEST_FAULTS, min(MOST, _FAULTS_OF_A_BATCH // len(items)))
+        parts: list[_Part] = []
+        for start in range(0, len(items), _BREATH):
+            part = _Part([_checked(item, most) for item in items[start : start + _BREATH]])
+            part.hand_over(self._outbox, actor, None if key is None else f"{key}/", start)
+            parts.append(part)
+            await asyncio.sleep(0)  # composing takes time, and others want the loop too
+        outcomes = [outcome for part in parts for outcome in await part.outcomes()]
+        return _batch_answer(outcomes, identity)
+
+
+def _checked(item: Any, most: int) -> Draft | BadInput:
+    faults = Faults(most)
+    draft = draft_from(item, faults)
+    return BadInput(faults) if faults else draft
+
+
+class _Part:
+    """A part of a batch: what is well formed is handed over together, and everything is answered in its place."""
+
+    def __init__(self, checked: list[Draft | BadInput]) -> None:
+        self._checked = checked
+        self._told: asyncio.Future[list[Outcome]] | PostroomError | None = None
+
+    def hand_over(self, outbox: Outbox, actor: Actor, key: str | None, start: int) -> None:
+        drafts = [one for one in self._checked if isinstance(one, Draft)]
+        places = [start + place for place, one in enumerate(self._checked) if isinstance(one, Draft)]
+        if not drafts:
+            return
+        keys = [None if key is None else f"{key}{place}" for place in places]
+        try:
+            self._told = asyncio.wrap_future(outbox.send_many(actor, drafts, keys))
+        except PostroomError as error:  # told for each, because parts before this one may have been accepted
+            self._told = error
+
+    async def outcomes(self) -> list[Outcome]:
+        told = self._told
+        answers = iter(await told if isinstance(told, asyncio.Future) else [told] * len(self._checked))
+        found: list[Outcome] = []
+        for one in self._checked:
+            answer = one if isinstance(one, BadInput) else next(answers)
+            if answer is not None:
+                found.append(in_json_names(answer) if isinstance(answer, BadInput) else answer)
+        return found
 
 
 def _batch_answer(outcomes: list[Outcome], identity: str) -> tuple[int, bytes, Headers]:
@@ -158,18 +183,18 @@ def _batch_answer(outcomes: list[Outcome], identity: str) -> tuple[int, bytes, H
     first = outcomes[0]
     if isinstance(first, StoreUnavailable) and all(type(outcome) is type(first) for outcome in outcomes):
         raise first
-    results = [_result(outcome, identity) for outcome in outcomes]
+    results = ",".join([_result(outcome, identity) for outcome in outcomes])
     accepted = sum(isinstance(outcome, Receipt) for outcome in outcomes)
-    body = {"accepted": accepted, "refused": len(outcomes) - accepted, "results": results}
-    return 202 if accepted == len(outcomes) else 207, encode_json(body).encode(), []
+    body = f'{{"accepted":{accepted},"refused":{len(outcomes) - accepted},"results":[{results}]}}'
+    return 202 if accepted == len(outcomes) else 207, body.encode(), []
 
 
-def _result(outcome: Outcome, identity: str) -> dict[str, object]:
+def _result(outcome: Outcome, identity: str) -> str:
     if isinstance(outcome, Receipt):
-        status = 200 if outcome.instantly else 202
-        return {"status": status, "replayed": outcome.again, "message": receipt_json(outcome)}
+        status, again = 200 if outcome.instantly else 202, "true" if outcome.again else "false"
+        return f'{{"status":{status},"replayed":{again},"message":{receipt_json(outcome)}}}'
     problem = problem_of(outcome, identity)
-    return {"status": problem.status, "problem": problem.members()}
+    return encode_json({"status": problem.status, "problem": problem.members()})
 
 
 def _idempotency_key(given: bytes | None) -> str | None:

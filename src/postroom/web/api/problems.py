@@ -139,7 +139,7 @@ def problem_of(error: BaseException, request_id: str = "") -> Problem:
     """The problem to tell for an error. One that was not raised on purpose is logged here, by kind and place only."""
     if isinstance(error, PostroomError):
         kind = Kind(error.status, error.slug, error.title)
-        return Problem(kind, error.text, error.faults, _headers_of(error))
+        return Problem(kind, _detail_of(error), error.faults, _headers_of(error))
     if isinstance(error, RequestError):
         return Problem(error.kind, error.detail, headers=error.headers)
     _log.error("request %s failed: %s", request_id or "-", _place_of(error))
@@ -150,6 +150,13 @@ def unexpected(request_id: str) -> Problem:
     """What the caller is told of an error that nobody raised on purpose."""
     kind = Kind(PostroomError.status, PostroomError.slug, PostroomError.title)
     return Problem(kind, f"The log of Postroom says more; look there for the request {request_id or 'at this time'}.")
+
+
+def _detail_of(error: PostroomError) -> str:
+    """What happened, without repeating the faults, which stand beside it one by one."""
+    if not error.faults:
+        return error.text
+    return "One thing has to be mended." if len(error.faults) == 1 else "Several things have to be mended."
 
 
 def problem_of_status(status: int, allow: Sequence[str] = ()) -> Problem:
