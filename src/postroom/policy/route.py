@@ -79,6 +79,16 @@ def recheck(
     A tenant that this snapshot does not know yet was made after it: its mail was accepted by newer settings, and those
     stand.
     """
+    key = ("recheck", tenant_id, account_id, sender_id, routed)
+    change: Change | None = snapshot.remembered(
+        key, lambda: _change(snapshot, tenant_id, account_id, sender_id, routed)
+    )
+    return change
+
+
+def _change(
+    snapshot: Snapshot, tenant_id: int, account_id: int | None, sender_id: int | None, routed: str
+) -> Change | None:
     line = snapshot.line(tenant_id)
     if not line or routed == Routed.TEST:
         return None
@@ -185,7 +195,7 @@ class _Finding:
 
     def _wishes(self) -> Wishes:
         draft = self._draft
-        path = draft.return_path.strip()
+        path = draft.return_path.strip(" ")
         parsed_path = None if path in ("", "<>") else self._address("return_path", path)
         return Wishes(
             sender=self._address("sender", draft.sender) if draft.sender else None,
