@@ -75,12 +75,13 @@ class Address:
     @staticmethod
     def parse(text: str) -> Address:
         """Reads `local@domain` or `Name <local@domain>`. Raises BadAddress for anything else."""
+        if len(text) > _MAX_TEXT:
+            raise BadAddress(f"This is longer than {_MAX_TEXT} characters.", "Give one address, like name@example.com.")
         found = _BARE(text)
         if found is not None:
-            local, domain = found.groups()
-            name = ""
+            name, (local, domain) = "", found.groups()
         else:
-            found = _NAMED(text) if len(text) <= _MAX_TEXT else None
+            found = _NAMED(text)
             if found is None:
                 return _parse_slowly(text)
             name, local, domain = found.groups()
@@ -156,8 +157,6 @@ def _is_simple(local: str, domain: str) -> bool:
 
 
 def _parse_slowly(text: str) -> Address:
-    if len(text) > _MAX_TEXT:
-        raise BadAddress(f"This is longer than {_MAX_TEXT} characters.", "Give one address, like name@example.com.")
     _refuse_unfit(text)
     text = text.strip(" ")
     if not text:

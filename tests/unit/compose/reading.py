@@ -60,7 +60,7 @@ def _entity(content: bytes) -> Part:
         found = _FIELD.fullmatch(line)
         assert found, f"no header field: {line!r}"
         fields.append((found.group(1).decode("ascii"), (found.group(2) or b"").decode()))
-        assert "=?" not in line.decode() or len(line) <= 76 or b"filename" in line, "an encoded line is too long"
+        assert "=?" not in line.decode() or len(line.decode()) <= 76, "an encoded line is too long"
     part = Part(fields)
     main, pairs = parameters(part.raw("Content-Type"))
     if main.startswith("multipart/"):

@@ -222,6 +222,11 @@ def test_no_message_id_of_a_careless_caller_reaches_the_header(payload: str) -> 
     assert [fault.field for fault in error.value.faults] == ["message_id"]
 
 
+@pytest.mark.parametrize("name", ["a%0D%0ABcc: x.txt", "a%0a.txt", "a%00.pdf", "a%E2%80%A8.txt", "a%c2%85.txt"])
+def test_a_file_name_with_an_escaped_line_end_is_never_innocent(name: str) -> None:
+    assert _paths(letter(attachments=(replace(FILE, filename=name),))) == {"attachments[0].filename"}
+
+
 @pytest.mark.parametrize("extra", ["a@b>\r\nBcc: x", "a b@c", "<a@b>", "a@b@c", "", "a", "=?q?@b", "a@b c"])
 def test_a_message_id_has_no_room_for_anything_else(extra: str) -> None:
     with pytest.raises(BadInput):
