@@ -57,8 +57,8 @@ class Postgres:
         assert self._process is not None, "PostgreSQL is not running"
         return self._process
 
-    def start(self) -> Self:
-        """Starts it; after `kill9` or `stop` again, on the same data and port."""
+    def start(self, *, before: tuple[str, ...] = ()) -> Self:
+        """Starts it; after `kill9` again, on the same data and port. `before`: a program that runs it, as strace."""
         if not self._data.exists():
             self._initialise()
         settings = {
@@ -70,7 +70,7 @@ class Postgres:
             "full_page_writes": "on" if self._durable else "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command: list[str | Path] = [_binaries() / "postgres", "-D", self._data, *options]
+        command: list[str | Path] = [*before, _binaries() / "postgres", "-D", self._data, *options]
         self._process = Process(command, self.folder / "postgres.log", user=self._user, ends_by=signal.SIGINT)
         self._process.wait_ready(self._answers)
         return self
