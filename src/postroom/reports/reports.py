@@ -263,8 +263,11 @@ def _wanted(snapshot: Snapshot, tenant_id: int, query: Query, cursor: str | None
     if not 1 <= limit <= _MOST_ON_PAGE:
         faults.append(Fault("limit", f"is not from 1 to {_MOST_ON_PAGE}.", "Ask for fewer, and follow `next`."))
     for field in ("recipient", "sender", "subject", "kind", "tag", "text"):
-        if len(getattr(query, field)) > _MOST_TEXT:
+        given = getattr(query, field)
+        if len(given) > _MOST_TEXT:
             faults.append(Fault(field, f"is longer than {_MOST_TEXT} characters.", "Search for less."))
+        elif any(char < " " or "\ud800" <= char <= "\udfff" for char in given):
+            faults.append(Fault(field, "holds a control character.", "Type it again."))
     paused = frozenset(one.id for one in snapshot.accounts.values() if one.state is AccountState.PAUSED)
     wanted = Wanted(
         sender=query.sender.strip(),

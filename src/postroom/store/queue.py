@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, tuple_, update
 
 from postroom.model.event import EventKind
 from postroom.model.state import State
@@ -19,8 +19,8 @@ from postroom.policy.way import Routed
 from postroom.store import tables
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows, update_rows
-from postroom.store.scope import across, within
-from postroom.store.search import ATTENTION
+from postroom.store.partial import ATTENTION, LEASED, WAITING, among
+from postroom.store.scope import within
 
 __all__ = [
     "Load",
@@ -65,12 +65,12 @@ def loads(connection: Connection, tenant_id: int, now_ms: int) -> list[Load]:
             func.sum(case((_recipient.c.due_ms <= now_ms, 1), else_=0)).label("due"),
             func.min(_recipient.c.message_id).label("oldest_id"),
         )
-        .where(_own(tenant_id), _recipient.c.due_ms.is_not(None))
+        .where(among(tenant_id), WAITING)
         .group_by(_recipient.c.account_id)
     )
     sending = (
         select(_recipient.c.account_id, func.count().label("sending"))
-        .where(_own(tenant_id), _recipient.c.lease.is_not(None))
+        .where(among(tenant_id), LEASED)
         .group_by(_recipient.c.account_id)
     )
     stopped = (
@@ -86,17 +86,10 @@ def loads(connection: Connection, tenant_id: int, now_ms: int) -> list[Load]:
         )
         .group_by(_recipient.c.account_id)
     )
-    for query in (across(waiting, _WHY), across(sending, _WHY), stopped):
+    for query in (waiting, sending, stopped):
         for row in connection.execute(query).mappings():
             counts.setdefault(row["account_id"], {}).update({k: v for k, v in row.items() if k != "account_id"})
     return [Load(account_id, **found) for account_id, found in counts.items()]  # type: ignore[arg-type]
-
-
-_WHY = "the tenant is named, in a spelling that lets SQLite take the small partial index"
-
-
-def _own(tenant_id: int) -> ColumnElement[bool]:
-    return text("+recipient.tenant_id = :tenant").bindparams(tenant=tenant_id)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +104,8 @@ def pending(connection: Connection, tenants: Sequence[int], account_id: int) -> 
     """Counted over all these tenants: an installation's account may carry anybody's mail."""
     own, whose = within(_recipient, tenants), _recipient.c.account_id == account_id
     stopped = (ATTENTION, _recipient.c.state.in_([State.HELD.value, State.UNKNOWN.value]))
-    waiting = _count(connection, own, whose, _recipient.c.due_ms.is_not(None)) + _count(
-        connection, own, whose, *stopped
-    )
-    return Pending(waiting, _count(connection, own, whose, _recipient.c.lease.is_not(None)))
+    waiting = _count(connection, own, whose, WAITING) + _count(connection, own, whose, *stopped)
+    return Pending(waiting, _count(connection, among(tenants), whose, LEASED))
 
 
 def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
@@ -123,13 +114,13 @@ def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
 
 def follow_default(connection: Connection, tenants: Sequence[int], old: int, new: int, limit: int) -> int:
     """Moves waiting mail that followed the default account from the old one to the new one."""
-    chosen = (_recipient.c.due_ms.is_not(None), _recipient.c.routed == Routed.DEFAULT)
+    chosen = (WAITING, _recipient.c.routed == Routed.DEFAULT)
     return _move(connection, tenants, old, new, limit, chosen)
 
 
 def move_account(connection: Connection, tenants: Sequence[int], old: int, new: int, limit: int) -> int:
     """Moves all that may still leave through an account to another: what waits, is held, silenced or in doubt."""
-    waiting = _move(connection, tenants, old, new, limit, (_recipient.c.due_ms.is_not(None),))
+    waiting = _move(connection, tenants, old, new, limit, (WAITING,))
     if waiting >= limit:
         return waiting
     stopped = (ATTENTION, _recipient.c.state.in_([State.HELD.value, State.UNKNOWN.value, State.SILENCED.value]))

@@ -16,19 +16,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, not_, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select
 
 from postroom.model.state import State
 from postroom.store import tables
-from postroom.store.scope import across, within
+from postroom.store.partial import ATTENTION, LEASED, WAITING, among
+from postroom.store.scope import within
 
-__all__ = ["ATTENTION", "Found", "Wanted", "search"]
+__all__ = ["Found", "Wanted", "search"]
 
 _message = tables.message
 _recipient = tables.recipient
-
-ATTENTION: ColumnElement[bool] = literal_column("recipient.state NOT IN ('queued', 'sending', 'sent')")
-"""Spelled as in the partial index, or SQLite would not use it."""
 
 _FEW = 2_000
 _SLICE = 5_000
@@ -116,7 +114,7 @@ def _choose(connection: Connection, tenant_id: int, wanted: Wanted) -> Source:
             return few
     if wanted.recipient.endswith("*"):
         begins = _address_begins(wanted.recipient)
-        few = _few(connection, tenant_id, wanted, (begins,))
+        few = _few(connection, wanted, (within(_recipient, tenant_id), begins))
         if few is not None:
             return few
     return _sliced(connection, tenant_id, wanted)
@@ -125,12 +123,12 @@ def _choose(connection: Connection, tenant_id: int, wanted: Wanted) -> Source:
 def _few_in_state(connection: Connection, tenant_id: int, wanted: Wanted) -> Source | None:
     state = wanted.state
     if state is State.SENDING:
-        return _few(connection, tenant_id, wanted, (_recipient.c.lease.is_not(None),))
+        return _few(connection, wanted, (among(tenant_id), LEASED))
     if state is State.QUEUED:
-        return _few(connection, tenant_id, wanted, (_recipient.c.due_ms.is_not(None),))
+        return _few(connection, wanted, (among(tenant_id), WAITING))
     if state is State.HELD and wanted.held_accounts:
-        waiting = _ids(connection, tenant_id, wanted, _waiting_on(wanted.held_accounts))
-        held = _ids(connection, tenant_id, wanted, _attention(State.HELD))
+        waiting = _ids(connection, wanted, (among(tenant_id), *_waiting_on(wanted.held_accounts)))
+        held = _ids(connection, wanted, (within(_recipient, tenant_id), *_attention(State.HELD)))
         if waiting is None or held is None:
             return None
         return _from_list(sorted({*waiting, *held}, reverse=True))
@@ -144,7 +142,7 @@ def _attention(state: State) -> tuple[ColumnElement[bool], ...]:
 
 
 def _waiting_on(accounts: Iterable[int]) -> tuple[ColumnElement[bool], ...]:
-    return (_recipient.c.due_ms.is_not(None), _recipient.c.account_id.in_(sorted(accounts)))
+    return (WAITING, _recipient.c.account_id.in_(sorted(accounts)))
 
 
 def _listed(connection: Connection, tenant_id: int, wanted: Wanted, where: tuple[ColumnElement[bool], ...]) -> Source:
@@ -166,23 +164,15 @@ def _listed(connection: Connection, tenant_id: int, wanted: Wanted, where: tuple
     return chunk
 
 
-def _few(
-    connection: Connection, tenant_id: int, wanted: Wanted, where: tuple[ColumnElement[bool], ...]
-) -> Source | None:
-    ids = _ids(connection, tenant_id, wanted, where)
+def _few(connection: Connection, wanted: Wanted, where: tuple[ColumnElement[bool], ...]) -> Source | None:
+    ids = _ids(connection, wanted, where)
     return None if ids is None else _from_list(sorted(ids, reverse=True))
 
 
-def _ids(
-    connection: Connection, tenant_id: int, wanted: Wanted, where: tuple[ColumnElement[bool], ...]
-) -> set[int] | None:
-    """All messages with such a recipient, if they are few; None if there are too many to list.
-
-    The tenant is written with a `+`, so that SQLite takes the small partial index and not all the tenant's addresses.
-    """
-    tenant = text("+recipient.tenant_id = :tenant").bindparams(tenant=tenant_id)
-    query = select(_recipient.c.message_id).where(tenant, *where).limit(_FEW + 1)
-    rows = connection.execute(across(query, "the tenant is named, in another spelling")).all()
+def _ids(connection: Connection, wanted: Wanted, where: tuple[ColumnElement[bool], ...]) -> set[int] | None:
+    """All messages with such a recipient (`where` names the tenant), if they are few; None if they are too many."""
+    query = select(_recipient.c.message_id).where(*where).limit(_FEW + 1)
+    rows = connection.execute(query).all()
     if len(rows) > _FEW:
         return None
     return {row.message_id for row in rows if wanted.low <= row.message_id < wanted.high}
