@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import uvloop
 
+from postroom.model.account import CertificateCheck
 from postroom.wire.dial import DialTimeouts, Target, dial
 from postroom.wire.link import Link
+from postroom.wire.tls import TlsSettings
+from tests.rigs.certificates import Certificates
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -76,6 +81,37 @@ async def cuts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     raw = writer.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+def context_with(pem: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+def trusting(certificates: Certificates) -> TlsSettings:
+    return TlsSettings(CertificateCheck.OWN_CA, certificates.ca.read_text())
+
+
+@asynccontextmanager
+async def tls_served(context: ssl.SSLContext, handler: Handler | None = None) -> AsyncIterator[int]:
+    """The same with TLS from the start; without a handler it greets."""
+    greeting = handler or says(b"220 mail.test ESMTP\r\n")
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await greeting(reader, writer)
+        except (ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+
+    asyncio.get_running_loop().set_exception_handler(lambda loop, details: None)  # refused handshakes are the point
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
 
 
 def deafen(writer: asyncio.StreamWriter) -> None:

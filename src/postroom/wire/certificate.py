@@ -79,7 +79,7 @@ def why_refused(error: ssl.SSLCertVerificationError, chain: Sequence[bytes], hos
     if code in (_WRONG_HOST, _WRONG_ADDRESS):
         return f"The server's certificate is not for {host}{_said_names(leaf)}."
     if code == _SELF_SIGNED:
-        return f"The server's certificate is self-signed{_said_names(leaf)}: nobody vouches for it."
+        return "The server's certificate is self-signed: nobody vouches for it."
     if code == _SELF_SIGNED_IN_CHAIN:
         return f"The server's certificate comes from a CA that this machine does not know{_said_issuer(certificates)}."
     if code in _UNKNOWN_ISSUER:

@@ -4,7 +4,8 @@ Rules: never a shell; the arguments are ours (`-i -f sender -- recipients`), and
 option, or for more than one address, is not passed on. The command gets no `POSTROOM_…` variable: the key ring may be
 in one. Whatever it does is data: an exit code with its meaning (sysexits.h), what it said, or why it could not be run.
 
-Its standard error is a pipe of our own: a daemon that the command leaves behind keeps that open and must not keep us.
+The message is its standard input as a file in memory: nothing to feed, so nothing breaks when it stops reading. Its
+standard error is a pipe of our own: a daemon that the command leaves behind keeps that open and must not keep us.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
 
 from postroom.model.attempt import Failure
 from postroom.smtp.reply import printable
@@ -56,7 +59,7 @@ class Ran:
     """What came of it. Done when `failure` is None.
 
     `code`: the exit code, negative for a signal, None when it did not end by itself or was never started. `detail`: a
-    plain sentence. `said`: its standard error, escaped. `in_doubt`: it had the whole message when it was lost.
+    plain sentence. `said`: its standard error, escaped. `in_doubt`: it was killed, and may have sent the mail before.
     """
 
     failure: Failure | None
@@ -91,22 +94,23 @@ async def run_command(
     said = _Said(reader)
     try:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                *arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=writer,
-                env=_environment(os.environ),
-                cwd="/",
-                start_new_session=True,  # so that it can be killed with its children
-            )
+            with _as_file(content.replace(b"\r\n", b"\n")) as message:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    *arguments,
+                    stdin=message,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=writer,
+                    env=_environment(os.environ),
+                    cwd="/",
+                    start_new_session=True,  # so that it can be killed with its children
+                )
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             return Ran(Failure.COMMAND, f"The native command {command[0]} could not be run: {why}.")
         finally:
             os.close(writer)
-        return await _watched(process, content.replace(b"\r\n", b"\n"), seconds, said)
+        return await _watched(process, seconds, said)
     finally:
         said.close()
 
@@ -124,39 +128,31 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith("POSTROOM_")}
 
 
-async def _watched(process: asyncio.subprocess.Process, content: bytes, seconds: float, said: _Said) -> Ran:
-    fed = False
+@contextmanager
+def _as_file(content: bytes) -> Iterator[IO[bytes]]:
+    """The message as a file without a name, in memory where the system can do that."""
+    has_memory = hasattr(os, "memfd_create")
+    with os.fdopen(os.memfd_create("message"), "w+b") if has_memory else TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file
+
+
+async def _watched(process: asyncio.subprocess.Process, seconds: float, said: _Said) -> Ran:
     try:
         async with asyncio.timeout(seconds):
-            fed = await _feed(process, content)
             code = await process.wait()
     except TimeoutError:
         await _kill(process)
         detail = f"The native command did not end within {seconds:g} seconds and was killed."
-        return Ran(Failure.TIMEOUT, detail, None, said.text(), in_doubt=fed)
+        return Ran(Failure.TIMEOUT, detail, None, said.text(), in_doubt=True)
     except BaseException:
         await _kill(process)
         raise
-    if code == 0 and fed:
+    if code == 0:
         return Ran(None, "The native command took the message.", 0, said.text())
-    why = meaning(code) if code else "it ended without reading the message"
-    detail = f"The native command failed with exit code {code}: {why}."
-    return Ran(Failure.COMMAND, detail, code, said.text(), in_doubt=fed and code < 0)
-
-
-async def _feed(process: asyncio.subprocess.Process, content: bytes) -> bool:
-    """Whether the command took the whole message."""
-    stdin = process.stdin
-    if stdin is None:
-        return False
-    try:
-        stdin.write(content)
-        await stdin.drain()
-        stdin.close()
-        await stdin.wait_closed()
-    except (BrokenPipeError, ConnectionResetError):
-        return False
-    return True
+    detail = f"The native command failed with exit code {code}: {meaning(code)}."
+    return Ran(Failure.COMMAND, detail, code, said.text(), in_doubt=code < 0)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

@@ -48,8 +48,8 @@ class Replies(ReplyReader):
 
     @property
     def left_over(self) -> bool:
-        """Whether the server said anything, if only the beginning of a line, that was not asked for."""
-        return bool(self.over or self._rest or self._lines)
+        """Whether the server said anything, a reply or not, if only the beginning of a line, that was not asked for."""
+        return bool(self.over or self._rest or self._lines or self.fault)
 
 
 def lost_of(gone: Gone, *, replies: tuple[Reply, ...] = (), written: int | None = None) -> Lost:
@@ -108,7 +108,7 @@ def _left_over(link: Link, replies: Replies) -> Lost:
         if first.code == _CLOSING:
             return Lost(LostKind.CLOSED, "The server had ended the session.", replies=(first,), written=0)
         return Lost(LostKind.OUT_OF_STEP, f"The server said something unasked: {first}", written=0)
-    if link.gone is None or replies.left_over or replies.fault is not None:
+    if link.gone is None or replies.left_over:
         return Lost(LostKind.OUT_OF_STEP, "The server said something unasked that is no reply.", written=0)
     return lost_of(link.gone, written=0)
 

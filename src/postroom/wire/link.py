@@ -360,8 +360,8 @@ class Link(asyncio.Protocol):
         if left > 0:
             self._arm(left)
             return
-        what = "take any data" if self.writing else "answer"
-        self.lose(Gone(Failure.TIMEOUT, f"The server did not {what} for {self._patience:g} seconds."))
+        what = "answer the TLS handshake" if self._shaking else "take any data" if self.writing else "answer"
+        self.lose(Gone(Failure.TIMEOUT, f"The server did not {what} for {self._patience:.3g} seconds."))
 
     # What the loop calls
 
@@ -401,14 +401,19 @@ class Link(asyncio.Protocol):
         if layer.ended:
             if text:
                 self._keep(text)
-            self._end(Gone(Failure.CLOSED, "The server closed the connection."))
+            self._end(self._closed_by_server())
             return b""
         return text
 
     def eof_received(self) -> bool:
-        where = " during the TLS handshake" if self._shaking else ""
-        self._end(Gone(Failure.CLOSED, f"The server closed the connection{where}."))
+        self._end(self._closed_by_server())
         return False
+
+    def _closed_by_server(self) -> Gone:
+        if not self._shaking:
+            return Gone(Failure.CLOSED, "The server closed the connection.")
+        text = "The server closed the connection during the TLS handshake"
+        return Gone(Failure.CLOSED, f"{text}: it may know only older versions of TLS, or not expect TLS at all.")
 
     def connection_lost(self, error: Exception | None) -> None:
         self._disarm()
@@ -420,10 +425,10 @@ class Link(asyncio.Protocol):
             self._closed.set_result(None)
 
     def _why_lost(self, error: Exception | None) -> Gone:
-        where = " during the TLS handshake" if self._shaking else ""
         if not isinstance(error, OSError):
-            return Gone(Failure.CLOSED, f"The server closed the connection{where}.")
+            return self._closed_by_server()
         failure, why = of_os_error(error)
+        where = " during the TLS handshake" if self._shaking else ""
         return Gone(failure, f"The connection to the server broke{where}: {why}.", reset=failure is Failure.CLOSED)
 
     def _hear_last_words(self) -> None:
