@@ -42,6 +42,8 @@ PLACEHOLDER = Address("postroom", "localhost.invalid", "Postroom")
 
 _RECIPIENTS = 100
 """Recipients per transaction where no account says otherwise (RFC 5321, 4.5.3.1.8)."""
+_LONGEST_REMEMBERED = 400
+"""Characters of a sender and an account that are worth remembering: what strangers send must not fill the memory."""
 _QUIET = frozenset({Mode.SILENT, Mode.DISABLED})
 
 
@@ -53,8 +55,8 @@ def route(
     `test`: a person tests an account, so it leaves whatever the mode is. `released`: kept bytes are sent once more, so
     their From stands as it is and the silent mode does not keep them.
     """
-    special = test or released
-    if special or draft.hold or draft.priority is Priority.BULK or _has_wishes(draft):
+    special = test or released or draft.hold or draft.priority is Priority.BULK
+    if special or _has_wishes(draft) or len(draft.sender) + len(draft.account) > _LONGEST_REMEMBERED:
         return _Finding(snapshot, tenant_id, draft, test=test, released=released).route()
     key = ("route", tenant_id, draft.sender, draft.account)
     found: Route | list[Fault] = snapshot.remembered(key, lambda: _Finding(snapshot, tenant_id, draft).route())

@@ -35,6 +35,7 @@ SEVERITIES = {
 paused or held is never final, and nothing bounces because of it."""
 
 _CODE = re.compile(r"^[ \t]*([245])\.(\d{1,3})\.(\d{1,3})(?!\S)", re.MULTILINE)
+_ADDRESS = re.compile(r'<(?:"(?:[^"\\]|\\.)*"|[^<>"])*@[^<>]*>|"(?:[^"\\]|\\.)*"@\S+|[^\s<>"]{1,64}@[^\s<>"]{1,255}')
 _CONFLICT = " (The two codes of the answer contradict each other; Postroom went by the first.)"
 _STAND_INS = {
     "host": "the server",
@@ -66,7 +67,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A `Result` as rules look at it: the text on one line and bounded, the enhanced code as numbers."""
+    """A `Result` as rules look at it: the text on one line, bounded and without addresses, the code as numbers.
+
+    Servers repeat addresses, and who is written to is chosen by strangers: `dmarc@example.org` is no word about DMARC,
+    and nobody shall stop an account by calling himself `"relay access denied"@example.org`.
+    """
 
     phase: str
     code: int
@@ -81,7 +86,8 @@ class Case:
         text = result.text[:MAX_TEXT]
         found = _CODE.search(result.enhanced[:16]) or _CODE.search(text)
         numbers = (int(found[1]), int(found[2]), int(found[3])) if found else None
-        return Case(result.phase, result.code, numbers, " ".join(text.split()), result.failure, result.in_doubt)
+        words = " ".join(_ADDRESS.sub("<>", text).split())
+        return Case(result.phase, result.code, numbers, words, result.failure, result.in_doubt)
 
     @property
     def contradicts_itself(self) -> bool:

@@ -414,6 +414,15 @@ def test_messages_without_wishes_share_one_way_and_wishes_are_not_remembered() -
     assert way(snapshot).receipt_to is None
 
 
+def test_very_long_names_are_not_remembered() -> None:
+    snapshot = usual()
+    before = len(snapshot._memory)
+    assert faults(snapshot, draft=ask(sender="x" * 10_000))
+    assert way(snapshot, draft=ask(sender=f"{'y' * 250} <support@acme.example>")).sender_id == SUPPORT.id
+    assert all(len(str(key)) < 1_000 for key in snapshot._memory)
+    assert len(snapshot._memory) > before
+
+
 def test_refusals_are_remembered_without_being_shared() -> None:
     snapshot = usual()
     first = faults(snapshot, draft=ask(sender="nobody@acme.example"))

@@ -99,6 +99,15 @@ def test_a_mistake_is_refused_with_what_is_wrong(changes: dict[str, str | None],
             {
                 "action": '"suppress"',
                 "scope": '"recipient"',
+                "enhanced": '["5.1.x"]',
+                "answers": '["550 5.1.1 No"]',
+            },
+            "without an exact code",
+        ),
+        (
+            {
+                "action": '"suppress"',
+                "scope": '"recipient"',
                 "enhanced": '["5.7.1"]',
                 "answers": '["550 5.7.1 No"]',
             },

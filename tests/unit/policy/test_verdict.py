@@ -224,6 +224,42 @@ def test_what_another_server_said_about_one_recipient_never_stops_the_account() 
         assert action_of("rcpt", 450, "4.1.1", f"<user@example.org>: {words}", family)[1] is Action.RETRY
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["<dmarc@example.org>", "spf@example.org", '<"relay access denied"@example.org>', '"unable to relay"@example.org',
+     '<"a>b <relay denied"@example.org>', "<greylisted@example.org>", '<"daily limit exceeded"@example.org>',
+     '<"x\\" client host blacklisted"@example.org>'],
+)  # fmt: skip
+@pytest.mark.parametrize("family", ["", "postfix", "exim", "microsoft365"])
+def test_what_an_address_is_called_decides_nothing(address: str, family: str) -> None:
+    """Who is written to is chosen by strangers, and servers repeat the address."""
+    unknown = f"{address}: Recipient address rejected: User unknown in local recipient table"
+    assert action_of("rcpt", 550, "5.1.1", unknown, family) == (Scope.RECIPIENT, Action.SUPPRESS)
+    assert action_of("rcpt", 550, "", f"{address} go away", family) == (Scope.RECIPIENT, Action.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "text"),
+    [
+        (550, "5.7.133", "RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required; restriction"),
+        (550, "5.7.129", "not authorized to send to the recipient because the sender isn't on the recipient's list"),
+        (550, "5.7.1", "The sender is not allowed to send mail to this group"),
+        (550, "5.7.1", "You are on the blacklist of this recipient"),
+        (550, "5.7.1", "Recipient restricts senders, sender not permitted"),
+    ],
+)
+@pytest.mark.parametrize("family", ["", "postfix", "microsoft365", "exchange"])
+def test_a_recipient_who_is_choosy_stops_neither_the_sender_nor_the_account(
+    code: int, enhanced: str, text: str, family: str
+) -> None:
+    assert action_of("rcpt", code, enhanced, text, family) == (Scope.RECIPIENT, Action.FAIL)
+
+
+def test_too_many_connections_at_the_login_is_not_too_many_logins() -> None:
+    verdict = judge(Result("auth", 421, "4.7.0", "Too many concurrent SMTP connections"), PLAIN)
+    assert (verdict.diagnosis, verdict.action) == ("too-many-connections", Action.SLOW)
+
+
 def test_a_recipients_own_limit_does_not_stop_the_account_for_a_day() -> None:
     text = "The recipient has reached the daily limit of messages it may receive"
     assert action_of("rcpt", 452, "4.2.1", text) == (Scope.RECIPIENT, Action.RETRY)
