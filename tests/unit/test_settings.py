@@ -103,7 +103,14 @@ def test_the_spelling_of_a_variable_counts(tmp_path: Path) -> None:
 
 
 def test_variables_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
-    assert load_from(tmp_path, POSTROOM_FAILPOINT="x", POSTROOMX="y", OTHER="z") == load_from(tmp_path)
+    others = {
+        "POSTROOM_FAILPOINT": "x",
+        "POSTROOM_API_URL": "u",
+        "POSTROOM_API_KEY": "k",
+        "POSTROOMX": "y",
+        "OTHER": "z",
+    }
+    assert load_from(tmp_path, **others) == load_from(tmp_path)
 
 
 @pytest.mark.parametrize(

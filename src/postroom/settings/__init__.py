@@ -30,8 +30,9 @@ __all__ = ["DatabaseUrl", "Hidden", "Listen", "LogFormat", "Role", "Row", "Setti
 
 PREFIX = "POSTROOM_"
 CONFIG = "POSTROOM_CONFIG"
-NOT_SETTINGS = frozenset({CONFIG, "POSTROOM_FAILPOINT"})
-"""Variables with our prefix that are no settings: where the file is, and where a test may kill the process."""
+NOT_SETTINGS = frozenset({CONFIG, "POSTROOM_FAILPOINT", "POSTROOM_API_URL", "POSTROOM_API_KEY"})
+"""Variables with our prefix that are no settings: where the file is, where a test may kill the process, and what
+programs that talk to a Postroom look for."""
 
 MIB = 1024 * 1024
 

@@ -65,7 +65,7 @@ def read(der: bytes) -> Certificate | None:
             fingerprint=hashlib.sha256(der).hexdigest(),
             self_signed=parsed.subject == parsed.issuer,
         )
-    except (ValueError, x509.UnsupportedGeneralNameType):
+    except Exception:  # these are a stranger's octets, and the parser's errors are of many kinds
         return None
 
 

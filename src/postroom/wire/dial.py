@@ -18,6 +18,7 @@ from time import monotonic
 from postroom.model.account import Account, Encryption
 from postroom.model.attempt import Failure
 from postroom.smtp.phase import Phase
+from postroom.smtp.reply import printable
 from postroom.wire.failures import of_os_error
 from postroom.wire.guard import AddressGuard, allow_all
 from postroom.wire.link import Gone, Link, Tried
@@ -37,6 +38,11 @@ class Target:
     port: int
     tls_from_start: bool = False
     tls: TlsSettings = field(default_factory=TlsSettings)
+
+    @property
+    def shown(self) -> str:
+        """The host for people: as it was written, and nothing hidden in it."""
+        return printable(self.host.strip())
 
     @classmethod
     def of(cls, account: Account, tls_minimum: str = "1.2") -> Target:
@@ -127,7 +133,7 @@ async def _linked(
     except OSError as error:  # the peer may have gone between connect and here
         sock.close()
         failure, why = of_os_error(error)
-        return NoLink(failure, f"No connection to {target.host} port {target.port}: {why}.", Phase.CONNECT, tried)
+        return NoLink(failure, f"No connection to {target.shown} port {target.port}: {why}.", Phase.CONNECT, tried)
     except BaseException:
         sock.close()
         raise
@@ -219,7 +225,7 @@ def _no_connection(target: Target, tried: tuple[Tried, ...]) -> NoLink:
     failures = {one.failure for one in tried}
     if failures == {Failure.FORBIDDEN_ADDRESS}:
         # no more than this: what is at an internal address is nobody's business who may not connect there
-        text = f"{target.host} is not at an address that may be connected to."
+        text = f"{target.shown} is not at an address that may be connected to."
         return NoLink(Failure.FORBIDDEN_ADDRESS, text, Phase.CONNECT, tried)
     failure = next((one for one in _TELLING if one in failures), Failure.TIMEOUT)
     reasons: dict[str, list[str]] = {}
@@ -227,4 +233,4 @@ def _no_connection(target: Target, tried: tuple[Tried, ...]) -> NoLink:
         if one.failure is not Failure.FORBIDDEN_ADDRESS:
             reasons.setdefault(one.detail, []).append(one.address)
     why = "; ".join(f"{detail} ({', '.join(addresses)})" for detail, addresses in reasons.items()) or "no time left"
-    return NoLink(failure, f"No connection to {target.host} port {target.port}: {why}.", Phase.CONNECT, tried)
+    return NoLink(failure, f"No connection to {target.shown} port {target.port}: {why}.", Phase.CONNECT, tried)

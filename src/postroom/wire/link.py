@@ -127,7 +127,7 @@ class Link(asyncio.Protocol):
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._waiting = 0
-        if self._paused and self._transport is not None:
+        if self._paused and self._transport is not None and self.gone is None:
             self._paused = False
             self._transport.resume_reading()
         return data
@@ -240,7 +240,11 @@ class Link(asyncio.Protocol):
             )
         if self.gone is not None:
             return self.gone
-        self._layer = TlsLayer(context, server_name)
+        try:
+            self._layer = TlsLayer(context, server_name)
+        except ValueError as error:  # UnicodeError too: a name that TLS can't carry
+            self.lose(Gone(Failure.TLS, f"TLS can't be started for a server of this name: {error}."))
+            return self.gone
         self._shaking = True
         self.patience(seconds)
         self._shake(early)
@@ -268,7 +272,8 @@ class Link(asyncio.Protocol):
             text = layer.decrypt(b"") if complete else b""
         except ssl.SSLError as error:
             self._transport.write(layer.outgoing())  # the alert tells the other side why
-            self.lose(self._tls_failure(error))
+            self._end(self._tls_failure(error))
+            self.close()
             return
         if out := layer.outgoing():
             self._transport.write(out)
@@ -436,7 +441,7 @@ class Link(asyncio.Protocol):
         try:
             while data := self._socket.recv(PIECE):
                 self.data_received(data)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # the last is uvloop's, when so much was said that reading pauses
             return
 
     def pause_writing(self) -> None:

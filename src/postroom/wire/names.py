@@ -23,6 +23,9 @@ from postroom.wire.guard import IpAddress
 
 __all__ = ["Found", "NoName", "host_name", "resolve"]
 
+MAX_ADDRESSES = 8
+"""Addresses of one host that are tried: whoever owns a name could list thousands."""
+
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 _Answer = list[tuple[socket.AddressFamily, SocketAddress]] | socket.gaierror
 
@@ -100,7 +103,7 @@ def _in_turn(found: list[Found]) -> tuple[Found, ...]:
     while first or second:
         ordered += first[:1] + second[:1]
         first, second = first[1:], second[1:]
-    return tuple(dict.fromkeys(ordered))
+    return tuple(dict.fromkeys(ordered))[:MAX_ADDRESSES]
 
 
 _under_way: dict[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Future[_Answer]] = {}
@@ -133,8 +136,8 @@ def _look_up(loop: asyncio.AbstractEventLoop, future: asyncio.Future[_Answer], n
         answer = socket.gaierror(socket.EAI_FAIL, str(error))
     try:
         loop.call_soon_threadsafe(_tell, future, answer)
-    except RuntimeError:
-        return  # the loop has ended meanwhile
+    except RuntimeError:  # the loop has ended meanwhile
+        _under_way.pop((loop, name, port), None)
 
 
 def _tell(future: asyncio.Future[_Answer], answer: _Answer) -> None:
