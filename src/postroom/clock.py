@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 __all__ = ["iso", "monotonic_ms", "now_ms", "parse_iso"]
 
@@ -23,8 +24,13 @@ def monotonic_ms() -> float:
 
 def iso(at_ms: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-11-20T08:43:00.000Z`."""
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+    seconds, rest = divmod(at_ms, 1000)
+    return f"{_to_the_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _to_the_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_iso(text: str) -> int:

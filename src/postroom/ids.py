@@ -4,7 +4,8 @@ Layout: 41 bits of milliseconds since 2024-01-01 · 10 bits of node number · 12
 from the `node` table, so two nodes never make the same one. A counter that runs over borrows from the next millisecond,
 and a clock set back never makes an id twice within a process: the last one used is the floor.
 
-For people and programs an id is written in Crockford's base 32 behind a letter for its noun (`m` message, `a` account …):
+For people and programs an id is written in Crockford's base 32 behind a letter for its noun (`m` message, `a` account
+…):
 no look-alike characters, selected by a double click, sorted like the number.
 """
 
@@ -22,6 +23,7 @@ _COUNTER_BITS = 12
 _SHIFT = _NODE_BITS + _COUNTER_BITS
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {char: value for value, char in enumerate(_ALPHABET)} | {"i": 1, "l": 1, "o": 0}
+_TWO = [first + second for first in _ALPHABET for second in _ALPHABET]
 _WIDTH = 13
 MAX_NODE = (1 << _NODE_BITS) - 1
 
@@ -61,11 +63,11 @@ def time_of(number: int) -> int:
 
 def encode(prefix: str, number: int) -> str:
     """`m` and 123 → `m_000000000003v`."""
-    chars = []
-    for _ in range(_WIDTH):
-        chars.append(_ALPHABET[number & 31])
-        number >>= 5
-    return f"{prefix}_{''.join(reversed(chars))}"
+    low, middle, high = number & 0xFFFFF, number >> 20 & 0xFFFFF, number >> 40 & 0xFFFFF
+    return (
+        f"{prefix}_{_ALPHABET[number >> 60]}{_TWO[high >> 10]}{_TWO[high & 1023]}"
+        f"{_TWO[middle >> 10]}{_TWO[middle & 1023]}{_TWO[low >> 10]}{_TWO[low & 1023]}"
+    )
 
 
 def decode(prefix: str, text: str) -> int | None:

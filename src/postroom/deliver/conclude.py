@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import NamedTuple
 
 from postroom.model.account import Account
@@ -30,7 +31,7 @@ _SPLIT_MS = 2_000
 _MOST_REPLY = 2_048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Circumstances:
     """What the lane knows when a result arrives. `chance`: a number in [0, 1) for the jitter; times are ms UTC."""
 
@@ -50,7 +51,7 @@ class Ending(NamedTuple):
     n: int
     address: str
     state: str
-    result: Result
+    words: str
     verdict: Verdict
     due_ms: int | None
 
@@ -75,9 +76,15 @@ def conclude(job: Job, results: Sequence[Result], conversation: str, around: Cir
     for recipient, result in zip(job.recipients, results, strict=True):
         verdict = ACCEPTED if result.delivered else judge(result, _context(job, recipient, around))
         state, due, tries, reason = _way(job, recipient, verdict, some_sent, around)
-        moves.append(_move(job, recipient, state, due, tries, reason, verdict, result, around))
-        events += _events(job, recipient, state, due, verdict, result, around)
-        endings.append(Ending(recipient.n, recipient.address, state, result, verdict, due))
+        words = result.words[:_MOST_REPLY]
+        moves.append(
+            Move(
+                job.message_id, recipient.n, job.fence, state, due, job.account_id, tries, reason,
+                verdict.diagnosis, verdict.scope.value, words, around.now_ms,
+            )
+        )  # fmt: skip
+        events += _events(job, recipient, state, due, verdict, result, words, around)
+        endings.append(Ending(recipient.n, recipient.address, state, words, verdict, due))
         if _BEYOND.get(verdict.action, 0) > (_BEYOND.get(worst.action, 0) if worst else 0):
             worst = verdict
     attempt = _attempt(job, results, conversation, around)
@@ -139,31 +146,14 @@ def _again(
     return State.DEFERRED.value, due, 1, reason
 
 
-def _move(
-    job: Job,
-    recipient: JobRecipient,
-    state: str,
-    due: int | None,
-    tries: int,
-    reason: str,
-    verdict: Verdict,
-    result: Result,
-    around: Circumstances,
-) -> Move:
-    return Move(
-        job.message_id, recipient.n, job.fence, state, due, job.account_id, tries, reason,
-        verdict.diagnosis, verdict.scope.value, result.words[:_MOST_REPLY], around.now_ms,
-    )  # fmt: skip
-
-
 _EVENT_OF = {
-    State.SENT.value: EventKind.SENT,
-    State.FAILED.value: EventKind.FAILED,
-    State.UNKNOWN.value: EventKind.UNKNOWN,
-    State.HELD.value: EventKind.HELD,
-    State.DEFERRED.value: EventKind.DEFERRED,
-    State.EXPIRED.value: EventKind.EXPIRED,
-    State.QUEUED.value: EventKind.RETURNED,
+    State.SENT.value: EventKind.SENT.value,
+    State.FAILED.value: EventKind.FAILED.value,
+    State.UNKNOWN.value: EventKind.UNKNOWN.value,
+    State.HELD.value: EventKind.HELD.value,
+    State.DEFERRED.value: EventKind.DEFERRED.value,
+    State.EXPIRED.value: EventKind.EXPIRED.value,
+    State.QUEUED.value: EventKind.RETURNED.value,
 }
 
 
@@ -174,6 +164,7 @@ def _events(
     due: int | None,
     verdict: Verdict,
     result: Result,
+    words: str,
     around: Circumstances,
 ) -> list[Row]:
     rows: list[Row] = []
@@ -181,13 +172,12 @@ def _events(
     if verdict.severity is Severity.DOUBTFUL and state != State.UNKNOWN.value:
         told = json.dumps({"why": "the message may have left, but the server's answer never came"})
         rows.append((key[0], around.next_id(), key[1], recipient.n, around.now_ms, EventKind.UNKNOWN.value, told))
-    detail: dict[str, object] = {"reply": result.words[:_MOST_REPLY], "account": around.account.name}
+    detail = {"reply": words, "account": around.account.name}
     if state != State.SENT.value:
         detail |= {"phase": result.phase, "diagnosis": verdict.diagnosis, "title": verdict.title}
-    if due is not None:
-        detail["due_ms"] = due
-    kind = _EVENT_OF[state].value
-    rows.append((key[0], around.next_id(), key[1], recipient.n, around.now_ms, kind, json.dumps(detail)))
+    told = f"{{{', '.join([f'{_quoted(name)}: {_quoted(value)}' for name, value in detail.items()])}"
+    told += "}" if due is None else f', "due_ms": {due}}}'
+    rows.append((key[0], around.next_id(), key[1], recipient.n, around.now_ms, _EVENT_OF[state], told))
     return rows
 
 

@@ -67,6 +67,8 @@ class Intake:
         self._store = store
         self._snapshot = snapshot
         self._placement = placement
+        # Two installations may give the same numbers and send for the same domain.
+        self._mark = store.fingerprint[:6]
         self._largest = largest
         self._most = most
 
@@ -91,7 +93,7 @@ class Intake:
         if faults:
             raise BadInput((*faults, *letter_faults(letter)))
         number = self._ids.next()
-        header_id = message_id(number, way.sender.domain)
+        header_id = message_id(number, way.sender.domain, mark=self._mark)
         rendered = render(letter, message_id=header_id, date_ms=moment)
         if rendered.size > self._largest:
             raise TooLarge(
@@ -248,11 +250,24 @@ def _jobs(draft: Draft, way: Route, envelope: Envelope, to: Addressed, content: 
         recipients = [JobRecipient(n, to[n][1].spec, 0) for n in range(start, min(start + most, len(to)))]
         jobs.append(
             Job(
-                envelope.number, envelope.tenant_id, way.account_id or 0, 0, tuple(recipients), way.return_path, content,
-                len(content), envelope.eight_bit, envelope.smtputf8, envelope.created_ms, draft.expires_at_ms,
-                way.unknown_policy.value, draft.secret, way.sender_id, way.routed,
+                message_id=envelope.number,
+                tenant_id=envelope.tenant_id,
+                account_id=way.account_id or 0,
+                fence=0,
+                recipients=tuple(recipients),
+                mail_from=way.return_path,
+                content=content,
+                size=len(content),
+                eight_bit=envelope.eight_bit,
+                smtputf8=envelope.smtputf8,
+                since_ms=envelope.created_ms,
+                expires_ms=draft.expires_at_ms,
+                unknown_policy=way.unknown_policy.value,
+                secret=draft.secret,
+                sender_id=way.sender_id,
+                routed=way.routed,
             )
-        )  # fmt: skip
+        )
     return jobs
 
 

@@ -6,6 +6,8 @@ import json
 import re
 import sys
 import threading
+import time
+from functools import lru_cache
 from typing import IO
 
 from postroom.clock import iso, now_ms
@@ -16,10 +18,10 @@ __all__ = ["MailLog"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+<>\[\]-]+").fullmatch
 _MOST_CHARS = 600
-_MOST_LINES = 256
 _FLUSH_SECONDS = 0.2
 
 
+@lru_cache(maxsize=2048)
 def _value(value: object) -> str:
     text = str(value)
     if len(text) > _MOST_CHARS:
@@ -37,8 +39,8 @@ class MailLog:
         self._form = form
         self._stream = stream if stream is not None else sys.stdout
         self._lines: list[str] = []
-        self._lock = threading.Lock()
-        self._timer: threading.Timer | None = None
+        self._writing = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
@@ -118,11 +120,8 @@ class MailLog:
 
     def flush(self) -> None:
         """Writes what was gathered. A stream that can't be written to never stops the mail."""
-        with self._lock:
+        with self._writing:
             lines, self._lines = self._lines, []
-            self._timer = None
-            if not lines:
-                return
             try:
                 self._stream.write("".join(lines))
                 self._stream.flush()
@@ -134,16 +133,23 @@ class MailLog:
             return
         stamp = iso(now_ms())
         if self._form is LogFormat.JSON:
-            line = json.dumps({"at": stamp, "what": sentence, **values}, default=str) + "\n"
+            line = json.dumps({"at": stamp, "what": sentence, **values}, default=str)
         else:
             told = " ".join([f"{name}={_value(value)}" for name, value in values.items() if value != ""])
-            line = f"{stamp} {sentence} {told}\n"
-        with self._lock:
-            self._lines.append(line)
-            full = len(self._lines) >= _MOST_LINES
-            if not full and self._timer is None:
-                self._timer = threading.Timer(_FLUSH_SECONDS, self.flush)
-                self._timer.daemon = True
-                self._timer.start()
-        if full:
-            self.flush()
+            line = f"{stamp} {sentence} {told}"
+        self._lines.append(line + "\n")
+        if self._thread is None:
+            self._start()
+
+    def _start(self) -> None:
+        """A slow terminal or a full pipe must not hold up the mail: lines are written by a thread of their own."""
+        with self._writing:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._keep_writing, name="postroom-log", daemon=True)
+                self._thread.start()
+
+    def _keep_writing(self) -> None:
+        while True:
+            time.sleep(_FLUSH_SECONDS)
+            if self._lines:
+                self.flush()

@@ -19,7 +19,8 @@ class JobRecipient(NamedTuple):
 class Job:
     """Some recipients of one message, all in one lane's hand. `content` is read from the store when it is None.
 
-    Times are ms UTC; `since_ms` is from when its days of trying count. `marked`: the journal says durably that the end of the body may leave.
+    Times are ms UTC; `since_ms` is from when its days of trying count. `marked`: the journal says durably that the
+    end of the body may leave.
     """
 
     message_id: int

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Fault, Forbidden, PostroomError, StoreUnavailable
@@ -21,12 +21,13 @@ from postroom.ids import encode
 from postroom.intake.placement import Placement
 from postroom.intake.taking import Intake, Taken
 from postroom.maillog import MailLog
+from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft, Priority
 from postroom.model.state import WAITING
-from postroom.office import Office
 from postroom.outbox.copies import Original, copy_of, original
 from postroom.outbox.receipt import Receipt, fresh_receipt, stored_receipt
+from postroom.policy.snapshot import Snapshot
 from postroom.settings import Settings
 from postroom.store import acts
 from postroom.store.acceptance import Accepted
@@ -40,10 +41,19 @@ _RELEASE_BATCH = 200
 _INSISTING = (acts.RETRY, acts.SEND_AGAIN)
 
 
+class Settled(Protocol):
+    """Where the settings of this moment are found (the office)."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    def find_account(self, actor: Actor, ref: str | int) -> Account: ...
+
+
 class Outbox:
     """`attach(loop)` by the service once it runs; before and without that, calls work on the caller's thread."""
 
-    def __init__(self, store: Store, office: Office, settings: Settings, log: MailLog, placement: Placement) -> None:
+    def __init__(self, store: Store, office: Settled, settings: Settings, log: MailLog, placement: Placement) -> None:
         self._store = store
         self._office = office
         self._log = log
@@ -74,7 +84,7 @@ class Outbox:
         future.
         """
         taken = self._prepare(actor, draft, key)
-        future: Future[Receipt] = Future()
+        future: Future[Receipt] = _promise()
         self._on_loop(lambda: self._accept(taken, _teller(future)))
         return future
 
@@ -86,7 +96,7 @@ class Outbox:
             problem = f"There are {len(drafts):,} messages; one call may bring {self._largest_batch:,}."
             raise BadInput((Fault("messages", problem, "Split them over several calls."),))
         self._check(actor, Scope.SEND)
-        future: Future[list[Receipt | PostroomError]] = Future()
+        future: Future[list[Receipt | PostroomError]] = _promise()
         answers: list[Any] = [None] * len(drafts)
         ready: list[tuple[int, Taken]] = []
         for place, draft in enumerate(drafts):
@@ -119,7 +129,7 @@ class Outbox:
         draft = Draft(to=(to,), subject=subject, text=text, account=encode("a", account.id), priority=Priority.URGENT)
         taken = self._intake.prepare(actor.tenant_id, actor.application_id, draft, test=True)
         taken.route = replace(taken.route, instantly=True)
-        future: Future[Receipt] = Future()
+        future: Future[Receipt] = _promise()
         self._on_loop(lambda: self._accept(taken, _teller(future)))
         return future
 
@@ -204,7 +214,7 @@ class Outbox:
         commits.
         """
         self._check(actor, Scope.ACT)
-        future: Future[int] = Future()
+        future: Future[int] = _promise()
         threading.Thread(target=self._release_all, args=(actor, to, future), name="postroom-release").start()
         return future
 
@@ -224,7 +234,7 @@ class Outbox:
     def resend(self, actor: Actor, message_id: int, to: Sequence[str] | None = None) -> Future[Receipt]:
         """The same bytes once more as a new message: to those who did not get it, or to other recipients."""
         self._check(actor, Scope.ACT)
-        future: Future[Receipt] = Future()
+        future: Future[Receipt] = _promise()
         found = self._store.read(lambda c: original(c, actor.tenant_id, message_id))
 
         def go(done: Future[Original]) -> None:
@@ -241,7 +251,7 @@ class Outbox:
         self._check(actor, Scope.ACT)
         moment, ids = now_ms(), self._store.ids.next
         account_id = self._office.snapshot.account_for(actor.tenant_id)
-        future: Future[Receipt] = Future()
+        future: Future[Receipt] = _promise()
         done = self._store.write(
             lambda c: (
                 acts.perform(c, actor.tenant_id, message_id, n, act, moment, ids, actor.name, account_id),
@@ -255,9 +265,9 @@ class Outbox:
                 future.set_exception(error)
                 return
             acted, receipt = answer.result()
+            future.set_result(receipt)
             for account in acted.accounts:
                 self._on_loop(partial(self._placement.wake, account, insist=act in _INSISTING))
-            future.set_result(receipt)
 
         done.add_done_callback(told)
         return future
@@ -266,6 +276,13 @@ class Outbox:
     def _check(actor: Actor, scope: Scope) -> None:
         if not actor.may(scope):
             raise Forbidden(f"This key may not do that; it needs the right {scope.value}.")
+
+
+def _promise() -> Future[Any]:
+    """A future that can't be cancelled: what was handed over goes its way, whoever still wants to hear of it."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
 
 
 class _Awaited:

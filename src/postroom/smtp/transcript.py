@@ -10,6 +10,7 @@ Times are seconds of the driver's clock; what is shown is milliseconds since the
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from postroom.smtp.reply import Reply, printable
 
@@ -80,12 +81,19 @@ def _shortened(commands: bytes) -> bytes:
 
 def _shown(entry: bytes | int | str | Sequence[Reply]) -> list[str]:
     if isinstance(entry, bytes):
-        return [f"C: {printable(line)}" for line in entry.decode("utf-8", "replace").removesuffix("\r\n").split("\r\n")]
+        text = entry.decode("utf-8", "replace").removesuffix("\r\n")
+        return [f"C: {line if line.isprintable() else printable(line)}" for line in text.split("\r\n")]
     if isinstance(entry, int):
         return [f"C: [{entry:,} bytes of message]"]
     if isinstance(entry, str):
         return [f"-- {printable(entry)}"]
-    return [f"S: {line}" for reply in entry for line in str(reply).split("\n")]
+    return [line for reply in entry for line in _shown_reply(reply)]
+
+
+@lru_cache(maxsize=512)
+def _shown_reply(reply: Reply) -> tuple[str, ...]:
+    # Servers say the same few things all day.
+    return tuple([f"S: {line}" for line in str(reply).split("\n")])
 
 
 def _bounded(lines: list[str]) -> list[str]:

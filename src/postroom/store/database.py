@@ -23,6 +23,8 @@ from postroom.ids import Ids
 from postroom.store import nodes
 from postroom.store.acceptance import AcceptanceBatch
 from postroom.store.engine import FileLock, explain_failure, is_sqlite, open_engine, sqlite_path
+from postroom.store.installation import fingerprint
+from postroom.store.reserve import Reserve
 from postroom.store.schema import bring_up_to_date
 from postroom.store.scope import guard
 from postroom.store.transmission import MarkBatch, SettlementBatch
@@ -48,11 +50,13 @@ class Store:
             self._readers = ThreadPoolExecutor(readers, thread_name_prefix="postroom-reader")
             self._loop: asyncio.AbstractEventLoop | None = None
             batches = (SettlementBatch(), MarkBatch(), AcceptanceBatch())
-            self._writer = Writer(self.engine, batches, self._deliver, checkpoint=self.sqlite)
+            reserve = Reserve(sqlite_path(self.url)) if self.sqlite else None
+            self._writer = Writer(self.engine, batches, self._deliver, checkpoint=self.sqlite, reserve=reserve)
             self._closed = False
             self._role = role
             self.ids = Ids()
             self.join()
+            self.fingerprint: str = self._writer.call(fingerprint).result()
         except BaseException as error:
             self._drop_lock()
             raise explain_failure(error) from None
@@ -123,5 +127,12 @@ class Store:
 
 
 def _answer_all(answers: Sequence[tuple[Done, Unit, Any]]) -> None:
+    """Tells everybody, whatever one of them does with his answer; the first failure is raised at the end."""
+    failures: list[Exception] = []
     for done, unit, answer in answers:
-        done(unit, answer)
+        try:
+            done(unit, answer)
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]

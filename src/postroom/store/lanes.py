@@ -176,7 +176,8 @@ def claim(
     now_ms: int,
     next_id: Callable[[], int],
 ) -> list[Claimed]:
-    """Takes up to `limit` due recipients under the fencing number: urgent ones first, tenants in turn within a priority.
+    """Takes up to `limit` due recipients under the fencing number: urgent ones first, tenants in turn within a
+    priority.
 
     Bounded in bytes as well as in number, so that a queue of large mails does not fill the memory.
     """
@@ -212,9 +213,7 @@ def _within_bytes(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def _take(
-    connection: Connection, rows: Sequence[Row], fence: int, now_ms: int, next_id: Callable[[], int]
-) -> None:
+def _take(connection: Connection, rows: Sequence[Row], fence: int, now_ms: int, next_id: Callable[[], int]) -> None:
     taken = update_rows(
         connection,
         tables.recipient,
@@ -225,9 +224,7 @@ def _take(
     )
     if taken != len(rows):
         raise StoreUnavailable("The queue changed under a claim; it is tried again.")
-    events: list[Row] = [
-        (row[0], next_id(), row[2], row[1], now_ms, EventKind.SENDING.value, None) for row in rows
-    ]
+    events: list[Row] = [(row[0], next_id(), row[2], row[1], now_ms, EventKind.SENDING.value, None) for row in rows]
     insert_rows(connection, tables.event, EVENT_COLUMNS, events)
 
 

@@ -101,7 +101,8 @@ def _rows(connection: Connection, tenant_id: int, keys: set[tuple[int, int]]) ->
     query = select(c.message_id, c.n, c.address, c.reply, c.diagnosis, c.reason, c.account_id, c.due_ms).where(
         within(_recipient, tenant_id), tuple_(c.message_id, c.n).in_(sorted(keys))
     )
-    return {(row.message_id, row.n): row for row in connection.execute(query)}
+    rows: list[Row[Any]] = list(connection.execute(query))
+    return {(row.message_id, row.n): row for row in rows}
 
 
 def _line(message: Message, total: _Sum, rows: dict[tuple[int, int], Row[Any]]) -> MessageLine:

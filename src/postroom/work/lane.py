@@ -276,7 +276,14 @@ class Lane:
 
     def _no_job_context(self, failure: SessionFailure) -> Context:
         account = self.account
-        return Context(family=failure.family, encryption=account.encryption, login=account.login, host=account.host, port=account.port, user=account.user)
+        return Context(
+            family=failure.family,
+            encryption=account.encryption,
+            login=account.login,
+            host=account.host,
+            port=account.port,
+            user=account.user,
+        )
 
     async def has_work(self) -> bool:
         """Waits for the first job of a session, so that no connection is made for nothing."""

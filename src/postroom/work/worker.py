@@ -235,7 +235,7 @@ class Worker:
     def finished(self, lane: Lane, job: Job, endings: tuple[Ending, ...] | None) -> None:
         """A job is over and durable: tell the log and whoever waits."""
         for ending in endings or ():
-            words = ending.result.words
+            words = ending.words
             if ending.verdict.action is Action.NONE:
                 self.log.delivered(job.message_id, ending.n, ending.address, lane.account.name, words)
             else:
