@@ -55,6 +55,7 @@ class Accepted:
 
 class AcceptanceBatch:
     name = "accept"
+    takes_in = True
 
     def __init__(self, most: int = 256) -> None:
         self.most = most

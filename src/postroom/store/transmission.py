@@ -73,6 +73,7 @@ class Settlement:
 
 class MarkBatch:
     name = "mark"
+    takes_in = False
 
     def __init__(self, most: int = 1024) -> None:
         self.most = most
@@ -95,6 +96,7 @@ class MarkBatch:
 
 class SettlementBatch:
     name = "settle"
+    takes_in = False
 
     def __init__(self, most: int = 1024) -> None:
         self.most = most
