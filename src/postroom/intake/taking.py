@@ -13,7 +13,8 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from postroom.clock import now_ms
 from postroom.compose.letter import Attachment, Footer, Letter
@@ -127,7 +128,7 @@ class Intake:
             _message_row(draft, way, envelope, len(content), resend_of),
             [],
             [(envelope.number, self._ids.next(), envelope.tenant_id, None, moment, EventKind.ACCEPTED.value,
-              _accepted_detail(way, resend_of))],
+              _accepted_detail(way.state.value, way.reason, resend_of))],
             content if way.state is not State.DISABLED else None,
             key,
             digest(draft) if key is not None else b"",
@@ -188,8 +189,7 @@ class Intake:
             placed.withdraw(job)
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     number: int
     tenant_id: int
     application_id: int | None
@@ -271,10 +271,11 @@ def _jobs(draft: Draft, way: Route, envelope: Envelope, to: Addressed, content: 
     return jobs
 
 
-def _accepted_detail(way: Route, resend_of: int | None) -> str:
-    detail: dict[str, object] = {"state": way.state.value}
-    if way.reason:
-        detail["why"] = way.reason
+@lru_cache(maxsize=64)
+def _accepted_detail(state: str, reason: str, resend_of: int | None) -> str:
+    detail: dict[str, object] = {"state": state}
+    if reason:
+        detail["why"] = reason
     if resend_of is not None:
         detail["resend_of"] = resend_of
     return json.dumps(detail)
