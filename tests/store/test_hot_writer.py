@@ -1,4 +1,4 @@
-"""The writer: one bad unit fails alone, everybody is told what became of his work, and nothing a caller does stops it."""
+"""The writer: one bad unit fails alone, everybody is told what became of his work, nothing a caller does stops it."""
 
 from __future__ import annotations
 

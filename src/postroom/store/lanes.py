@@ -22,7 +22,17 @@ from postroom.store import tables
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import Row, fetch, insert_rows, update_rows
 
-__all__ = ["Claimed", "acquire", "claim", "database_ms", "heartbeat", "reclaim", "release", "waiting_accounts"]
+__all__ = [
+    "Claimed",
+    "acquire",
+    "all_there_was",
+    "claim",
+    "database_ms",
+    "heartbeat",
+    "reclaim",
+    "release",
+    "waiting_accounts",
+]
 
 _BEFORE_ALL = -(1 << 62)
 _NEXT_ACCOUNT = (
@@ -40,10 +50,11 @@ _DUE = (
     "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, CASE WHEN m.size <= 262144 THEN c.body END "
     "FROM recipient r JOIN message m ON m.id = r.message_id LEFT JOIN content c ON c.message_id = r.message_id "
     "WHERE r.account_id = ? AND r.priority = ? AND r.tenant_id = ? AND r.due_ms <= ? "
-    "ORDER BY r.due_ms, r.message_id, r.n LIMIT ?"
+    "ORDER BY r.due_ms, r.message_id, r.n LIMIT ? OFFSET ?"
 )
 """The bodies of large messages (over 256 KiB) are not read along; their turn comes one by one."""
 _BATCH_BYTES = 8 * 1024 * 1024
+_READ_ALONG_BYTES = 256 * 1024
 
 
 class Claimed(NamedTuple):
@@ -192,16 +203,40 @@ def claim(
 
 
 def _due(connection: Connection, account_id: int, limit: int, now_ms: int) -> list[Row]:
-    text = _DUE if connection.dialect.name == "sqlite" else _DUE + " FOR UPDATE OF r SKIP LOCKED"
     groups = _waiting_groups(connection, account_id)
     taken: list[Row] = []
     for priority in sorted({group[0] for group in groups}):
         tenants = [tenant_id for one, tenant_id in groups if one == priority]
-        for place, tenant_id in enumerate(tenants):
-            share = -(-(limit - len(taken)) // (len(tenants) - place))
-            if share > 0:
-                taken += fetch(connection, text, (account_id, priority, tenant_id, now_ms, share))
+        # Who is first changes from claim to claim, or small claims would serve nobody else.
+        turn = now_ms % len(tenants)
+        order = tenants[turn:] + tenants[:turn]
+        taken += _shared_out(connection, (account_id, priority), order, now_ms, limit - len(taken))
+        if len(taken) >= limit:
+            break
     return taken
+
+
+def _shared_out(
+    connection: Connection, group: tuple[int, int], tenants: Sequence[int], now_ms: int, limit: int
+) -> list[Row]:
+    """As much for each tenant; what some don't use goes to those that have more."""
+    text = _DUE if connection.dialect.name == "sqlite" else _DUE + " FOR UPDATE OF r SKIP LOCKED"
+    rows: list[Row] = []
+    hungry: list[tuple[int, int]] = []
+    for place, tenant_id in enumerate(tenants):
+        share = -(-(limit - len(rows)) // (len(tenants) - place))
+        if share <= 0:
+            break
+        got = fetch(connection, text, (*group, tenant_id, now_ms, share, 0))
+        rows += got
+        if len(got) == share:
+            hungry.append((tenant_id, share))
+    for tenant_id, had in hungry:
+        left = limit - len(rows)
+        if left <= 0:
+            break
+        rows += fetch(connection, text, (*group, tenant_id, now_ms, left, had))
+    return rows
 
 
 def _within_bytes(rows: list[Row]) -> list[Row]:
@@ -211,6 +246,12 @@ def _within_bytes(rows: list[Row]) -> list[Row]:
         if total > _BATCH_BYTES and place:
             return rows[:place]
     return rows
+
+
+def all_there_was(claimed: Sequence[Claimed], limit: int) -> bool:
+    """Whether a claim that asked for `limit` found nothing more: it was cut off neither by number nor by size."""
+    octets = sum(len(one.body or b"") for one in claimed)
+    return len(claimed) < limit and octets <= _BATCH_BYTES - _READ_ALONG_BYTES
 
 
 def _take(connection: Connection, rows: Sequence[Row], fence: int, now_ms: int, next_id: Callable[[], int]) -> None:

@@ -31,7 +31,7 @@ def take(
     limits = account.limits
     if limits.per_minute is None and limits.per_day is None:
         claimed = lanes.claim(connection, account.id, fence, limit, now_ms, next_id)
-        return Taken(claimed, len(claimed) < limit)
+        return Taken(claimed, lanes.all_there_was(claimed, limit))
     used = _used(connection, account)
     allowed = allowance(limits, used, now_ms)
     if allowed.n <= 0:
@@ -40,7 +40,7 @@ def take(
     claimed = lanes.claim(connection, account.id, fence, wanted, now_ms, next_id)
     if claimed:
         _count(connection, account, spend(used, len(claimed), now_ms))
-    return Taken(claimed, len(claimed) < wanted)
+    return Taken(claimed, lanes.all_there_was(claimed, wanted))
 
 
 def _used(connection: Connection, account: Account) -> Used:
