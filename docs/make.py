@@ -43,19 +43,20 @@ def settings_page() -> str:
     ]
     return f"""# Settings
 {_MADE}
-Settings of an installation: what the process needs to know before it can open its database. Each is given as a variable of the
-environment (`POSTROOM_` and the name in capitals) or in a TOML file; a flag of `serve` beats the environment, the environment
-beats the file, the file beats the default. `postroom config` shows the values in force and where each comes from;
-`postroom config --example` prints a file to start from. A name nobody knows is a mistake; all mistakes are told at once.
+Settings of an installation: what the process needs to know before it can open its database. Each is given as a
+variable of the environment (`POSTROOM_` and the name in capitals) or in a TOML file; a flag of `serve` beats the
+environment, the environment beats the file, the file beats the default. `postroom config` shows the values in force
+and where each comes from; `postroom config --example` prints a file to start from. A name nobody knows is a mistake;
+all mistakes are told at once.
 
 The file is `postroom.toml` in the current directory, else in the data directory; `POSTROOM_CONFIG` names another one.
 
 {_table(("Setting", "Kind", "Without it", "Meaning"), rows)}
-The command line itself reads two more variables: `POSTROOM_API_URL` and `POSTROOM_API_KEY`, the address of a Postroom elsewhere
-and a key for it.
+The command line itself reads two more variables: `POSTROOM_API_URL` and `POSTROOM_API_KEY`, the address of a Postroom
+elsewhere and a key for it.
 
-What holds for mail (mode, sending, footer, retention, retries) is in the database, inherited from the installation by each tenant,
-and is changed while Postroom runs: `postroom settings`, `postroom tenant edit`.
+What holds for mail (mode, sending, footer, retention, retries) is in the database, inherited from the installation by
+each tenant, and is changed while Postroom runs: `postroom settings`, `postroom tenant edit`.
 
 {_table(("Mode", ""), ((f"`{mode}`", words) for mode, words in MODES.items()))}
 {_table(("Sending", ""), ((f"`{sending}`", words) for sending, words in SENDING.items()))}"""
@@ -92,9 +93,9 @@ def diagnoses_page() -> str:
     parts = [
         f"""# Diagnoses
 {_MADE}
-When an attempt does not end in `sent`, `postroom show` and the API give a diagnosis: a stable word for programs, and for people what
-happened and what to do, with the names of the server and the account in it. This is all of them. Whose trouble it is decides what
-is stopped; see [delivery.md](delivery.md).
+When an attempt does not end in `sent`, `postroom show` and the API give a diagnosis: a stable word for programs, and
+for people what happened and what to do, with the names of the server and the account in it. This is all of them. Whose
+trouble it is decides what is stopped; see [delivery.md](delivery.md).
 """
     ]
     for scope in AttemptScope:
@@ -123,13 +124,14 @@ def commands_page() -> str:
     parts = [
         f"""# The command line
 {_MADE}
-`postroom` talks to the Postroom that runs on this machine; when none runs, it opens the database itself. The same commands
-either way. Answers for people are plain text; with `--json` they are JSON for programs. Colours are off where the output is no
-terminal, and with `NO_COLOR`.
+`postroom` talks to the Postroom that runs on this machine; when none runs, it opens the database itself. The same
+commands either way. Answers for people are plain text; with `--json` they are JSON for programs. Colours are off where
+the output is no terminal, and with `NO_COLOR`.
 
 Exit codes: 0 done, 1 refused or failed, 2 usage, 3 out of reach.
 
-Times are typed as `14:30`, `2026-11-20 14:30` (this machine's zone), `2026-11-20T14:30:00+01:00`, `2h`, `3d`, `today`, `yesterday`.
+Times are typed as `14:30`, `2026-11-20 14:30` (this machine's zone), `2026-11-20T14:30:00+01:00`, `2h`, `3d`, `today`,
+`yesterday`.
 """
     ]
     for name, command in _leaves(root, ()):
@@ -173,12 +175,12 @@ def _options(command: Any, *, shared: bool) -> list[tuple[str, str]]:
 
 def api_page() -> str:
     """Every route of the HTTP API."""
-    document = _document()
+    document = api_document()
     parts = [
         f"""# The HTTP API
 {_MADE}
-The whole description, with every field and answer, is at `/docs` of a running Postroom (it works offline), and as an OpenAPI 3.1
-document at `/v1/openapi.json`; `postroom openapi` prints it too.
+The whole description, with every field and answer, is at `/docs` of a running Postroom (it works offline), and as an
+OpenAPI 3.1 document at `/v1/openapi.json`; `postroom openapi` prints it too.
 
 {document["info"]["description"]}
 """
@@ -199,7 +201,7 @@ def _of(need: dict[str, list[str]]) -> Iterable[str]:
         yield from scopes
 
 
-def _document() -> dict[str, Any]:
+def api_document() -> dict[str, Any]:
     """The OpenAPI document; it is the same for every installation, so none has to be opened."""
     from types import SimpleNamespace
 

@@ -1,7 +1,7 @@
-"""The command line as a person uses it: one command a process, its output, its exit code; or at a terminal of its own.
+"""The command line as a person uses it: one command a process, its output, its exit code; or at a terminal.
 
-At a terminal (`converse`) the program sees a pseudo-terminal and is given its answers one by one, each when the question
-it belongs to stands there.
+At a terminal (`converse`) the program sees a pseudo-terminal and is given its answers one by one, each when the
+question it belongs to stands there.
 """
 
 from __future__ import annotations

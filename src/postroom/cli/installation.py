@@ -38,13 +38,9 @@ def config(call: Call, example: Example = False, long: Long = False) -> None:
 @page.command("rotate-key")
 def rotate_key(call: Call) -> None:
     """Makes a new key in the key ring and seals every stored secret with it."""
-    answer = call.desk.post("/v1/keyring/rotate")
-    call.answer(
-        answer,
-        lambda: call.terminal.line(
-            f"New key {answer.get('current')}; {answer.get('resealed', 0)} secrets sealed anew."
-        ),
-    )
+    answer = call.desk.post("/v1/settings/rotate-key")
+    count = answer.get("sealed", 0)
+    call.answer(answer, lambda: call.terminal.line(f"There is a new key; {count} passwords were sealed with it anew."))
 
 
 @page.command("openapi", json=False)

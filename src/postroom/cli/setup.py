@@ -12,12 +12,17 @@ from postroom.cli.complaint import usage
 from postroom.cli.fields import MESSAGE, read
 from postroom.cli.sections import SETUP, Page
 from postroom.cli.terminal import Cell
-from postroom.cli.words import MODES, SENDING
+from postroom.cli.words import MODES, SENDING, me
+from postroom.model.tenant import Mode
 
 __all__ = ["page", "say_settings"]
 
 page = Page(SETUP, tenant=True)
 _STEP_WIDTH = 16
+ModeWord = Annotated[
+    str, typer.Argument(metavar="[disabled|silent|native|smtp]", help="The new mode.", show_default=False)
+]
+SendingWord = Annotated[str, typer.Argument(metavar="[instantly|background]", help="The new way.", show_default=False)]
 Pairs = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME=VALUE]...", help="Values to set; NAME= inherits.", show_default=False),
@@ -26,7 +31,8 @@ Pairs = Annotated[
 
 @page.command("mode")
 def mode(
-    call: Call, word: Annotated[str, typer.Argument(metavar="[disabled|silent|native|smtp]", show_default=False)] = ""
+    call: Call,
+    word: ModeWord = "",
 ) -> None:
     """Shows or sets what becomes of mail."""
     _one(call, "mode", word, MODES)
@@ -34,7 +40,8 @@ def mode(
 
 @page.command("sending")
 def sending(
-    call: Call, word: Annotated[str, typer.Argument(metavar="[instantly|background]", show_default=False)] = ""
+    call: Call,
+    word: SendingWord = "",
 ) -> None:
     """Shows or sets whether a call waits for the delivery."""
     _one(call, "sending", word, SENDING)
@@ -63,15 +70,20 @@ def _one(call: Call, name: str, word: str, words: Mapping[str, str]) -> None:
 
     def say() -> None:
         call.terminal.line(Cell(value, "strong"), f"  {words.get(value, '')}")
-        say_needs(call, answer)
+        if word:
+            _remark(call, name, value)
 
     call.answer({name: value}, say)
 
 
-def say_needs(call: Call, answer: Mapping[str, Any]) -> None:
-    """What keeps mail from leaving."""
-    for sentence in answer.get("needs") or ():
-        call.terminal.paragraph(str(sentence), indent="  ", style="wait")
+def _remark(call: Call, name: str, value: str) -> None:
+    """What still keeps mail from leaving, where that is easily seen."""
+    if (name, value) != ("mode", Mode.SMTP):
+        return
+    if not call.desk.get("/v1/accounts").get("accounts"):
+        call.terminal.note(f"There is no account yet, so mail will wait. `{me()} account add` makes one.")
+    if call.desk.here:
+        call.terminal.note(f"No Postroom runs at the moment; mail leaves when `{me()} serve` does.")
 
 
 def _pair(text: str) -> tuple[str, str | None]:
@@ -100,7 +112,6 @@ def say_settings(call: Call, answer: Mapping[str, Any]) -> None:
         source = str(found.get("source", "")) if isinstance(found, Mapping) else ""
         rows.append((str(name), _value(value), Cell(source, "dim")))
     call.terminal.columns(("SETTING", "VALUE", "FROM"), rows, indent="  ")
-    say_needs(call, answer)
 
 
 def _value(value: Any) -> Cell | str:
