@@ -161,6 +161,17 @@ class AccountVerbs(Changes):
         sealed = self._ring.seal(typed, SealedTo.of(account))
         credentials.put(connection, account.tenant_id, account.id, sealed, moment, actor.name)
 
+    def rotate_key(self, actor: Actor) -> Future[int]:
+        """Adds a new key to the ring, on disk first, and seals all secrets with it; returns how many.
+
+        Waits for the disk. Raises Conflict where the keys come from the environment, KeyUnreadable.
+        """
+        require(actor, Scope.ADMIN)
+        if actor.tenant_id != INSTALLATION:
+            raise NotFound("The key ring belongs to the installation.")
+        self._ring.rotate()
+        return self.reseal_secrets(actor)
+
     def reseal_secrets(self, actor: Actor) -> Future[int]:
         """Seals all secrets with the current key of the ring, after a rotation; returns how many were not."""
         require(actor, Scope.ADMIN)

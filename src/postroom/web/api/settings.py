@@ -11,8 +11,8 @@ from fastapi import APIRouter, Response
 from postroom.model.tenant import Tenant
 from postroom.policy.sourced import Sourced
 from postroom.web.api.answers import plain, plain_value
-from postroom.web.api.describing import answers, json_answer, ref
-from postroom.web.api.login import SettingsReader, SettingsWriter
+from postroom.web.api.describing import answers, json_answer, object_of, ref
+from postroom.web.api.login import Administrator, SettingsReader, SettingsWriter
 from postroom.web.api.requests import At, Chosen, Route, Values
 from postroom.web.desk import Desk
 
@@ -20,6 +20,7 @@ __all__ = ["router", "tenant_json"]
 
 router = APIRouter(prefix="/v1/settings", tags=["settings"], route_class=Route)
 
+_SEALED = object_of(sealed={"type": "integer", "description": "How many stored passwords were sealed anew."})
 _EXAMPLE = {"mode": "smtp", "sending": "background", "content_days": 30}
 
 
@@ -50,3 +51,13 @@ async def change_settings(actor: SettingsWriter, desk: At, tenant: Chosen, value
     """
     changed = await asyncio.wrap_future(desk.office.change_tenant(actor, values, tenant))
     return json_answer(tenant_json(desk, changed))
+
+
+@router.post("/rotate-key", **answers(_SEALED, "There is a new key, and it seals everything.", conflicts=True))
+async def rotate_key(actor: Administrator, desk: At) -> Response:
+    """Make a new key in the key ring, and seal every stored password with it
+
+    For the installation's administrator. The old keys stay in the ring, for backups.
+    """
+    sealing = await asyncio.to_thread(desk.office.rotate_key, actor)
+    return json_answer({"sealed": await asyncio.wrap_future(sealing)})
