@@ -34,6 +34,8 @@ HEAD_SECONDS = 20.0
 """How long the head of a request may take to arrive, and how long a new connection may stay silent."""
 KEEP_ALIVE_SECONDS = 75
 MOST_CONNECTIONS = 4096
+SWEEP_TICKS = 50
+"""How often slow connections are looked for, in ticks of uvicorn's, which come ten times a second."""
 _BACKLOG = 2048
 _GRACE_SECONDS = 30
 
@@ -107,7 +109,7 @@ class _Server(uvicorn.Server):
         self.listening.set()
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % 50 == 0:  # every five seconds
+        if counter % SWEEP_TICKS == 0:
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):
                 if isinstance(connection, BoundedProtocol):
@@ -126,6 +128,11 @@ class HttpServer:
     def url(self) -> str:
         host, port = self.addresses[0]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def listening(self) -> bool:
+        """Whether new connections are taken: not any more once stopping has begun."""
+        return any(one.is_serving() for one in self._server.servers)
 
     @property
     def connections(self) -> int:

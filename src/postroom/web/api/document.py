@@ -62,9 +62,9 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
     schemas |= shapes.schemas()
-    for path, _, operation in operations(document):
+    for _, _, operation in operations(document):
         _tell_summary(operation)
-        _tell_problems(path, operation)
+        _tell_problems(operation)
     return document
 
 
@@ -152,13 +152,11 @@ _WORDS = {
 }
 
 
-def _tell_problems(path: str, operation: dict[str, Any]) -> None:
+def _tell_problems(operation: dict[str, Any]) -> None:
     """Adds the problems an operation may answer with; what a route says of itself stays."""
     statuses = {"503"}
     if operation.get("security"):
-        statuses |= {"401", "403"}
-    if "{" in path:
-        statuses.add("404")
+        statuses |= {"401", "403", "404"}
     if "requestBody" in operation:
         statuses |= {"400", "413", "415", "422", "507"}
     if operation.get("parameters"):

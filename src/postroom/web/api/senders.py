@@ -18,7 +18,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/senders", tags=["senders"], route_class=Route)
 
-_EXAMPLE = {"address": "News <news@example.com>", "reply_to": "office@example.com"}
+_EXAMPLE = {"address": "Support <support@example.com>", "reply_to": "office@example.com"}
 
 
 def _json(desk: Desk, view: SenderView) -> dict[str, Any]:

@@ -1,0 +1,16 @@
+"""The doors, opened once for all tests of this folder: a test makes tenants of its own and disturbs nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doors.api_rig import Api, open_api
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An installation with its HTTP door open."""
+    with open_api(tmp_path_factory.mktemp("api"), instant_seconds=0.1) as opened:
+        yield opened

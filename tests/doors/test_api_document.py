@@ -1,0 +1,219 @@
+"""What the OpenAPI document says is so: every operation, generated from the document.
+
+Threats A13 and A14: nobody, the wrong key and the wrong tenant get nothing and change nothing, at every single route.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from postroom.errors import PostroomError
+from postroom.model.application import Scope
+from postroom.web.api.app import create_app
+from postroom.web.api.document import operations
+from tests.doors.api_rig import Api, problem
+from tests.doors.api_schema import misfits
+
+
+class _NoDesk:
+    """Enough of a desk to ask the application for its document before any engine runs."""
+
+    class settings:  # noqa: N801  (stands for an attribute)
+        max_body_bytes = max_batch = admission_messages = admission_bytes = 1
+
+    office = outbox = reports = None
+
+
+DOCUMENT: dict[str, Any] = create_app(_NoDesk()).openapi()  # type: ignore[arg-type]  # the document needs no engine
+EVERY = [(path, method, operation) for path, method, operation in operations(DOCUMENT)]
+GUARDED = [one for one in EVERY if one[2].get("security")]
+Operation = tuple[str, str, dict[str, Any]]
+
+
+def named(operation: Operation) -> str:
+    return str(operation[2]["operationId"])
+
+
+def body_of(operation: dict[str, Any]) -> Any:
+    return operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+
+
+def call(client: httpx2.Client, operation: Operation, names: dict[str, str], **query: str) -> httpx2.Response:
+    path, method, described = operation
+    return client.request(method.upper(), path.format_map(names), json=body_of(described), params=query)
+
+
+class Things:
+    """One of each noun, of one tenant: what a path can name."""
+
+    def __init__(self, client: httpx2.Client, mode: str = "silent") -> None:
+        self.client = client
+        client.patch("/v1/settings", json={"mode": mode})
+        account = client.post("/v1/accounts", json={"name": "Main", "host": "smtp.example.com"}).json()
+        sender = client.post("/v1/senders", json={"address": "news@example.com"}).json()
+        application = client.post("/v1/applications", json={"name": "Till"}).json()
+        key = client.post("/v1/applications/Till/keys", json={"scopes": ["messages:send"]}).json()
+        tenant = client.get("/v1/settings").json()
+        message = client.post("/v1/messages", json={"to": "ann@example.org", "subject": "S", "text": "T"}).json()
+        self.names = {
+            "account": account["id"],
+            "sender": sender["id"],
+            "application": application["id"],
+            "key": key["id"],
+            "tenant": tenant["id"],
+            "message": message["id"],
+        }
+
+    def look(self) -> list[Any]:
+        """Everything there is to see of the tenant."""
+        pages = ["settings", "accounts", "senders", "applications", "keys", "messages", "queue"]
+        pages += [f"messages/{self.names['message']}", f"messages/{self.names['message']}/timeline"]
+        return [self.client.get(f"/v1/{page}").json() for page in pages]
+
+
+@pytest.fixture(scope="module")
+def foreign(api: Api) -> Things:
+    """The things of a tenant that is none of the caller's business."""
+    return Things(api.tenant())
+
+
+def test_the_served_document_is_the_one_tested_here(api: Api) -> None:
+    assert api.document == DOCUMENT
+    assert DOCUMENT["openapi"].startswith("3.1")
+
+
+def test_every_operation_tells_what_it_is(api: Api) -> None:
+    for path, method, operation in EVERY:
+        assert operation["summary"], (path, method)
+        assert operation["tags"][0] in {tag["name"] for tag in DOCUMENT["tags"]}
+    assert len({named(one) for one in EVERY}) == len(EVERY)
+
+
+def test_every_reference_in_the_document_leads_somewhere() -> None:
+    shapes = DOCUMENT["components"]["schemas"]
+
+    def check(value: Any) -> None:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                assert value["$ref"].removeprefix("#/components/schemas/") in shapes
+            for one in value.values():
+                check(one)
+        elif isinstance(value, list):
+            for one in value:
+                check(one)
+
+    check(DOCUMENT)
+
+
+def test_only_health_is_for_nobody() -> None:
+    assert {one[0] for one in EVERY if one not in GUARDED} == {"/v1/health", "/v1/ready"}
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+def test_nobody_gets_401(api: Api, foreign: Things, operation: Operation) -> None:
+    answer = call(api.nobody, operation, foreign.names)
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    problem(answer, 401)
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+def test_a_key_without_the_scope_gets_403(api: Api, foreign: Things, operation: Operation) -> None:
+    """All other scopes together do not open the door, and the route's own tenant is no help."""
+    needed = {Scope(scope) for scheme in operation[2]["security"] for scope in scheme["key"]}
+    assert len(needed) == 1
+    others = set(Scope) - needed - {Scope.ADMIN}
+    answer = call(_client(api, foreign, others), operation, foreign.names)
+    assert problem(answer, 403)["faults"] == []
+
+
+_clients: dict[tuple[int, frozenset[Scope]], httpx2.Client] = {}
+
+
+def _client(api: Api, things: Things, scopes: set[Scope]) -> httpx2.Client:
+    """A client of the things' own tenant, made once for each set of scopes."""
+    chosen = (id(api), frozenset(scopes))
+    if chosen not in _clients:
+        made = things.client.post(
+            "/v1/applications/Till/keys", json={"scopes": [scope.value for scope in scopes]}
+        ).json()
+        _clients[chosen] = api.with_key(made["key"])
+    return _clients[chosen]
+
+
+@pytest.fixture(scope="module")
+def stranger(api: Api) -> httpx2.Client:
+    """The administrator of another tenant, who has an account of his own to move things to."""
+    client = api.tenant()
+    client.post("/v1/accounts", json={"name": "Own", "host": "smtp.example.net"})
+    return client
+
+
+@pytest.mark.parametrize("operation", [one for one in GUARDED if "{" in one[0]], ids=named)
+def test_a_foreign_id_gets_404_and_nothing_happens(
+    api: Api, foreign: Things, stranger: httpx2.Client, operation: Operation
+) -> None:
+    before = foreign.look()
+    answer = call(stranger, operation, foreign.names)
+    told = problem(answer, 404)
+    assert foreign.look() == before
+    unknown = {name: text[:-4] + "0000" for name, text in foreign.names.items()}
+    assert problem(call(stranger, operation, unknown), 404)["detail"] == told["detail"]
+
+
+def takes(operation: Operation, parameter: str) -> bool:
+    return any((one["name"], one["in"]) == (parameter, "query") for one in operation[2].get("parameters", ()))
+
+
+@pytest.mark.parametrize("operation", [one for one in GUARDED if takes(one, "tenant")], ids=named)
+def test_only_the_installation_may_name_another_tenant(
+    api: Api, foreign: Things, stranger: httpx2.Client, operation: Operation
+) -> None:
+    before = foreign.look()
+    problem(call(stranger, operation, foreign.names, tenant=foreign.names["tenant"]), 404)
+    problem(call(stranger, operation, foreign.names, tenant="no such tenant"), 404)
+    assert foreign.look() == before
+
+
+@pytest.mark.parametrize("operation", EVERY, ids=named)
+def test_a_query_nobody_knows_is_refused(api: Api, operation: Operation) -> None:
+    """A misspelt filter or tenant must not act on everything."""
+    names = Things(api.tenant()) if "{" in operation[0] else None
+    client = names.client if names else api.tenant()
+    if named(operation) == "send_messages":
+        return
+    told = problem(call(client, operation, names.names if names else {}, tenent="x"), 422)
+    assert [fault["field"] for fault in told["faults"]] == ["tenent"]
+
+
+# A message has to wait before these can be done to it; and nothing is unknown where nobody delivers.
+_WAITING = {"hold_message", "retry_message"}
+_CONFLICTS = {"settle_message"}
+_OF_THE_INSTALLATION = {"create_tenant", "rotate_key"}
+
+
+@pytest.mark.parametrize("operation", EVERY, ids=named)
+def test_what_is_answered_is_what_was_promised(api: Api, operation: Operation) -> None:
+    """Every example works, and every answer has the documented status and shape, with nothing undocumented in it."""
+    things = Things(api.tenant(), "smtp" if named(operation) in _WAITING else "silent")
+    client = api.boss if named(operation) in _OF_THE_INSTALLATION else things.client
+    answer = call(client, operation, things.names)
+    responses = operation[2]["responses"]
+    assert str(answer.status_code) in responses, answer.text
+    assert answer.is_success or (answer.status_code == 409 and named(operation) in _CONFLICTS), answer.text
+    content = responses[str(answer.status_code)].get("content", {})
+    if not content:
+        assert answer.content == b""
+        return
+    media = answer.headers["content-type"]
+    assert media in content
+    if "json" in media:
+        assert misfits(DOCUMENT, content[media]["schema"], answer.json()) == []
+
+
+def test_errors_of_ours_have_a_place_on_the_documentation_page(api: Api) -> None:
+    page = api.nobody.get("/docs").text
+    assert f'id="{api.nobody.get("/v1/keys").json()["type"].partition("#")[2]}"' in page
+    assert PostroomError.slug in page
