@@ -137,6 +137,8 @@ class TestDial:
             async with served(says(b"220 hi\r\n")) as port:
                 with unanswering("127.0.0.2", port):
                     link = await dial(Target("two.example", port), timeouts=DialTimeouts(30, 20, 0.05))
+                    running = {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]
+                    assert not [name for name in running if "_attempt" in name], "the loser is called off"
                 assert isinstance(link, Link)
                 assert link.peer == f"127.0.0.1:{port}"
                 link.abort()

@@ -6,16 +6,21 @@ Promise P3: how much of what we wrote may have left is known. Promise P6: whatev
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
 import pytest
 
+from postroom.model.attempt import Failure
 from postroom.smtp.fault import Lost, LostKind
 from postroom.smtp.steps import Send
+from postroom.wire.dial import Target, dial
 from postroom.wire.drive import Replies, exchange
-from tests.journeys.loopback import closes, cuts, deafen, in_loop, linked, says
+from postroom.wire.link import Gone, Link
+from tests.journeys.loopback import SOON, closes, cuts, deafen, in_loop, linked, says
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -183,5 +188,61 @@ def test_a_refusal_in_the_middle_of_a_body_is_heard(run: Run) -> None:
             assert isinstance(lost, Lost)
             assert [reply.code for reply in lost.replies] == [552]
             assert not lost.may_have_left(30_000_000)
+
+    run(work())
+
+
+def test_what_the_transport_still_held_has_not_left_either(run: Run) -> None:
+    async def work() -> None:
+        async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            deafen(writer)
+            await asyncio.sleep(5)
+
+        async with linked(deaf) as link:
+            written = 0
+            for _ in range(2_000):  # until the system's own buffers are full
+                if link.writing:
+                    await asyncio.sleep(0.01)
+                if link.writing:
+                    break
+                link.write(b"x" * 65_536)
+                written += 65_536
+            assert link.handed == link.accepted == written, "all of it is with the transport"
+            gone = await link.drain()
+            assert gone is not None
+            assert gone.failure is Failure.TIMEOUT
+            assert link.handed < written
+
+    run(work())
+
+
+def test_last_words_are_heard_though_our_write_failed_first(run: Run) -> None:
+    """The server refuses and resets while we are busy: the loop learns of the end from a failed write."""
+
+    def refuse(listener: socket.socket, done: threading.Event) -> None:
+        connection, _ = listener.accept()
+        connection.recv(5)
+        connection.sendall(b"552 5.3.4 too big\r\n")
+        connection.close()  # with octets unread: the system sends a reset
+        done.set()
+
+    async def work() -> None:
+        done = threading.Event()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=refuse, args=(listener, done))
+            thread.start()
+            link = await dial(Target("127.0.0.1", listener.getsockname()[1]), timeouts=SOON)
+            assert isinstance(link, Link)
+            link.write(b"x" * 10)
+            await asyncio.sleep(0)
+            assert done.wait(5)  # blocks the loop, on purpose
+            for _ in range(3):
+                link.write(b"more")
+            assert await link.read(3) == b"552 5.3.4 too big\r\n"
+            gone = await link.read(3)
+            assert isinstance(gone, Gone)
+            assert gone.failure is Failure.CLOSED
+            thread.join()
+            await link.closed()
 
     run(work())
