@@ -71,6 +71,12 @@ def _read(connection: Connection) -> _Settled:
     return _Settled(version, snapshot, sealed)
 
 
+def _see_one_moment(connection: Connection) -> None:
+    """For a read of several tables beside other nodes' changes; a change itself holds them off."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
 def require(actor: Actor, scope: Scope) -> None:
     """Raises Forbidden without this right."""
     if not actor.may(scope):
@@ -126,6 +132,7 @@ class Changes:
         """Takes over what other nodes changed. True when there was something."""
 
         def newer(connection: Connection) -> _Settled | None:
+            _see_one_moment(connection)
             known = self._settled.version
             return None if settings_version.current(connection) == known else _read(connection)
 

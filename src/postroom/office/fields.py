@@ -43,7 +43,7 @@ _MOST_ADDRESSES = 10
 NOT_YET = "is not available yet: it comes with a later release."
 
 
-class Unfit(ValueError):  # noqa: N818  (it is said as `raise Unfit`, and never leaves the office)
+class Unfit(ValueError):
     """A value that can't be used. `problem` and `mend` are sentences that follow the field's name."""
 
     def __init__(self, problem: str, mend: str = "") -> None:
