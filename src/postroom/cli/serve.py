@@ -7,12 +7,10 @@ goes the other way round (P10). What it prints at the start is for the person wh
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +22,7 @@ from postroom.cli.desk import load_settings
 from postroom.cli.sections import START, Page
 from postroom.cli.terminal import Cell, Terminal
 from postroom.cli.words import MODES, me
+from postroom.errors import BadSettings
 
 if TYPE_CHECKING:
     from postroom.settings import Settings
@@ -34,7 +33,7 @@ __all__ = ["page"]
 page = Page(START)
 RoleOption = Annotated[str | None, typer.Option("--role", metavar="http|worker|all", help="What this process does.")]
 ListenOption = Annotated[str | None, typer.Option("--listen", metavar="HOST:PORT", help="Where the API listens.")]
-_LAST_REQUESTS_SECONDS = 20
+_ANOTHER = "Like --listen 127.0.0.1:8026"
 
 
 @page.command("serve", json=False)
@@ -42,45 +41,32 @@ def serve(call: Call, role: RoleOption = None, listen: ListenOption = None) -> N
     """Runs Postroom: takes mail in, delivers it, answers the other commands. Ctrl-C stops it."""
     settings = load_settings(call.where, role=role, listen=listen)
     local.keep_private(settings.data)
-    door = None if settings.role.value == "worker" else _take_address(settings)
+    doors = [] if settings.role.value == "worker" else _take_address(settings)
+    from postroom.work.loop import new_loop
+
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(settings, door, call.terminal))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_serve(settings, doors, call.terminal))
     finally:
-        if door is not None:
+        for door in doors:
             door.close()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+def _take_address(settings: Settings) -> list[socket.socket]:
+    """Listening sockets. Raises CommandError when the address can't be had."""
+    from postroom.web import server
 
-
-def _take_address(settings: Settings) -> socket.socket:
-    """A listening socket. Raises CommandError when the address can't be had."""
-    host, port = settings.listen
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family, socket.SOCK_STREAM)
     try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
-        door.listen(2048)
-    except OSError as error:
-        door.close()
+        return server.listen(*settings.listen)
+    except BadSettings as error:
         known = local.read(settings.data)
         if known is not None and known.runs:
             raise CommandError(f"Postroom runs already: process {known.pid}, at {known.url}") from None
-        raise CommandError(
-            f"Postroom can't listen at {settings.listen}: {error.strerror or error}.",
-            hint="Choose another address with --listen, like --listen 127.0.0.1:8026",
-        ) from None
-    return door
+        raise CommandError("Postroom can't listen there", faults=error.faults, hint=_ANOTHER) from None
 
 
-async def _serve(settings: Settings, door: socket.socket | None, terminal: Terminal) -> None:
+async def _serve(settings: Settings, doors: list[socket.socket], terminal: Terminal) -> None:
+    from postroom.work.loop import own_process
     from postroom.work.service import Engine
 
     engine = Engine(settings, settings.role)
@@ -88,12 +74,13 @@ async def _serve(settings: Settings, door: socket.socket | None, terminal: Termi
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stopping, number)
     await engine.start()
+    own_process()
     try:
-        if door is None:
+        if doors:
+            await _open_doors(settings, doors, terminal, engine, stopping)
+        else:
             _greet(terminal, settings, "", None, engine)
             await stopping.wait()
-        else:
-            await _open_door(settings, door, terminal, engine, stopping)
     finally:
         await engine.stop()
 
@@ -105,62 +92,25 @@ def _stop(stopping: asyncio.Event, number: int) -> None:
     stopping.set()
 
 
-async def _open_door(
-    settings: Settings, door: socket.socket, terminal: Terminal, engine: Engine, stopping: asyncio.Event
+async def _open_doors(
+    settings: Settings, doors: list[socket.socket], terminal: Terminal, engine: Engine, stopping: asyncio.Event
 ) -> None:
-    from postroom.cli.installation_key import first_key, local_key
-
-    url = f"http://{_spelled(door.getsockname())}"
-    key = await asyncio.to_thread(local_key, engine.office, settings.data)
-    first = await asyncio.to_thread(first_key, engine.office)
-    serving = asyncio.create_task(_http(settings, door, engine, stopping))
-    local.write(settings.data, local.Local(key, url, os.getpid()))
-    try:
-        _greet(terminal, settings, url, first, engine)
-        await serving
-    finally:
-        local.write(settings.data, local.Local(key))
-
-
-def _spelled(address: Any) -> str:
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-async def _http(settings: Settings, door: socket.socket, engine: Engine, stopping: asyncio.Event) -> None:
     """Answers requests until `stopping`; then lets those that are under way end."""
-    import uvicorn
-
+    from postroom.cli.installation_key import first_key, local_key
     from postroom.web.api.app import create_app
     from postroom.web.desk import Desk
+    from postroom.web.server import serve_http
 
+    key = await asyncio.to_thread(local_key, engine.office, settings.data)
+    first = await asyncio.to_thread(first_key, engine.office)
     app = create_app(Desk(settings, engine.store, engine.office, engine.outbox, engine.reports))
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
-        backlog=2048,
-    )
-
-    class Server(uvicorn.Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield  # signals are for the whole process, and taken in `_serve`
-
-    server = Server(config)
-    ends = asyncio.create_task(_end_when(stopping, server))
     try:
-        await server.serve([door])
+        async with serve_http(app, *settings.listen, sockets=doors) as http:
+            local.write(settings.data, local.Local(key, http.url, os.getpid()))
+            _greet(terminal, settings, http.url, first, engine)
+            await stopping.wait()
     finally:
-        ends.cancel()
-
-
-async def _end_when(stopping: asyncio.Event, server: Any) -> None:
-    await stopping.wait()
-    server.should_exit = True
+        local.write(settings.data, local.Local(key))
 
 
 def _greet(terminal: Terminal, settings: Settings, url: str, first: str | None, engine: Engine) -> None:

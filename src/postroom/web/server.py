@@ -25,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from postroom.errors import BadSettings, Fault
 from postroom.web.api.problems import MEDIA_TYPE, RequestError, problem_of
+from postroom.web.corked import Corked
 
 __all__ = ["HEAD_OCTETS", "HttpServer", "listen", "serve_http"]
 
@@ -50,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
         super().connection_made(transport)
+        self.transport = Corked(transport, self.loop)  # type: ignore[assignment]  # uvicorn only writes and closes
         self._idle_since = self.loop.time()
         if len(self.connections) > self.most_connections:
             transport.abort()
