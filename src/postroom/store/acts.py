@@ -49,6 +49,9 @@ SEND_AGAIN = Act("sent again", frozenset({_S.UNKNOWN}), _S.QUEUED, EventKind.RET
 WAS_SENT = Act("settled as sent", frozenset({_S.UNKNOWN}), _S.SENT, EventKind.SENT, "settled-by-hand")
 
 
+_SENDS_WHAT_RESTED = (RELEASE, SEND_AGAIN)
+
+
 class Acted(NamedTuple):
     """The recipients that moved, and the accounts whose queues have more now."""
 
@@ -85,6 +88,8 @@ def perform(
     waiting = act.target is State.QUEUED
     if waiting and account_id is None and any(row.account_id is None for row in able):
         raise Conflict("No account is set up to send it through. Add one, or choose a default account, first.")
+    if act in _SENDS_WHAT_RESTED and not _has_content(connection, tenant_id, message_id):
+        raise Conflict("Its content is not kept any more, so it can't be sent.")
     for row in able:
         _move(connection, tenant_id, message_id, row.n, State(row.state), act, now_ms, row.account_id or account_id)
     detail = json.dumps({"by": by} if by else {})
@@ -130,6 +135,12 @@ def _move(
     ).rowcount
     if moved != 1:
         raise Conflict("The message changed at this very moment. Look at it again.")
+
+
+def _has_content(connection: Connection, tenant_id: int, message_id: int) -> bool:
+    table = tables.content
+    found = select(table.c.message_id).where(within(table, tenant_id), table.c.message_id == message_id)
+    return connection.execute(found).first() is not None
 
 
 def _conflict(act: Act, states: Sequence[State]) -> Conflict:
