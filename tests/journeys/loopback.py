@@ -21,7 +21,8 @@ from tests.rigs.certificates import Certificates
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Run = Callable[[Coroutine[Any, Any, None]], None]
-SOON = DialTimeouts(total=5.0, address=0.3, stagger=0.05, block=0.4)
+SOON = DialTimeouts(total=20.0, address=2.0, stagger=0.05, block=20.0)
+"""Long enough for a busy machine; a test that waits for a timeout sets its own."""
 
 
 @asynccontextmanager

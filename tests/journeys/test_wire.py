@@ -26,6 +26,7 @@ from postroom.wire.link import MAX_WAITING, Gone, Link
 from tests.journeys.loopback import SOON, closed_port, closes, cuts, in_loop, linked, says, served, silent, unanswering
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
+BRIEF = DialTimeouts(address=0.3, stagger=0.05)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -48,7 +49,7 @@ class TestDial:
             async with linked(says(b"220 hi\r\n")) as link:
                 assert link.peer.startswith("127.0.0.1:")
                 assert [(one.address, one.failure) for one in link.tried] == [(link.peer, None)]
-                assert await link.read(2) == b"220 hi\r\n"
+                assert await link.read(20) == b"220 hi\r\n"
                 assert link.describe_tls() is None
 
         run(work())
@@ -66,7 +67,7 @@ class TestDial:
     def test_never_answered(self, run: Run) -> None:
         async def work() -> None:
             with unanswering() as port:
-                none = await dial(Target("127.0.0.1", port), timeouts=SOON)
+                none = await dial(Target("127.0.0.1", port), timeouts=BRIEF)
             assert isinstance(none, NoLink)
             assert none.failure is Failure.TIMEOUT
             assert "no answer within 0.3 s" in none.detail
@@ -150,7 +151,7 @@ class TestDial:
     def test_where_all_fail_the_more_telling_failure_counts(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         async def work() -> None:
             with unanswering("127.0.0.2") as port:
-                none = await dial(Target("two.example", port), timeouts=SOON)
+                none = await dial(Target("two.example", port), timeouts=BRIEF)
             assert isinstance(none, NoLink)
             assert none.failure is Failure.REFUSED
             assert {one.failure for one in none.tried} == {Failure.REFUSED, Failure.TIMEOUT}
@@ -237,10 +238,10 @@ class TestLink:
     def test_what_came_before_the_end_is_read_first(self, run: Run) -> None:
         async def work() -> None:
             async with linked(says(b"421 bye\r\n", then=closes)) as link:
-                assert await link.read(2) == b"421 bye\r\n"
-                gone = await link.read(2)
+                assert await link.read(20) == b"421 bye\r\n"
+                gone = await link.read(20)
                 assert gone == Gone(Failure.CLOSED, "The server closed the connection.")
-                assert await link.read(2) == gone, "it stays gone"
+                assert await link.read(20) == gone, "it stays gone"
                 link.write(b"into the void")
 
         run(work())
@@ -253,7 +254,7 @@ class TestLink:
 
             async with linked(after_a_word) as link:
                 link.write(b"x")
-                gone = await link.read(2)
+                gone = await link.read(20)
                 assert isinstance(gone, Gone)
                 assert (gone.failure, gone.reset) == (Failure.CLOSED, True)
 
@@ -279,13 +280,13 @@ class TestLink:
         async def work() -> None:
             async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 writer.write(b"1")
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(1.5)
                 writer.write(b"2")
                 await reader.read()
 
             async with linked(slowly) as link:
-                assert await link.read(0.1) == b"1"
-                assert await link.read(5) == b"2"
+                assert await link.read(1.2) == b"1"
+                assert await link.read(20) == b"2"
 
         run(work())
 
@@ -303,7 +304,7 @@ class TestLink:
                 assert len(first) <= MAX_WAITING + 1_048_576
                 total = len(first)
                 while total < 16 * 1024 * 1024:
-                    data = await link.read(3)
+                    data = await link.read(20)
                     assert isinstance(data, bytes)
                     total += len(data)
 
@@ -336,7 +337,7 @@ class TestLink:
             async with linked(listen) as link:
                 link.write(b"QUIT\r\n")
                 link.close()
-                assert await asyncio.wait_for(received, 3) == b"QUIT\r\n"
+                assert await asyncio.wait_for(received, 20) == b"QUIT\r\n"
                 await link.closed()
                 link.close()
                 assert link.gone is not None
@@ -361,11 +362,11 @@ class TestLink:
                 await reader.read()
 
             async with linked(when_asked) as link:
-                task = asyncio.create_task(link.read(5))
+                task = asyncio.create_task(link.read(20))
                 await asyncio.sleep(0)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 link.write(b"x")
-                assert await link.read(5) == b"220 hi\r\n"
+                assert await link.read(20) == b"220 hi\r\n"
 
         run(work())

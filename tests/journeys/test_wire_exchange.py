@@ -39,12 +39,12 @@ def test_replies_come_in_groups_and_exactly_as_many_as_asked_for(run: Run) -> No
         async with linked(answers) as link:
             replies = Replies()
             for many in (1, 3, 2):
-                step = Send(b"".join(b"%d\r\n" % n for n in range(many)), many, 3.0)
+                step = Send(b"".join(b"%d\r\n" % n for n in range(many)), many, 20.0)
                 heard = await exchange(link, replies, step)
                 assert isinstance(heard, list)
                 assert [reply.text for reply in heard] == [str(n) for n in range(many)]
                 assert 0 < step.began <= step.ended
-            assert await exchange(link, replies, Send(b"", 0, 3.0)) == []
+            assert await exchange(link, replies, Send(b"", 0, 20.0)) == []
 
     run(work())
 
@@ -57,10 +57,10 @@ def test_nothing_is_said_when_something_is_left_over(run: Run) -> None:
                             (b"421 bye\r\n", LostKind.CLOSED)):  # fmt: skip
             async with linked(says(b"220 hi\r\n" + extra)) as link:
                 replies = Replies()
-                heard = await exchange(link, replies, Send(b"", 1, 3.0))
+                heard = await exchange(link, replies, Send(b"", 1, 20.0))
                 assert isinstance(heard, list)
                 assert [reply.code for reply in heard] == [220]
-                lost = await exchange(link, replies, Send(b"MAIL\r\n", 1, 3.0))
+                lost = await exchange(link, replies, Send(b"MAIL\r\n", 1, 20.0))
                 assert isinstance(lost, Lost)
                 assert (lost.kind, lost.written) == (kind, 0)
                 assert link.handed == 0
@@ -74,9 +74,9 @@ def test_a_server_that_left_meanwhile_gets_nothing(run: Run) -> None:
         for then, kind in ((closes, LostKind.CLOSED), (cuts, LostKind.RESET)):
             async with linked(says(b"220 hi\r\n", then=then)) as link:
                 replies = Replies()
-                await exchange(link, replies, Send(b"", 1, 3.0))
-                await asyncio.wait_for(link.wait(), 3)
-                lost = await exchange(link, replies, Send(b"MAIL\r\n", 1, 3.0))
+                await exchange(link, replies, Send(b"", 1, 20.0))
+                await asyncio.wait_for(link.wait(), 20)
+                lost = await exchange(link, replies, Send(b"MAIL\r\n", 1, 20.0))
                 assert isinstance(lost, Lost)
                 assert (lost.kind, lost.written) == (kind, 0)
 
@@ -91,7 +91,7 @@ def test_replies_before_the_loss_are_kept(run: Run) -> None:
             writer.close()
 
         async with linked(half) as link:
-            lost = await exchange(link, Replies(), Send(b"MAIL\r\n", 3, 3.0))
+            lost = await exchange(link, Replies(), Send(b"MAIL\r\n", 3, 20.0))
             assert isinstance(lost, Lost)
             assert lost.kind is LostKind.CLOSED
             assert [reply.text for reply in lost.replies] == ["one", "two"]
@@ -110,7 +110,7 @@ def test_what_is_no_reply_is_data(run: Run) -> None:
             b"\xff" * 20_000,
         ):
             async with linked(says(odd)) as link:
-                lost = await exchange(link, Replies(), Send(b"", 1, 3.0))
+                lost = await exchange(link, Replies(), Send(b"", 1, 20.0))
                 assert isinstance(lost, Lost)
                 assert lost.kind in {LostKind.UNINTELLIGIBLE, LostKind.TOO_LONG}
 
@@ -121,12 +121,12 @@ def test_each_reply_renews_the_patience(run: Run) -> None:
     async def work() -> None:
         async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for _ in range(5):
-                await asyncio.sleep(0.15)
+                await asyncio.sleep(0.4)
                 writer.write(b"250 ok\r\n")
             await reader.read()
 
         async with linked(slow) as link:
-            heard = await exchange(link, Replies(), Send(b"x\r\n", 5, 0.4))
+            heard = await exchange(link, Replies(), Send(b"x\r\n", 5, 1.5))
             assert isinstance(heard, list)
             assert len(heard) == 5
 
@@ -161,6 +161,7 @@ def test_a_body_that_nobody_takes_is_certainly_not_sent(run: Run) -> None:
 
         async with linked(deaf) as link:
             body = b"x" * 30_000_000
+            link.block = 0.4
             lost = await exchange(link, Replies(), Send(body, 1, 60.0))
             assert isinstance(lost, Lost)
             assert lost.kind is LostKind.TIMEOUT
@@ -184,7 +185,7 @@ def test_a_refusal_in_the_middle_of_a_body_is_heard(run: Run) -> None:
             writer.close()
 
         async with linked(refuses) as link:
-            lost = await exchange(link, Replies(), Send(b"x" * 30_000_000, 1, 5.0))
+            lost = await exchange(link, Replies(), Send(b"x" * 30_000_000, 1, 20.0))
             assert isinstance(lost, Lost)
             assert [reply.code for reply in lost.replies] == [552]
             assert not lost.may_have_left(30_000_000)
@@ -208,6 +209,7 @@ def test_what_the_transport_still_held_has_not_left_either(run: Run) -> None:
                 link.write(b"x" * 65_536)
                 written += 65_536
             assert link.handed == link.accepted == written, "all of it is with the transport"
+            link.block = 0.4
             gone = await link.drain()
             assert gone is not None
             assert gone.failure is Failure.TIMEOUT
@@ -235,11 +237,11 @@ def test_last_words_are_heard_though_our_write_failed_first(run: Run) -> None:
             assert isinstance(link, Link)
             link.write(b"x" * 10)
             await asyncio.sleep(0)
-            assert done.wait(5)  # blocks the loop, on purpose
+            assert done.wait(20)  # blocks the loop, on purpose
             for _ in range(3):
                 link.write(b"more")
-            assert await link.read(3) == b"552 5.3.4 too big\r\n"
-            gone = await link.read(3)
+            assert await link.read(20) == b"552 5.3.4 too big\r\n"
+            gone = await link.read(20)
             assert isinstance(gone, Gone)
             assert gone.failure is Failure.CLOSED
             thread.join()

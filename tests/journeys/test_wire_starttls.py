@@ -15,15 +15,14 @@ from postroom.model.attempt import Failure
 from postroom.smtp.client import Failed, Opened, SessionSettings, Timeouts, open_session
 from postroom.smtp.fault import Lost, LostKind
 from postroom.smtp.phase import Phase
-from postroom.wire.dial import DialTimeouts, Target, dial, start_tls
+from postroom.wire.dial import Target, dial, start_tls
 from postroom.wire.drive import Replies, drive_open
 from postroom.wire.link import Link
 from postroom.wire.tls import TlsSettings
-from tests.journeys.loopback import Handler, context_with, in_loop, says, served, tls_served, trusting
+from tests.journeys.loopback import SOON, Handler, context_with, in_loop, says, served, tls_served, trusting
 from tests.rigs.certificates import Certificates
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-SOON = DialTimeouts(total=2.0, address=1.0, block=1.0)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -50,11 +49,13 @@ def smtp_server(context: ssl.SSLContext | None, injected: bytes = b"") -> Handle
     return handler
 
 
-async def opened(port: int, tls: TlsSettings, host: str = "127.0.0.1") -> tuple[Opened | Failed, Link]:
+async def opened(
+    port: int, tls: TlsSettings, host: str = "127.0.0.1", *, patience: float = 0.1
+) -> tuple[Opened | Failed, Link]:
     link = await dial(Target(host, port), timeouts=SOON)
     assert isinstance(link, Link)
-    settings = SessionSettings("client.test", Encryption.STARTTLS, timeouts=Timeouts().scaled(0.003))
-    result = await drive_open(open_session(settings), link, Replies(), tls, tls_seconds=1.0)
+    settings = SessionSettings("client.test", Encryption.STARTTLS, timeouts=Timeouts().scaled(patience))
+    result = await drive_open(open_session(settings), link, Replies(), tls, tls_seconds=20.0)
     link.abort()
     await link.closed()
     return result, link
@@ -108,8 +109,8 @@ def test_octets_that_wait_on_the_link_are_dropped_and_reported(run: Run, certifi
         async with served(says(b"250 injected\r\n")) as port:
             link = await dial(Target("127.0.0.1", port), timeouts=SOON)
             assert isinstance(link, Link)
-            await asyncio.wait_for(link.wait(), 3)
-            gone = await start_tls(link, trusting(certificates), 1.0)
+            await asyncio.wait_for(link.wait(), 20)
+            gone = await start_tls(link, trusting(certificates), 20.0)
             assert gone is not None
             assert gone.failure is Failure.INJECTED
             assert link.take() == b""
@@ -145,7 +146,7 @@ def test_a_server_that_waits_for_tls_gets_a_hint(run: Run, certificates: Certifi
 
     async def work() -> None:
         async with tls_served(context_with(certificates.good)) as port:
-            result, _ = await opened(port, trusting(certificates))
+            result, _ = await opened(port, trusting(certificates), patience=0.003)
             assert isinstance(result, Failed)
             assert isinstance(result.cause, Lost)
             assert result.phase is Phase.GREETING

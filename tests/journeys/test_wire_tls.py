@@ -29,11 +29,10 @@ from postroom.smtp.phase import Phase
 from postroom.wire.dial import DialTimeouts, NoLink, Target, dial
 from postroom.wire.link import Gone, Link
 from postroom.wire.tls import TlsSettings
-from tests.journeys.loopback import closes, context_with, in_loop, says, served, silent, tls_served, trusting
+from tests.journeys.loopback import SOON, closes, context_with, in_loop, says, served, silent, tls_served, trusting
 from tests.rigs.certificates import Certificates
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-SOON = DialTimeouts(total=2.0, address=1.0, block=1.0)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -137,7 +136,7 @@ class TestCertificates:
             async with dialled(context_with(certificates.good), trusting(certificates), "localhost") as link:
                 assert isinstance(link, Link)
                 assert link.encrypted
-                assert await link.read(2) == b"220 mail.test ESMTP\r\n"
+                assert await link.read(20) == b"220 mail.test ESMTP\r\n"
                 info = link.describe_tls()
                 assert info is not None
                 assert info.protocol == "TLSv1.3"
@@ -307,7 +306,7 @@ class TestHandshake:
 
         async def work() -> None:
             async with dialled(context, trusting(certificates)) as link:
-                failure = link if isinstance(link, NoLink) else await link.read(2)
+                failure = link if isinstance(link, NoLink) else await link.read(20)
                 assert isinstance(failure, (NoLink, Gone))
                 assert failure.failure in {Failure.TLS, Failure.CLOSED}
 
@@ -393,7 +392,7 @@ class TestHandshake:
                 assert await link.drain() is None
                 answer = b""
                 while len(answer) < 300_032:
-                    data = await link.read(3)
+                    data = await link.read(20)
                     assert isinstance(data, bytes)
                     answer += data
                 assert answer[:32] == hashlib.sha256(body).digest()
@@ -407,8 +406,8 @@ class TestHandshake:
             async with tls_served(context_with(certificates.good), says(b"221 bye\r\n", then=closes)) as port:
                 link = await dial(Target("127.0.0.1", port, True, trusting(certificates)), timeouts=SOON)
                 assert isinstance(link, Link)
-                assert await link.read(2) == b"221 bye\r\n"
-                assert await link.read(2) == Gone(Failure.CLOSED, "The server closed the connection.")
+                assert await link.read(20) == b"221 bye\r\n"
+                assert await link.read(20) == Gone(Failure.CLOSED, "The server closed the connection.")
                 link.close()
                 await link.closed()
 
