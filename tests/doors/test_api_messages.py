@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -328,6 +329,24 @@ def test_a_batch_larger_than_the_room_gets_in_all_the_same(small: Api) -> None:
     assert small.tenant().post("/v1/messages", json=[MAIL] * 3).json()["accepted"] == 3
 
 
+def test_a_database_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
+    """F8: no hang and no 2xx; the process itself lives, and says that it is not ready."""
+    with open_api(tmp_path) as opened:
+        client = opened.tenant()
+        assert client.post("/v1/messages", json=MAIL).status_code == 202
+        opened.engine.store.close()
+        for answer in (
+            client.post("/v1/messages", json=MAIL),
+            client.post("/v1/messages", json=[MAIL, MAIL]),
+            client.post("/v1/accounts", json={"host": "smtp.example.com"}),
+            opened.nobody.get("/v1/ready"),
+        ):
+            problem(answer, 503)
+            assert answer.headers["retry-after"]
+        health = opened.nobody.get("/v1/health")
+        assert (health.status_code, health.json()["ready"]) == (200, False)
+
+
 # -- reading and acting ---------------------------------------------------------------------------------------------
 
 
@@ -371,7 +390,16 @@ def test_filters_find_and_wrong_ones_are_told_at_once(client: httpx2.Client) -> 
 @pytest.mark.parametrize("verb", ["cancel", "hold", "release", "retry", "resend", "settle"])
 @pytest.mark.parametrize(
     "body",
-    [{"recipients": []}, {"recipients": "x"}, {"recipients": [True]}, {"n": 0.5}, {"to": []}, {"recipient": 1}, []],
+    [
+        {"recipients": []},
+        {"recipients": "x"},
+        {"recipients": [True]},
+        {"n": 0.5},
+        {"to": []},
+        {"recipient": 1},
+        {"to": "a@example.org", "n": 0},
+        [],
+    ],
 )
 def test_an_odd_wish_is_refused_and_never_means_everybody(client: httpx2.Client, verb: str, body: Any) -> None:
     """An empty list is not the same as none."""

@@ -255,6 +255,8 @@ class _Given:
         self.sent = values.get("sent") is True
         if "sent" in known and not isinstance(values.get("sent"), bool):
             faults.add("sent", f"is {kind_of(values.get('sent'))}, but has to be true or false.", "Say what you know.")
+        if self.to and self.numbers:
+            faults.add("recipients", "can't be given together with to.", "A copy goes to those in to, and nobody else.")
         if faults:
             raise BadInput(faults)
 

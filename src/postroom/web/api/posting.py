@@ -58,6 +58,8 @@ class Posting:
         identity = front.request_id(given.get(b"x-request-id"))
         stay = Stay(self._admission)
         try:
+            if scope["query_string"]:
+                raise BadInput([Fault("query", "is not taken here.", "Give everything in the body.")])
             status, body, headers = await self._answer(given, receive, stay, identity)
         except Exception as error:
             await front.tell(send, problem_of(error, identity), identity)
