@@ -130,7 +130,7 @@ def plans_of(house: House) -> Iterator[list[str]]:
     plans: list[str] = []
 
     def explained(connection: Any, _cursor: object, statement: str, values: object, *_: object) -> None:
-        if statement.startswith("SELECT") and "FROM" in statement:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")) and "FROM" in statement:
             raw = connection.connection.driver_connection
             plans.append(" / ".join(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values)))
 

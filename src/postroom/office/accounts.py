@@ -387,7 +387,8 @@ def _check_free(
         reasons.append("it is the default account")
     if reasons:
         raise Conflict(
-            f"It can't be deleted yet: {', and '.join(reasons)}. Say which account is to take over (move_to), or change that first.",
+            f"It can't be deleted yet: {', and '.join(reasons)}. "
+            "Say which account is to take over (move_to), or change that first.",
             waiting=left.waiting,
             account=encode("a", account.id),
         )

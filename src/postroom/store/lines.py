@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, tuple_
+from sqlalchemy import Connection, Row, func, select
 
 from postroom.model.message import Message
 from postroom.model.state import WAITING, State
 from postroom.store import messages, tables
+from postroom.store.partial import among
 from postroom.store.scope import within
 
 __all__ = ["WORST_FIRST", "MessageLine", "lines"]
@@ -82,7 +83,7 @@ def _sums(connection: Connection, tenant_id: int, ids: Sequence[int], held_accou
     c = _recipient.c
     query = (
         select(c.message_id, c.state, c.account_id, func.count().label("count"), func.min(c.n).label("first"))
-        .where(within(_recipient, tenant_id), c.message_id.in_(ids))
+        .where(among(tenant_id), c.message_id.in_(ids))
         .group_by(c.message_id, c.state, c.account_id)
     )
     sums: dict[int, _Sum] = {}
@@ -99,7 +100,7 @@ def _sums(connection: Connection, tenant_id: int, ids: Sequence[int], held_accou
 def _rows(connection: Connection, tenant_id: int, keys: set[tuple[int, int]]) -> dict[tuple[int, int], Row[Any]]:
     c = _recipient.c
     query = select(c.message_id, c.n, c.address, c.reply, c.diagnosis, c.reason, c.account_id, c.due_ms).where(
-        within(_recipient, tenant_id), tuple_(c.message_id, c.n).in_(sorted(keys))
+        among(tenant_id), c.message_id.in_({key[0] for key in keys}), c.n.in_({key[1] for key in keys})
     )
     rows: list[Row[Any]] = list(connection.execute(query))
     return {(row.message_id, row.n): row for row in rows}

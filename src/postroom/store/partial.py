@@ -21,8 +21,8 @@ ATTENTION: ColumnElement[bool] = literal_column("recipient.state NOT IN ('queued
 
 
 def among(tenants: int | Sequence[int]) -> ColumnElement[bool]:
-    """The tenant's predicate (`scope.within`) for questions with WAITING or LEASED.
+    """The tenant's predicate (`scope.within`) for questions that WAITING, LEASED or a list of messages makes small.
 
-    `+ 0` keeps SQLite from walking all the tenant's addresses because that index begins with the tenant.
+    `+ 0` keeps SQLite from walking all the tenant's addresses instead, because that index begins with the tenant.
     """
     return (_recipient.c.tenant_id + 0).in_([tenants] if isinstance(tenants, int) else list(tenants))

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from postroom.model.event import EventKind
 from postroom.model.state import State
@@ -141,12 +141,18 @@ def _move(
     limit: int,
     where: Sequence[ColumnElement[bool]],
 ) -> int:
-    own = within(_recipient, tenants)
-    chosen = select(*_KEY).where(own, _recipient.c.account_id == old, *where).limit(limit)
-    statement = (
-        update(_recipient).where(own, _recipient.c.account_id == old, *where, tuple_(*_KEY).in_(chosen))
-    ).values(account_id=new)
-    return connection.execute(statement).rowcount
+    mine = (within(_recipient, tenants), _recipient.c.account_id == old)
+    keys = connection.execute(select(*_KEY).where(*mine, *where).limit(limit).with_for_update()).all()
+    update_rows(
+        connection,
+        _recipient,
+        "account_id = given.column4",
+        ("BIGINT", "INTEGER", "BIGINT", "BIGINT"),
+        "recipient.message_id = given.column1 AND recipient.n = given.column2 "
+        "AND recipient.account_id = given.column3 AND recipient.lease IS NULL",
+        [(row.message_id, row.n, old, new) for row in keys],
+    )
+    return len(keys)
 
 
 def release_held(

@@ -28,6 +28,7 @@ from postroom.policy.inherit import Inherited, chain, inherited
 from postroom.store import tables, tenants
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows
+from postroom.store.partial import among
 from postroom.store.scope import across, within
 
 __all__ = ["Swept", "sweep"]
@@ -123,7 +124,7 @@ def _not_too_many(connection: Connection, tenant_id: int, ids: Sequence[int]) ->
     """The first of them, as many as have a bearable number of recipients together; one at least."""
     query = (
         select(_recipient.c.message_id, func.count().label("count"))
-        .where(within(_recipient, tenant_id), _recipient.c.message_id.in_(ids))
+        .where(among(tenant_id), _recipient.c.message_id.in_(ids))
         .group_by(_recipient.c.message_id)
     )
     counts = {row.message_id: int(row._mapping["count"]) for row in connection.execute(query)} if ids else {}
@@ -140,8 +141,9 @@ def _not_too_many(connection: Connection, tenant_id: int, ids: Sequence[int]) ->
 def _delete_messages(connection: Connection, tenant_id: int, ids: Sequence[int]) -> None:
     if not ids:
         return
-    for table in (tables.attempt, tables.event, tables.content, tables.recipient):
+    for table in (tables.attempt, tables.event, tables.content):
         connection.execute(delete(table).where(within(table, tenant_id), table.c.message_id.in_(ids)))
+    connection.execute(delete(_recipient).where(among(tenant_id), _recipient.c.message_id.in_(ids)))
     connection.execute(delete(_message).where(within(_message, tenant_id), _message.c.id.in_(ids)))
 
 
