@@ -39,8 +39,10 @@ class Job:
     secret: bool
     sender_id: int | None
     routed: str
+    priority: int = 5
     marked: bool = False
     mark_asked: bool = False
+    mark_answered: bool = False
     lease_lost: bool = False
     started_ms: int = 0
     on_marked: Callable[[], None] | None = None

@@ -105,4 +105,5 @@ def _job(group: Sequence[Claimed], account: Account, fence: int) -> Job:
         secret=first.secret,
         sender_id=first.sender_id,
         routed=first.routed,
+        priority=first.priority,
     )

@@ -26,7 +26,7 @@ from postroom.model.state import State
 from postroom.model.tenant import UnknownPolicy
 from postroom.policy.route import recheck
 from postroom.policy.verdict import Context, judge
-from postroom.store.transmission import Mark, Settlement
+from postroom.store.transmission import LeaseLost, Mark, Settlement
 
 if TYPE_CHECKING:
     from postroom.work.worker import Worker
@@ -39,6 +39,7 @@ _ROOM_BYTES = 8 * 1024 * 1024
 LOW = 96
 """With less than this in hand a lane asks the queue for more."""
 _MARK_AHEAD = 7
+_SAY_AGAIN_SECONDS = 0.5
 
 
 class Lane:
@@ -168,15 +169,18 @@ class Lane:
         rows = [(job.message_id, recipient.n, job.fence) for recipient in job.recipients]
         self.worker.store.submit("mark", Mark(rows), lambda _unit, answer: self._on_mark(job, answer))
 
-    @staticmethod
-    def _on_mark(job: Job, answer: Any) -> None:
+    def _on_mark(self, job: Job, answer: Any) -> None:
+        job.mark_answered = True
         job.marked = answer is True
-        job.lease_lost = not job.marked
+        if isinstance(answer, LeaseLost):
+            job.lease_lost = True
+        elif not job.marked:
+            self.worker.log.store_trouble(f"mark: {answer}")
         if job.on_marked is not None:
             job.on_marked()
 
     async def marked(self, job: Job) -> bool:
-        if not job.marked and not job.lease_lost:
+        if not job.mark_answered:
             waiter = asyncio.get_running_loop().create_future()
             job.on_marked = lambda: None if waiter.done() else waiter.set_result(None)
             await waiter
@@ -243,16 +247,24 @@ class Lane:
         self._settle(job, give_back(job, now_ms() + delay_ms, "not-sent-yet", self.around(job.tenant_id)), None)
 
     def _settle(self, job: Job, settlement: Settlement, concluded: Concluded | None) -> None:
-        def settled(_unit: Any, answer: Any) -> None:
-            self._on_settled(job, concluded, answer)
-
-        self.worker.store.submit("settle", settlement, settled)
+        self._write_down(job, settlement, concluded)
         if concluded is not None and concluded.worst is not None:
             self.worker.beyond(self, job, concluded.worst)
 
-    def _on_settled(self, job: Job, concluded: Concluded | None, answer: Any) -> None:
-        reach("settle.after-commit")
-        self._over(job, concluded.endings if concluded and answer is True else None, lost=answer is not True)
+    def _write_down(self, job: Job, settlement: Settlement, concluded: Concluded | None) -> None:
+        def settled(_unit: Any, answer: Any) -> None:
+            self._on_settled(job, settlement, concluded, answer)
+
+        self.worker.store.submit("settle", settlement, settled)
+
+    def _on_settled(self, job: Job, settlement: Settlement, concluded: Concluded | None, answer: Any) -> None:
+        if answer is True or isinstance(answer, LeaseLost):
+            reach("settle.after-commit")
+            self._over(job, concluded.endings if concluded and answer is True else None, lost=answer is not True)
+            return
+        # The database did not take it (a full disk, a restart): what happened is known only here, so it is said again.
+        self.worker.log.store_trouble(f"settle: {answer}")
+        self.worker.later(_SAY_AGAIN_SECONDS, lambda: self._write_down(job, settlement, concluded))
 
     def _over(self, job: Job, endings: tuple[Ending, ...] | None, *, lost: bool) -> None:
         self.withdraw(job)

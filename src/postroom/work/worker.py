@@ -193,6 +193,9 @@ class Worker:
         self.log.account_waits(lane.account.name, rest / 1000, failure.result.words)
         self._wake_later(room.account.id, rest)
 
+    def later(self, seconds: float, work: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(seconds, work)
+
     def _wake_later(self, account_id: int, wait_ms: float) -> None:
         if not self._stopping:
             asyncio.get_running_loop().call_later(wait_ms / 1000 + 0.01, self.wake, account_id)
