@@ -264,11 +264,15 @@ class _Given:
 def _numbers(values: Mapping[str, Any], faults: Faults) -> list[int] | None:
     given = values.get("recipients", values.get("n"))
     listed = [given] if type(given) is int else given
-    if listed is None or (listed and isinstance(listed, list) and all(type(one) is int for one in listed)):
+    if listed is None or (listed and isinstance(listed, list) and all(_is_number(one) for one in listed)):
         return listed
-    problem = "is an empty list." if listed == [] else "is no list of whole numbers."
+    problem = "is an empty list." if listed == [] else "is no list of recipients' numbers."
     faults.add("recipients", problem, "Write numbers like [0, 2], or leave it out to mean everyone.")
     return None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 1 << 31
 
 
 def _addresses(given: Any, faults: Faults) -> list[str] | None:
