@@ -50,10 +50,11 @@ def sending(
 @page.command("settings")
 def settings(call: Call, pairs: Pairs = None) -> None:
     """Shows what holds for all mail, and where it comes from; or sets it: settings log_days=90 footer_text=…"""
-    if not pairs:
+    words = [word for word in pairs or () if word not in ("show", "set")]
+    if not words:
         answer = call.desk.get("/v1/settings")
     else:
-        answer = call.desk.patch("/v1/settings", dict(_pair(pair) for pair in pairs))
+        answer = call.desk.patch("/v1/settings", dict(_pair(pair) for pair in words))
     call.answer(answer, lambda: say_settings(call, answer))
 
 

@@ -1,0 +1,61 @@
+"""The tree of commands as a whole: what no command may have, and what every command has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from postroom.cli.program import make_app
+
+
+def _leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield " ".join(path), command
+        return
+    for name, each in below.items():
+        yield from _leaves(each, (*path, name))
+
+
+LEAVES = dict(_leaves(typer.main.get_command(make_app())))
+HARMLESS = {"--key-file", "--password-file", "--secret-reference", "--idempotency-key"}
+
+
+def test_no_option_takes_a_secret_as_its_value() -> None:
+    """Promise P7: the list of processes and the shell's history would show it."""
+    found = {
+        (name, spelling)
+        for name, command in LEAVES.items()
+        for option in command.params
+        if option.param_type_name == "option" and not option.is_flag
+        for spelling in option.opts
+        if any(word in spelling for word in ("password", "secret", "key", "token", "passphrase"))
+    }
+    assert {spelling for _, spelling in found} == HARMLESS
+
+
+def test_every_command_can_be_pointed_at_another_postroom() -> None:
+    for name, command in LEAVES.items():
+        options = {spelling for option in command.params for spelling in option.opts}
+        assert {"--url", "--key-file", "--data"} <= options, name
+        if name not in ("serve", "openapi"):
+            assert "--json" in options, name
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`postroom --help` is quick, because FastAPI, SQLAlchemy and the like are left alone."""
+    program = (
+        "import sys\n"
+        "from postroom.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'fastapi', 'sqlalchemy', 'uvicorn', 'pydantic', 'cryptography', 'httpx2', 'alembic'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "serve" in done.stdout
+    assert done.stderr.strip() == "[]"
