@@ -42,7 +42,7 @@ __all__ = ["Done", "Envelope", "Intake", "Taken"]
 
 @dataclass(slots=True, eq=False)
 class Taken:
-    """A message that is ready to be accepted. `jobs` are what a lane could take from memory; none while it must wait."""
+    """A message that is ready to be accepted. `jobs`: what a lane could take from memory; none while it must wait."""
 
     number: int
     tenant_id: int
@@ -266,6 +266,7 @@ def _jobs(draft: Draft, way: Route, envelope: Envelope, to: Addressed, content: 
                 secret=draft.secret,
                 sender_id=way.sender_id,
                 routed=way.routed,
+                priority=int(draft.priority),
             )
         )
     return jobs

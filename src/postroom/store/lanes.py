@@ -58,7 +58,7 @@ _READ_ALONG_BYTES = 256 * 1024
 
 
 class Claimed(NamedTuple):
-    """One recipient taken from the queue with all an attempt needs. `body` is None when it is to be read in its turn."""
+    """One recipient taken from the queue with all an attempt needs. `body` is None where it is read in its turn."""
 
     message_id: int
     n: int

@@ -5,7 +5,8 @@ feed of its courier: it hands out jobs, journals marks, settles results. It deci
 what is to be written, the worker what it means for the account.
 
 Rules it keeps: nothing leaves without a durable mark (P3); every job ends in exactly one settlement or in the knowledge
-that its lease is gone (P2, P4); what is in hand when the lane ends goes back to the queue.
+that its lease is gone (P2, P4); what is in hand when the lane ends goes back to the queue. What can't be written down,
+or was left by a courier that broke, is not guessed: the lane ends, and what its lease covers is reclaimed by its mark.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from postroom.clock import monotonic_ms, now_ms
 from postroom.deliver.conclude import Circumstances, Concluded, Ending, conclude, give_back, put_aside
 from postroom.deliver.feed import SessionFailure, SessionOpened
+from postroom.errors import StoreUnavailable
 from postroom.failpoints import reach
 from postroom.model.account import Account
 from postroom.model.attempt import Result, Verdict
@@ -40,6 +42,7 @@ LOW = 96
 """With less than this in hand a lane asks the queue for more."""
 _MARK_AHEAD = 7
 _SAY_AGAIN_SECONDS = 0.5
+_MOST_TIMES = 120
 
 
 class Lane:
@@ -61,6 +64,7 @@ class Lane:
         self.delivered_any = False
         self._gave_back = False
         self._jobs: deque[Job] = deque()
+        self._sending: set[Job] = set()
         self._more: asyncio.Future[None] | None = None
         self._settled: asyncio.Future[None] | None = None
 
@@ -91,7 +95,11 @@ class Lane:
         if self.ending or self.lost:
             self._return(job)
             return
-        self._jobs.append(job)
+        jobs = self._jobs
+        if jobs and jobs[-1].priority > job.priority:
+            jobs.insert(next(place for place, other in enumerate(jobs) if other.priority > job.priority), job)
+        else:
+            jobs.append(job)
         self.wake()
 
     def wake(self) -> None:
@@ -110,6 +118,7 @@ class Lane:
                 job.started_ms = now_ms()
                 if len(self._jobs) < LOW:
                     self.worker.refill(self)
+                self._sending.add(job)
                 return job
         return None
 
@@ -193,6 +202,7 @@ class Lane:
         self.session_id = self.worker.session_opened(self, session)
 
     def done(self, job: Job, results: Sequence[Result] | None, conversation: Callable[[], str]) -> None:
+        self._sending.discard(job)
         if results is None:
             self._return(job)
             return
@@ -201,7 +211,7 @@ class Lane:
             concluded = conclude(job, results, conversation(), around)
         except Exception as error:  # What is unknown while delivering is temporary and logged loudly (P6).
             self.worker.log.unexpected("conclude", error)
-            self._return(job, delay_ms=60_000)
+            self._leave(job)
             return
         self.delivered_any = self.delivered_any or any(result.delivered for result in results)
         self._settle(job, concluded.settlement, concluded)
@@ -239,32 +249,47 @@ class Lane:
         account = job.account_id if account_id is None else account_id
         self._settle(job, put_aside(job, state, due_ms, account, why, self.around(job.tenant_id)), None)
 
-    def _return(self, job: Job, delay_ms: int = 0) -> None:
+    def _return(self, job: Job) -> None:
         if job.lease_lost or self.lost:
             self._over(job, None, lost=True)
             return
         self._gave_back = True
-        self._settle(job, give_back(job, now_ms() + delay_ms, "not-sent-yet", self.around(job.tenant_id)), None)
+        self._settle(job, give_back(job, now_ms(), "not-sent-yet", self.around(job.tenant_id)), None)
+
+    def _leave(self, job: Job) -> None:
+        """Writes nothing down: what the mark says is what is known. The lane ends, so that its lease is reclaimed."""
+        self._gave_back = True
+        self.end()
+        self.withdraw(job)
+        self.worker.finished(self, job, None)
 
     def _settle(self, job: Job, settlement: Settlement, concluded: Concluded | None) -> None:
         self._write_down(job, settlement, concluded)
         if concluded is not None and concluded.worst is not None:
             self.worker.beyond(self, job, concluded.worst)
 
-    def _write_down(self, job: Job, settlement: Settlement, concluded: Concluded | None) -> None:
+    def _write_down(self, job: Job, settlement: Settlement, concluded: Concluded | None, times: int = 1) -> None:
         def settled(_unit: Any, answer: Any) -> None:
-            self._on_settled(job, settlement, concluded, answer)
+            self._on_settled(job, settlement, concluded, answer, times)
 
-        self.worker.store.submit("settle", settlement, settled)
+        try:
+            self.worker.store.submit("settle", settlement, settled)
+        except StoreUnavailable:  # Postroom has stopped; its next start reclaims the job.
+            self._leave(job)
 
-    def _on_settled(self, job: Job, settlement: Settlement, concluded: Concluded | None, answer: Any) -> None:
+    def _on_settled(
+        self, job: Job, settlement: Settlement, concluded: Concluded | None, answer: Any, times: int
+    ) -> None:
         if answer is True or isinstance(answer, LeaseLost):
             reach("settle.after-commit")
             self._over(job, concluded.endings if concluded and answer is True else None, lost=answer is not True)
             return
         # The database did not take it (a full disk, a restart): what happened is known only here, so it is said again.
         self.worker.log.store_trouble(f"settle: {answer}")
-        self.worker.later(_SAY_AGAIN_SECONDS, lambda: self._write_down(job, settlement, concluded))
+        if times < _MOST_TIMES:
+            self.worker.later(_SAY_AGAIN_SECONDS, lambda: self._write_down(job, settlement, concluded, times + 1))
+        else:
+            self._leave(job)
 
     def _over(self, job: Job, endings: tuple[Ending, ...] | None, *, lost: bool) -> None:
         self.withdraw(job)
@@ -327,6 +352,9 @@ class Lane:
     async def close(self) -> None:
         """Gives back what is in hand and waits until all of it is settled."""
         self.ending = True
+        for job in self._sending:  # The courier broke off: whether its end left, only its mark knows.
+            self._leave(job)
+        self._sending.clear()
         while self._jobs:
             self._return(self._jobs.popleft())
         if self.in_hand > 0:

@@ -20,6 +20,7 @@ class Room:
         self.lanes: list[Lane] = []
         self.opening = 0
         self.backlog = True
+        self.pausing = False
 
     @property
     def paced(self) -> bool:
@@ -46,7 +47,7 @@ class Room:
 
     def wants_more(self, now_ms: float) -> bool:
         """Whether one more lane would help now and is allowed."""
-        if not self.gate.open(now_ms) or len(self.lanes) + self.opening >= self.gate.allowed(now_ms):
+        if self.pausing or not self.gate.open(now_ms) or len(self.lanes) + self.opening >= self.gate.allowed(now_ms):
             return False
         return not self.opening and all(lane.in_hand >= _GROW_AT for lane in self.lanes)
 

@@ -59,10 +59,13 @@ class Engine:
         self.log.started(self.role.value, self.store.engine.dialect.name)
 
     async def stop(self) -> None:
-        """Clean (P10): no new leases, open transactions end, the rest is given back, everything handed in is written."""
-        await self._upkeep.stop()
+        """Clean (P10): no new leases, open transactions end, the rest is given back, all that was handed in is written.
+
+        Upkeep goes last, for leases have to be renewed while the last transactions end.
+        """
         if self.worker is not None:
             await self.worker.stop(_STOP_SECONDS)
+        await self._upkeep.stop()
         self.outbox.attach(None)
         self.store.attach(None)
         await asyncio.to_thread(self.store.close)

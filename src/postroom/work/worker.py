@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any
 
 from postroom.clock import monotonic_ms, now_ms
@@ -194,7 +195,11 @@ class Worker:
         self._wake_later(room.account.id, rest)
 
     def later(self, seconds: float, work: Callable[[], None]) -> None:
-        asyncio.get_running_loop().call_later(seconds, work)
+        """Does it after a while, or at once when the loop has ended."""
+        try:
+            asyncio.get_running_loop().call_later(seconds, work)
+        except RuntimeError:
+            work()
 
     def _wake_later(self, account_id: int, wait_ms: float) -> None:
         if not self._stopping:
@@ -274,8 +279,20 @@ class Worker:
                 room.gate.failed(monotonic_ms(), _NATIVE_PAUSE_MS)
                 self._wake_later(account.id, _NATIVE_PAUSE_MS)
             return
-        self._watch(self._office.pause_for(account.id, verdict.title, resume))
+        if room is not None:
+            room.pausing = True
+            self._spawn(self._told_of(room, self._office.pause_for(account.id, verdict.title, resume, account.version)))
         self.log.account_paused(account.name, verdict.title)
+
+    async def _told_of(self, room: Room, pausing: Future[bool]) -> None:
+        """Until everybody knows of the pause, no lane opens: nobody logs in again with what was just refused."""
+        try:
+            await asyncio.wrap_future(pausing)
+        except Exception as error:
+            self.log.store_trouble(str(error))
+            room.gate.failed(monotonic_ms(), _ODD_PAUSE_MS)
+        room.pausing = False
+        self.wake(room.account.id)
 
     def session_opened(self, lane: Lane, session: SessionOpened) -> int:
         number = self.store.ids.next()
