@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from postroom.errors import BadInput, NotFound, PostroomError, SecretSealed
+from postroom.errors import BadInput, Conflict, NotFound, PostroomError, SecretSealed
 from postroom.model.account import CertificateCheck, Encryption
+from postroom.office import Office
+from postroom.secrets import KeyRing
+from postroom.secrets.ring import Key
 from tests.store.house import ADMIN, House
 
 SECRET = "c4nary-hunter2"
@@ -134,13 +137,29 @@ def test_a_refused_change_leaves_the_secret_where_it_was(house: House, account: 
 def test_rotation_reseals_every_secret_and_none_is_lost(house: House, account: int) -> None:
     other = house.tenant("other")
     house.office.create_account(other, {"host": "h.example", "user": "u"}, "theirs").result()
-    house.ring.rotate()
-    assert house.office.reseal_secrets(ADMIN).result() == 2
+    old = house.ring.current
+    assert house.office.rotate_key(ADMIN).result() == 2
+    assert house.ring.current != old
     assert house.office.reseal_secrets(ADMIN).result() == 0
     opened = [house.office.open_secret(one) for one in house.office.snapshot.accounts.values()]
     assert {one.reveal() for one in opened if one is not None} == {SECRET, "theirs"}
     with pytest.raises(NotFound):
         house.office.reseal_secrets(other)
+    with pytest.raises(NotFound):
+        house.office.rotate_key(other)
+
+
+def test_keys_of_the_environment_are_rotated_there_and_sealed_with_here(house: House, account: int) -> None:
+    new, old = Key.new(), house.ring.current
+    one = Office(house.store, KeyRing((old,), old), house.settings)
+    with pytest.raises(Conflict, match="POSTROOM_KEY"):
+        one.rotate_key(ADMIN)
+    two = Office(house.store, KeyRing((old, new), new), house.settings)
+    assert two.rotate_key(ADMIN).result() == 1
+    last = Office(house.store, KeyRing((new,), new), house.settings)
+    found = last.open_secret(last.snapshot.accounts[account])
+    assert found is not None
+    assert found.reveal() == SECRET
 
 
 def test_no_answer_repr_log_or_error_shows_a_secret(

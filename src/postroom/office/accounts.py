@@ -1,8 +1,4 @@
-"""The office's verbs for accounts: making and changing them, their secret, the default, pausing, deleting.
-
-Promise P7 is kept twice here: a secret is sealed to what it was typed for, and a change of any of that without a new
-secret deletes the old one in the same transaction and says so.
-"""
+"""The office's verbs for accounts: making and changing them, the default, pausing, deleting."""
 
 from __future__ import annotations
 
@@ -19,18 +15,19 @@ from postroom.model.account import Account, Encryption, Limits, Login
 from postroom.model.application import Actor, Scope
 from postroom.model.tenant import INSTALLATION, Tenant
 from postroom.office.account_values import apply, read, read_secret
-from postroom.office.changes import AGAIN, Again, Changes, Ref, number_of, require, tenant_for
+from postroom.office.changes import AGAIN, Again, Ref, number_of, require, tenant_for
 from postroom.office.fields import Reading, line
 from postroom.office.routing import BATCH, DefaultMove
+from postroom.office.sealing import Sealing
 from postroom.office.tenants import account_named, find_account_number
 from postroom.office.views import AccountView, account_needs, account_warnings
 from postroom.secrets import SealedTo, Secret
-from postroom.store import accounts, credentials, queue, senders, tenants
+from postroom.store import accounts, queue, senders, tenants
 
 __all__ = ["AccountVerbs"]
 
 
-class AccountVerbs(Changes):
+class AccountVerbs(Sealing):
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def accounts(self, actor: Actor, tenant_id: int | None = None) -> Future[list[AccountView]]:
@@ -136,57 +133,10 @@ class AccountVerbs(Changes):
             _check_name(connection, new, reading)
             reading.close()
             accounts.save(connection, new)
-            dropped = self._keep_secret_right(connection, old, new, typed, moment, actor)
+            dropped = self._keep_right(connection, old, new, typed, moment, actor)
             if _may_be_mended(old, new, typed):
                 accounts.resume_mended(connection, number, old.id)
             return self._shown(connection, number, old.id, dropped=dropped)
-
-        return self._change(work)
-
-    def _keep_secret_right(
-        self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
-    ) -> bool:
-        """Seals a new secret, or deletes one that no longer belongs. True when one was lost that is still needed."""
-        if new.login is Login.NONE:
-            credentials.drop(connection, new.tenant_id, new.id)
-            return False
-        if typed is not None:
-            self._seal(connection, new, typed, moment, actor)
-            return False
-        if SealedTo.of(old) == SealedTo.of(new):
-            return False
-        return credentials.drop(connection, new.tenant_id, new.id)
-
-    def _seal(self, connection: Connection, account: Account, typed: Secret, moment: int, actor: Actor) -> None:
-        sealed = self._ring.seal(typed, SealedTo.of(account))
-        credentials.put(connection, account.tenant_id, account.id, sealed, moment, actor.name)
-
-    def rotate_key(self, actor: Actor) -> Future[int]:
-        """Adds a new key to the ring, on disk first, and seals all secrets with it; returns how many.
-
-        Waits for the disk. Raises Conflict where the keys come from the environment, KeyUnreadable.
-        """
-        require(actor, Scope.ADMIN)
-        if actor.tenant_id != INSTALLATION:
-            raise NotFound("The key ring belongs to the installation.")
-        self._ring.rotate()
-        return self.reseal_secrets(actor)
-
-    def reseal_secrets(self, actor: Actor) -> Future[int]:
-        """Seals all secrets with the current key of the ring, after a rotation; returns how many were not."""
-        require(actor, Scope.ADMIN)
-        if actor.tenant_id != INSTALLATION:
-            raise NotFound("The key ring belongs to the installation.")
-
-        def work(connection: Connection) -> int:
-            by_id = {account.id: account for account in accounts.all_accounts(connection)}
-            count = 0
-            for one in credentials.all_sealed(connection):
-                seal_to = SealedTo.of(by_id[one.account_id])
-                if not self._ring.is_current(one.sealed, seal_to):
-                    credentials.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
-                    count += 1
-            return count
 
         return self._change(work)
 

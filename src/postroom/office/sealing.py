@@ -1,0 +1,84 @@
+"""The office's care for secrets: sealing them to their server, taking them away, sealing them anew with another key.
+
+Promise P7 is kept twice here: a secret is sealed to what it was typed for, and a change of any of that without a new
+secret deletes the old one in the same transaction and says so.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from sqlalchemy import Connection
+
+from postroom.errors import Conflict, NotFound
+from postroom.model.account import Account, Login
+from postroom.model.application import Actor, Scope
+from postroom.model.tenant import INSTALLATION
+from postroom.office.changes import Changes, require
+from postroom.secrets import SealedTo, Secret
+from postroom.store import accounts, credentials
+
+__all__ = ["Sealing"]
+
+
+class Sealing(Changes):
+    def _keep_right(
+        self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
+    ) -> bool:
+        """Seals a new secret, or deletes one that no longer belongs. True when one was lost that is still needed."""
+        if new.login is Login.NONE:
+            credentials.drop(connection, new.tenant_id, new.id)
+            return False
+        if typed is not None:
+            self._seal(connection, new, typed, moment, actor)
+            return False
+        if SealedTo.of(old) == SealedTo.of(new):
+            return False
+        return credentials.drop(connection, new.tenant_id, new.id)
+
+    def _seal(self, connection: Connection, account: Account, typed: Secret, moment: int, actor: Actor) -> None:
+        sealed = self._ring.seal(typed, SealedTo.of(account))
+        credentials.put(connection, account.tenant_id, account.id, sealed, moment, actor.name)
+
+    def rotate_key(self, actor: Actor) -> Future[int]:
+        """A new key in the ring, and every secret sealed with it; returns how many. Writes the ring's file: may block.
+
+        Where the keys come from the environment, a new one is put there by the operator, and this seals everything with
+        it; Conflict says so when there is none.
+        """
+        _require_installation(actor)
+        try:
+            self._ring.rotate()
+        except Conflict:
+            if self._all_current():
+                raise
+        return self.reseal_secrets(actor)
+
+    def _all_current(self) -> bool:
+        settled = self._settled
+        return all(
+            self._ring.is_current(sealed, SealedTo.of(settled.snapshot.accounts[account_id]))
+            for account_id, sealed in settled.sealed.items()
+        )
+
+    def reseal_secrets(self, actor: Actor) -> Future[int]:
+        """Seals all secrets with the current key of the ring; returns how many were not."""
+        _require_installation(actor)
+
+        def work(connection: Connection) -> int:
+            by_id = {account.id: account for account in accounts.all_accounts(connection)}
+            count = 0
+            for one in credentials.all_sealed(connection):
+                seal_to = SealedTo.of(by_id[one.account_id])
+                if not self._ring.is_current(one.sealed, seal_to):
+                    credentials.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
+                    count += 1
+            return count
+
+        return self._change(work)
+
+
+def _require_installation(actor: Actor) -> None:
+    require(actor, Scope.ADMIN)
+    if actor.tenant_id != INSTALLATION:
+        raise NotFound("The key ring belongs to the installation.")
