@@ -10,23 +10,24 @@ from __future__ import annotations
 import os
 import signal
 
-__all__ = ["POINTS", "reach"]
+__all__ = ["POINTS", "arm", "armed", "last_before", "reach"]
 
 POINTS = (
-    "accept.before-commit",
-    "accept.after-commit",
-    "accept.before-answer",
-    "claim.before-commit",
-    "claim.after-commit",
+    "accept.before-commit",  # its rows are written, the commit is not
+    "accept.after-commit",  # durable, and nobody knows it yet
+    "accept.before-answer",  # the lanes have it, the caller has no answer
+    "claim.before-commit",  # taken from the queue under a lease, not yet durably
+    "claim.after-commit",  # in a lane's hand by the database, not yet in ours
     "session.before-connect",
-    "session.after-login",
-    "transfer.after-envelope",
+    "session.after-login",  # a message may be sent now, none has been
     "mark.before-commit",
-    "mark.after-commit",
-    "transfer.mid-body",
-    "transfer.after-body",
+    "mark.after-commit",  # the end of a body may leave now, and has not
+    "transfer.after-envelope",  # the server took sender and recipients (not with CHUNKING: all leaves in one write)
+    "transfer.mid-body",  # half of it is with the server
+    "transfer.after-body",  # the final dot is with the server, its answer is not with us
+    "transfer.after-reply",  # the server's answer is known here and nowhere else
     "settle.before-commit",
-    "settle.after-commit",
+    "settle.after-commit",  # durable, not told to anybody
     "reclaim.before-commit",
     "reclaim.after-commit",
 )
@@ -35,13 +36,29 @@ POINTS = (
 class _Armed:
     def __init__(self, spec: str) -> None:
         name, _, count = spec.partition(":")
-        if spec and name not in POINTS:
-            raise SystemExit(f"POSTROOM_FAILPOINT names no point of ours: {name}. Known: {', '.join(POINTS)}")
+        if spec and (name not in POINTS or not (count or "1").isdecimal()):
+            raise SystemExit(f"POSTROOM_FAILPOINT names no point of ours: {spec}. Known: {', '.join(POINTS)}")
         self.name = name
         self.left = int(count or 1)
 
 
 _armed = _Armed(os.environ.get("POSTROOM_FAILPOINT", ""))
+
+
+def arm(spec: str) -> None:
+    """As the variable does at the start, for a process that was forked with the modules loaded."""
+    global _armed  # noqa: PLW0603  (one per process, as the environment is)
+    _armed = _Armed(spec)
+
+
+def armed(*names: str) -> bool:
+    """Whether a test waits for one of these points."""
+    return _armed.name in names
+
+
+def last_before(name: str) -> bool:
+    """Whether the process dies the next time this point is reached."""
+    return _armed.name == name and _armed.left <= 1
 
 
 def reach(name: str) -> None:

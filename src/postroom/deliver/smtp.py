@@ -13,7 +13,7 @@ from typing import Any, cast
 from postroom.clock import monotonic_ms
 from postroom.deliver.feed import Feed, SessionFailure, SessionOpened
 from postroom.deliver.results import not_an_attempt, result_of, session_result
-from postroom.failpoints import reach
+from postroom.failpoints import armed, last_before, reach
 from postroom.model.account import Account, Login
 from postroom.model.attempt import Result
 from postroom.model.job import Job
@@ -41,6 +41,7 @@ from postroom.smtp.client import (
     probe,
     transfer,
 )
+from postroom.smtp.command import DATA
 from postroom.smtp.sasl import MECHANISM_NAMES
 from postroom.wire.dial import DialTimeouts, NoLink, Target, dial
 from postroom.wire.drive import Replies, drive_open, exchange
@@ -116,6 +117,9 @@ class _Transfer:
     def __init__(self, feed: Feed, link: Link, replies: Replies, opened: Opened, tls: TlsSettings) -> None:
         self._feed, self._link, self._replies, self._opened, self._tls = feed, link, replies, opened, tls
         self._used = False
+        self._envelope_first = not (opened.capabilities.pipelining and opened.capabilities.chunking)
+        self._body_follows = False
+        self._cuts = armed("transfer.mid-body", "transfer.after-body")
 
     async def run(self) -> None:
         flow: Generator[Step, Any, Any] = transfer(self._opened)
@@ -129,17 +133,35 @@ class _Transfer:
             answer = None
             match step:
                 case Send():
+                    if self._cuts:
+                        await self._reach_in(step)
                     answer = await exchange(link, replies, step)
                 case Next():
                     job = feed.take() or (await self._next_after_a_wait() if step.wait else None)
                     answer = None if job is None else _transmission(job)
                 case Marked():
-                    reach("transfer.after-envelope")
+                    if self._envelope_first:
+                        reach("transfer.after-envelope")
+                    self._body_follows = True
                     answer = await feed.marked(_job(step.transmission))
                 case MarkSoon():
                     feed.mark(_job(step.transmission))
                 case Done():
                     self._done(_job(step.transmission), step.outcome)
+
+    async def _reach_in(self, step: Send) -> None:
+        """The points within a step: for tests that want a body to be cut in its middle or at its very end."""
+        if not self._body_follows or step.data == DATA:
+            return
+        self._body_follows = False
+        if last_before("transfer.mid-body"):
+            self._link.write(step.data[: len(step.data) // 2])
+            await self._link.drain()
+        reach("transfer.mid-body")
+        if last_before("transfer.after-body"):
+            self._link.write(step.data)
+            await self._link.drain()
+        reach("transfer.after-body")
 
     async def _next_after_a_wait(self) -> Job | None:
         """Waits for a job; a session that was silent for long is asked first whether it still lives."""
@@ -157,7 +179,7 @@ class _Transfer:
         return await drive_open(probe(self._opened), self._link, self._replies, self._tls) is None
 
     def _done(self, job: Job, outcome: Outcome) -> None:
-        reach("transfer.after-body")
+        reach("transfer.after-reply")
         answers = outcome.recipients
         if all(map(not_an_attempt, answers)) or (self._used and all(map(_died_on_reuse, answers))):
             self._feed.done(job, None, str)

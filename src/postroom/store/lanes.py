@@ -195,7 +195,7 @@ def claim(
     rows = _within_bytes(_due(connection, account_id, limit, now_ms))
     if rows:
         _take(connection, rows, fence, now_ms, next_id)
-    reach("claim.before-commit")
+        reach("claim.before-commit")
     return [
         Claimed._make((*row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:21], row[21]))
         for row in rows

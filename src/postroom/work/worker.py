@@ -20,6 +20,7 @@ from typing import Any
 from postroom.clock import monotonic_ms, now_ms
 from postroom.deliver.conclude import Ending
 from postroom.deliver.feed import SessionFailure, SessionOpened
+from postroom.failpoints import reach
 from postroom.maillog import MailLog
 from postroom.model.account import Account, AccountState
 from postroom.model.attempt import Action, Verdict
@@ -228,6 +229,8 @@ class Worker:
         if taken is None:
             room.backlog = True
             return
+        if taken.claimed:
+            reach("claim.after-commit")
         if not taken.all_there_was:
             room.backlog = True
         if taken.again_ms is not None:
