@@ -1,6 +1,6 @@
 """A Postroom with its HTTP door open, in this process: a real engine, a real server, tenants and keys at will.
 
-The engine takes mail in and delivers nothing (role http), so that what a test sees is the door's doing.
+Unless a test wants otherwise the engine takes mail in and delivers nothing (role http): what is seen is the door's doing.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def problem(response: httpx2.Response, status: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def open_api(folder: Path, **settings: object) -> Iterator[Api]:
+def open_api(folder: Path, engine_role: Role = Role.HTTP, **settings: object) -> Iterator[Api]:
     """Starts it on a thread of its own; `settings` as in `postroom.settings`."""
     loop = asyncio.new_event_loop()
     ready: Future[tuple[Engine, HttpServer]] = Future()
@@ -105,7 +105,7 @@ def open_api(folder: Path, **settings: object) -> Iterator[Api]:
     async def run() -> None:
         try:
             loaded = load({"POSTROOM_DATA": str(folder)}, cwd=folder, overrides=settings)
-            async with Engine(loaded, Role.HTTP, MailLog(None)) as engine:
+            async with Engine(loaded, engine_role, MailLog(None)) as engine:
                 desk = Desk(loaded, engine.store, engine.office, engine.outbox, engine.reports)
                 async with serve_http(create_app(desk), "127.0.0.1", 0) as server:
                     ready.set_result((engine, server))

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from postroom.web.api.document import operations
-from postroom.web.api.problems import KINDS
+from postroom.web.api.problems import KINDS, MEDIA_TYPE
 from postroom.web.api.style import CSS
 
 __all__ = ["POLICY", "page_of"]
@@ -25,6 +25,7 @@ _HASH = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode("ascii")
 POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """The Content-Security-Policy of the page."""
 
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _MOST_DEPTH = 5
 Document = Mapping[str, Any]
 
@@ -117,10 +118,15 @@ def _body(document: Document, body: Mapping[str, Any] | None) -> Iterator[str]:
 def _responses(document: Document, responses: Mapping[str, Any]) -> Iterator[str]:
     yield '<h4>Answers</h4><div class="wide"><table><thead><tr><th scope="col">Status</th><th scope="col">Meaning</th>'
     yield '<th scope="col">Content</th></tr></thead><tbody>'
+    refused = []
     for status, response in sorted(responses.items()):
-        shapes = ", ".join(_linked(document, one.get("schema", {})) for one in response.get("content", {}).values())
-        yield f"<tr><td>{_e(status)}</td><td>{_e(response['description'])}</td><td>{shapes}</td></tr>"
-    yield "</tbody></table></div>"
+        content = response.get("content", {})
+        if MEDIA_TYPE in content:
+            refused.append(f"<strong>{_e(status)}</strong> {_inline(response['description'])}")
+            continue
+        shapes = ", ".join(_linked(document, one.get("schema", {})) for one in content.values())
+        yield f"<tr><td>{_e(status)}</td><td>{_inline(response['description'])}</td><td>{shapes}</td></tr>"
+    yield f'</tbody></table></div><p class="refused">Or a {_linked(document, PROBLEM)}: {" ".join(refused)}</p>'
 
 
 def _properties(document: Document, schema: Mapping[str, Any]) -> Iterator[str]:

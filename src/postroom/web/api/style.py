@@ -37,6 +37,8 @@ summary:hover { background: var(--panel); }
 .get { color: var(--get); } .post { color: var(--post); } .patch, .put { color: var(--patch); }
 .delete { color: var(--delete); }
 .path var { font-style: italic; }
+.refused { color: var(--soft); font-size: 0.875rem; max-width: none; }
+.refused strong { color: var(--ink); margin-left: 0.4rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; min-width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.4rem 0.9rem 0.4rem 0; text-align: left; vertical-align: top; }
