@@ -1,6 +1,6 @@
 """A Postroom with its HTTP door open, in this process: a real engine, a real server, tenants and keys at will.
 
-Unless a test wants otherwise the engine takes mail in and delivers nothing (role http): what is seen is the door's doing.
+Unless a test wants otherwise the engine takes mail in and delivers nothing (role http).
 """
 
 from __future__ import annotations

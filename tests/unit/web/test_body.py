@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -128,6 +129,18 @@ def test_what_is_not_quite_json_is_refused_with_a_sentence(octets: bytes) -> Non
         parse_json(octets)
     assert caught.value.kind.status == 400
     assert caught.value.detail.endswith(".")
+
+
+@pytest.mark.parametrize("piece", [b"{},", b"[],", b'"ab",', b"1,"])
+def test_a_bomb_is_refused_before_it_unfolds(piece: bytes) -> None:
+    """A19: 30 MB of empty objects are a gigabyte of memory."""
+    with pytest.raises(TooLarge):
+        parse_json(b"[" + piece * 4_000_000 + b"1]")
+
+
+def test_long_prose_is_no_bomb() -> None:
+    prose = "Dear Ann, this is a long letter, with [notes] and {braces} here and there. " * 100_000
+    assert parse_json(json.dumps({"text": prose}).encode()) == {"text": prose}
 
 
 def test_a_name_given_twice_is_told_without_what_could_disturb_a_terminal() -> None:

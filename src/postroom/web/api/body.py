@@ -23,6 +23,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 CHUNK_SECONDS = 20.0
 """How long the next piece of a body may take."""
+_SMALL = 1024 * 1024
+_MOST_VALUES = 3_000_000
+_MOST_CONTAINERS = 500_000
+"""Three octets of JSON (`{},`) become seventy of memory. Counted in text as well, where 40 MiB of prose stay below."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -80,7 +84,11 @@ def _too_large(limit: int) -> TooLarge:
 
 
 def parse_json(body: bytes) -> Any:
-    """The value in the body. Raises RequestError with what is wrong and where."""
+    """The value in the body. Raises RequestError with what is wrong and where, TooLarge for a bomb."""
+    if len(body) > _SMALL and (
+        body.count(b",") > _MOST_VALUES or body.count(b"{") + body.count(b"[") > _MOST_CONTAINERS
+    ):
+        raise TooLarge("The JSON holds more values than any message needs.")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
