@@ -35,6 +35,18 @@ def test_the_first_account_becomes_the_default_and_a_second_one_does_not(house: 
     ]  # fmt: skip
 
 
+def test_the_only_account_becomes_the_default_when_it_is_switched_on(house: House) -> None:
+    """A tenant may prepare its account while it still uses the inherited one."""
+    tenant = house.tenant("acme")
+    inherited, account = house.account("ours"), house.account("theirs", tenant, enabled=False)
+    mail = house.mail(("a@example.org", S.QUEUED, {"account_id": inherited}), tenant_id=tenant.tenant_id)
+    assert not house.office.account(tenant, account).result().is_default
+    assert house.office.change_account(tenant, account, {"enabled": True}).result().is_default
+    assert house.account_of(mail) == [account]
+    second = house.account("second", tenant, enabled=False)
+    assert not house.office.change_account(tenant, second, {"enabled": True}).result().is_default
+
+
 def test_the_snapshot_has_a_change_before_the_caller_has_its_answer(house: House) -> None:
     before = house.office.snapshot
     view = house.office.create_account(ADMIN, {"host": "smtp.example.com"}).result()

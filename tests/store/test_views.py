@@ -57,6 +57,19 @@ def test_every_diagnosis_is_explained_with_the_accounts_own_names(house: House) 
         assert "{" not in shown.explanation + shown.remedy, diagnosis
 
 
+def test_a_tenant_is_not_told_the_host_and_user_of_an_account_it_inherits(house: House) -> None:
+    tenant = house.tenant("acme")
+    account = house.account("ours", host="inner.relay.example", user="service@inner.example")
+    for diagnosis in sorted(known_diagnoses()):
+        number = house.mail(
+            ("a@example.org", S.DEFERRED, {"account_id": account, "diagnosis": diagnosis}), tenant_id=tenant.tenant_id
+        )
+        shown = house.reports.message(tenant, number).result().recipients[0]
+        assert "inner" not in shown.explanation + shown.remedy, diagnosis
+    house.office.pause_account(ADMIN, "ours", "Down for now.").result()
+    assert "installation's administrator" in house.reports.message(tenant, number).result().recipients[0].remedy
+
+
 def test_the_timeline_has_events_and_attempts_in_order_with_the_whole_conversation(house: House) -> None:
     account = house.account("relay")
     number = house.mail("a@example.org")
@@ -79,6 +92,8 @@ def test_the_timeline_has_events_and_attempts_in_order_with_the_whole_conversati
     assert (first.server, first.tls) == ("ESMTP Postfix", "TLSv1.3")
     assert timeline.accounts == {account: "relay"}
     assert not timeline.more
+    for n, expected in ((0, [one]), (2, [one]), (1, []), (20, [])):
+        assert [each.id for each in house.reports.timeline(ADMIN, number, n=n).result().attempts] == expected
 
 
 def test_a_tenants_attempt_through_the_installations_account_has_its_session_too(house: House) -> None:
@@ -147,9 +162,17 @@ def test_health_tells_whether_mail_is_taken_and_leaves(house: House) -> None:
     assert house.reports.health().result().problems == ()
     house.mail(("a@example.org", S.QUEUED, {"account_id": account, "due_ms": long_ago}))
     house.sql("UPDATE node SET seen_ms = 1")
+    assert not house.reports.health().result().delivering
+    house.sql("UPDATE node SET seen_ms = :ms", ms=now_ms() - 120_000)
     health = house.reports.health().result()
     assert (health.ready, health.delivering, health.oldest_due_ms) == (True, False, long_ago)
     assert len(health.problems) == 3
+    house.sql(
+        "INSERT INTO node (number, worker, role, started_ms, seen_ms) VALUES (9, 'anew', 'all', :ms, :ms)", ms=now_ms()
+    )
+    health = house.reports.health().result()
+    assert health.delivering
+    assert len(health.problems) == 1  # the late mail; the old node was restarted, not lost
     house.store.close()
     closed = house.reports.health().result()
     assert (closed.ready, closed.delivering) == (False, False)

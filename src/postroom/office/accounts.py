@@ -104,7 +104,7 @@ class AccountVerbs(Sealing):
                 return AGAIN
             return self._shown(connection, number, account_id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def change_account(
         self,
@@ -121,24 +121,49 @@ class AccountVerbs(Sealing):
         """
         require(actor, Scope.SETTINGS_WRITE)
         number, moment = tenant_for(actor, tenant_id), now_ms()
+        saved: list[AccountView] = []
+        moving: list[DefaultMove] = []
 
-        def work(connection: Connection) -> AccountView:
-            reading = Reading()
-            given = read(values, reading)
-            typed = read_secret(values, secret, reading)
+        def work(connection: Connection) -> AccountView | Again:
             old = _found(connection, number, ref)
-            new = apply(old, given, typed, reading)
-            if not new.name:
-                new = replace(new, name=old.name)
-            _check_name(connection, new, reading)
-            reading.close()
-            accounts.save(connection, new)
-            dropped = self._keep_right(connection, old, new, typed, moment, actor)
-            if _may_be_mended(old, new, typed):
-                accounts.resume_mended(connection, number, old.id)
-            return self._shown(connection, number, old.id, dropped=dropped)
+            # What an earlier run saved is there, unless its transaction was rolled back.
+            if not saved or old.version < saved[0].account.version:
+                new, dropped = self._save_changes(connection, old, values, secret, moment, actor)
+                saved[:] = [self._shown(connection, number, old.id, dropped=dropped)]
+                hope = new.enabled and not old.enabled and self._is_only_hope(connection, new)
+                moving[:] = [DefaultMove(number, new.id, moment, self._store.ids.next)] if hope else []
+            if not moving:
+                return saved[0]
+            return moving[0].step(connection) or replace(saved[0], is_default=True)
 
-        return self._change(work)
+        return self._change(work, actor)
+
+    def _save_changes(
+        self,
+        connection: Connection,
+        old: Account,
+        values: Mapping[str, object],
+        secret: str | Secret | None,
+        moment: int,
+        actor: Actor,
+    ) -> tuple[Account, bool]:
+        """The account as it is now, and whether a secret was lost by it. Raises BadInput with every fault."""
+        reading = Reading()
+        given = read(values, reading)
+        typed = read_secret(values, secret, reading)
+        new = apply(old, given, typed, reading)
+        _check_name(connection, new, reading)
+        reading.close()
+        accounts.save(connection, new)
+        dropped = self._keep_right(connection, old, new, typed, moment, actor)
+        if _may_be_mended(old, new, typed):
+            accounts.resume_mended(connection, old.tenant_id, old.id)
+        return new, dropped
+
+    def _is_only_hope(self, connection: Connection, account: Account) -> bool:
+        """Whether the tenant has no default of its own and no other account: switched on, this one becomes it."""
+        tenant = self._existing(connection, account.tenant_id)
+        return tenant.settings.default_account_id is None and len(accounts.of_tenant(connection, tenant.id)) == 1
 
     # -- the default ------------------------------------------------------------------------------------------------
 
@@ -155,7 +180,7 @@ class AccountVerbs(Sealing):
                 moving.append(DefaultMove(number, account.id, moment, self._store.ids.next))
             return moving[0].step(connection) or self._shown(connection, number, account.id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     # -- pausing ----------------------------------------------------------------------------------------------------
 
@@ -174,7 +199,7 @@ class AccountVerbs(Sealing):
             accounts.pause(connection, number, account.id, words, moment)
             return self._shown(connection, number, account.id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def resume_account(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[AccountView]:
         """Lets its mail leave again, whoever paused it."""
@@ -186,7 +211,7 @@ class AccountVerbs(Sealing):
             accounts.resume(connection, number, account.id)
             return self._shown(connection, number, account.id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def pause_for(
         self, account_id: int, reason: str, resume_ms: int | None = None, version: int | None = None
@@ -204,7 +229,7 @@ class AccountVerbs(Sealing):
             meant = known if version is None else replace(known, version=version)
             return accounts.pause_by_verdict(connection, meant, reason, moment, resume_ms)
 
-        return self._change(work)
+        return self._change(work, None)
 
     def resume_due(self, now_ms: int) -> Future[list[str]]:
         """For upkeep: ends the pauses whose time is over; returns the accounts' names."""
@@ -218,7 +243,7 @@ class AccountVerbs(Sealing):
             resumed = set(accounts.resume_due(connection, now_ms))
             return [account.name for account in over if account.id in resumed]
 
-        return self._change(work)
+        return self._change(work, None)
 
     # -- deleting ---------------------------------------------------------------------------------------------------
 
@@ -256,7 +281,7 @@ class AccountVerbs(Sealing):
             accounts.remove(connection, number, account.id)
             return None
 
-        return self._change(work)
+        return self._change(work, actor)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

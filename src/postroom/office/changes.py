@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -23,11 +23,12 @@ from postroom.errors import Conflict, Forbidden, NotFound
 from postroom.ids import decode
 from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
-from postroom.model.tenant import INSTALLATION, Tenant
+from postroom.model.audit import Entry, difference
+from postroom.model.tenant import Tenant
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets import KeyRing, SealedTo, Secret
 from postroom.settings import Settings
-from postroom.store import accounts, applications, credentials, senders, settings_version, tenants
+from postroom.store import accounts, applications, audit, credentials, senders, settings_version, tenants
 from postroom.store.database import Store
 
 __all__ = ["AGAIN", "Again", "Changes", "Ref", "require", "tenant_for"]
@@ -84,10 +85,10 @@ def require(actor: Actor, scope: Scope) -> None:
 
 
 def tenant_for(actor: Actor, tenant_id: int | None) -> int:
-    """The tenant that is meant. Only the installation's administrator may mean another than his own."""
-    if tenant_id is None or tenant_id == actor.tenant_id:
+    """The tenant that is meant. Only those whose rights are installation-wide may mean another than their own."""
+    if tenant_id is None:
         return actor.tenant_id
-    if actor.tenant_id == INSTALLATION and actor.may(Scope.ADMIN):
+    if actor.reaches(tenant_id):
         return tenant_id
     raise NotFound("There is no such tenant here.")
 
@@ -164,17 +165,24 @@ class Changes:
             self._settled = settled
             return True
 
-    def _change(self, work: Callable[[Connection], T | Again]) -> Future[T]:
-        """Runs `work` in a transaction of its own, or in several while it says AGAIN; then the new snapshot stands."""
+    def _change(self, work: Callable[[Connection], T | Again], by: Actor | None) -> Future[T]:
+        """Runs `work` in a transaction of its own, or in several while it says AGAIN; then the new snapshot stands.
+
+        Whatever differs between the snapshots before and after is in the audit trail, in the same transaction, as done
+        `by` this one; None is Postroom itself. What a snapshot does not hold, `work` tells with `_note`.
+        """
         future: Future[T] = _running()
 
         def run(connection: Connection) -> tuple[T | Again, _Settled]:
-            settings_version.bump(connection)
+            version = settings_version.bump(connection)
+            before = self._settled if self._settled.version == version - 1 else _read(connection)
             try:
                 answer = work(connection)
             except IntegrityError:
                 raise Conflict("Somebody else changed the same thing at the same moment. Look at it again.") from None
-            return answer, _read(connection)
+            settled = _read(connection)
+            self._note(connection, by, *_differences(before.snapshot, settled.snapshot))
+            return answer, settled
 
         def done(written: Future[tuple[T | Again, _Settled]]) -> None:
             error = written.exception()
@@ -197,8 +205,38 @@ class Changes:
         start()
         return future
 
+    def _note(self, connection: Connection, by: Actor | None, *entries: Entry) -> None:
+        """Writes to the audit trail, in the transaction of what it tells of."""
+        audit.note(connection, [(self._store.ids.next(), entry.by(by)) for entry in entries])
+
     def _existing(self, connection: Connection, tenant_id: int) -> Tenant:
         tenant = tenants.get(connection, tenant_id)
         if tenant is None:
             raise NotFound("There is no such tenant here.")
         return tenant
+
+
+_WATCHED = ("tenants", "accounts", "senders", "applications")
+
+
+def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:
+    """An entry for every tenant, account, sender and application that was made, changed or deleted."""
+    entries = []
+    moment = now_ms()
+    for watched in _WATCHED:
+        old, new = getattr(before, watched), getattr(after, watched)
+        for number in [*old, *(number for number in new if number not in old)]:
+            was, now = old.get(number), new.get(number)
+            if was == now:
+                continue
+            told_before, told_after = difference(was, now)
+            if told_before or told_after:
+                what = "created" if was is None else "deleted" if now is None else "changed"
+                entries.append(_entry(watched[:-1], what, was if now is None else now, moment, told_before, told_after))
+    return entries
+
+
+def _entry(noun: str, what: str, thing: Any, moment: int, before: Mapping[str, Any], after: Mapping[str, Any]) -> Entry:
+    name = str(getattr(thing, "name", "") if noun != "sender" else thing.address)
+    tenant_id = thing.id if noun == "tenant" else thing.tenant_id
+    return Entry(tenant_id, f"{noun}.{what}", moment, thing.id, name, before, after)

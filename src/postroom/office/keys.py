@@ -78,7 +78,7 @@ class KeyVerbs(Changes):
             applications.create(connection, application)
             return application
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def suspend_application(
         self, actor: Actor, ref: Ref, suspended: bool = True, tenant_id: int | None = None
@@ -92,7 +92,7 @@ class KeyVerbs(Changes):
             applications.save(connection, application)
             return application
 
-        return self._change(work)
+        return self._change(work, actor)
 
     # -- keys -------------------------------------------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ class KeyVerbs(Changes):
             applications.create_key(connection, key, digest)
             return NewKey(text, key)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def revoke_key(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[Key]:
         """By its id or prefix. It is refused here at once, on other nodes within seconds. Twice is no error."""
@@ -136,7 +136,7 @@ class KeyVerbs(Changes):
             applications.revoke(connection, number, key.id, moment)
             return replace(key, revoked_ms=key.revoked_ms or moment)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     # -- who is it --------------------------------------------------------------------------------------------------
 

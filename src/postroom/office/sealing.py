@@ -75,7 +75,7 @@ class Sealing(Changes):
                     count += 1
             return count
 
-        return self._change(work)
+        return self._change(work, actor)
 
 
 def _require_installation(actor: Actor) -> None:

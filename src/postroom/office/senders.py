@@ -60,7 +60,7 @@ class SenderVerbs(Changes):
                 _make_default(connection, tenant, sender_id)
             return self._shown_sender(connection, number, sender_id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def change_sender(
         self, actor: Actor, ref: Ref, values: Mapping[str, object], tenant_id: int | None = None
@@ -74,7 +74,7 @@ class SenderVerbs(Changes):
             senders.save(connection, _changed(connection, sender, values))
             return self._shown_sender(connection, number, sender.id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def delete_sender(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[None]:
         """Mail accepted before leaves all the same: its address was fixed then.
@@ -101,7 +101,7 @@ class SenderVerbs(Changes):
                 _make_default(connection, tenant, None)
             senders.remove(connection, number, sender.id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def set_default_sender(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[SenderView]:
         """Mail that names no sender leaves from this one. Raises NotFound."""
@@ -113,7 +113,7 @@ class SenderVerbs(Changes):
             _make_default(connection, self._existing(connection, number), sender.id)
             return self._shown_sender(connection, number, sender.id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def release_sender(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[SenderView]:
         """Ends a hold that a server's answer caused; the mail held for it is queued."""
@@ -128,7 +128,7 @@ class SenderVerbs(Changes):
             )
             return AGAIN if moved >= BATCH else self._shown_sender(connection, number, sender.id)
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def hold_sender(self, sender_id: int, reason: str) -> Future[bool]:
         """For the worker: the account may not send for this address. False when it is gone or held already."""
@@ -137,7 +137,7 @@ class SenderVerbs(Changes):
         def work(connection: Connection) -> bool:
             return known is not None and senders.pause(connection, known.tenant_id, sender_id, reason)
 
-        return self._change(work)
+        return self._change(work, None)
 
     def _shown_sender(self, connection: Connection, tenant_id: int, sender_id: int) -> SenderView:
         return _view(self._existing(connection, tenant_id), _found(connection, tenant_id, sender_id))

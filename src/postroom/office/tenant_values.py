@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from postroom.model.tenant import Mode, Sending, UnknownPolicy
+from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.office.account_values import FOOTER_OCTETS
 from postroom.office.fields import NOT_YET, Reader, Reading, Unfit, block, count, flag, name, numbers, one_of, optional
 
@@ -51,6 +51,7 @@ _READERS: dict[str, Reader] = {
     "retry_days": optional(count(1, 60)),
     "guard_redirect": _later,
     "guard_allow": _later,
+    "foreign_from": optional(one_of(ForeignFrom)),
 }
 _ALIASES = {"default_sender": "default_sender_id", "default_account": "default_account_id"}
 REFERENCES = frozenset(_ALIASES.values())

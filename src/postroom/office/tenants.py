@@ -57,7 +57,7 @@ class TenantVerbs(Changes):
             tenants.create(connection, tenant)
             return tenant
 
-        return self._change(work)
+        return self._change(work, actor)
 
     def change_tenant(
         self, actor: Actor, changes: Mapping[str, object], tenant_id: int | None = None
@@ -91,7 +91,7 @@ class TenantVerbs(Changes):
             changed = self._existing(connection, number)
             return free_held(connection, changed, moment, self._store.ids.next) or changed
 
-        return self._change(work)
+        return self._change(work, actor)
 
     @staticmethod
     def _check_rights(actor: Actor, number: int, values: Mapping[str, Any], reading: Reading) -> None:

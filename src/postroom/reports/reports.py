@@ -71,15 +71,17 @@ class Reports:
 
         return self._store.read(work)
 
-    def timeline(self, actor: Actor, message_id: int, tenant_id: int | None = None) -> Future[Timeline]:
-        """Everything that happened to it, with the conversations of the attempts. Raises NotFound."""
+    def timeline(
+        self, actor: Actor, message_id: int, tenant_id: int | None = None, n: int | None = None
+    ) -> Future[Timeline]:
+        """All that happened to it, or to its recipient `n`, with the attempts' conversations. Raises NotFound."""
         _require(actor, Scope.READ)
         number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
 
         def work(connection: Connection) -> Timeline:
             _existing(connection, number, message_id)
-            happened = timeline.events(connection, number, message_id, _MOST_EVENTS + 1)
-            tried = timeline.attempts(connection, number, message_id, _MOST_ATTEMPTS + 1)
+            happened = timeline.events(connection, number, message_id, _MOST_EVENTS + 1, n)
+            tried = timeline.attempts(connection, number, message_id, _MOST_ATTEMPTS + 1, n)
             used = {one.account_id for one in tried if one.account_id is not None}
             return Timeline(
                 message_id=message_id,

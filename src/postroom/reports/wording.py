@@ -63,7 +63,9 @@ def words(message: Message, recipient: Recipient, account: Account | None) -> Wo
     """The best that can be said about where the recipient stands; nothing when its state speaks for itself."""
     if recipient.state in WAITING and account is not None:
         if account.state is AccountState.PAUSED:
-            return Words(f"Its account {account.name} is paused: {account.paused_reason}", "Mend that, then resume it.")
+            own = account.tenant_id == message.tenant_id
+            remedy = "Mend that, then resume it." if own else "The installation's administrator has to mend that."
+            return Words(f"Its account {account.name} is paused: {account.paused_reason}", remedy)
         if not account.enabled:
             return _REASONS[Reason.ACCOUNT_DISABLED]
     if recipient.state is State.SENT:
@@ -76,6 +78,7 @@ def words(message: Message, recipient: Recipient, account: Account | None) -> Wo
 
 
 def _context(message: Message, account: Account | None) -> Context:
-    if account is None:
+    """An inherited account's host and user are the installation's business: the words then say "the server"."""
+    if account is None or account.tenant_id != message.tenant_id:
         return Context(sender=message.sender)
     return Context(host=account.host, port=account.port, user=account.user, sender=message.sender)

@@ -36,6 +36,7 @@ __all__ = ["Swept", "sweep"]
 _DAY_MS = 24 * 3600 * 1000
 _HOUR_MS = 3600 * 1000
 _MOST_RECIPIENTS = 5_000
+_LOCK = 7_227_002
 _BOTTOM = -(1 << 62)
 _SETTLED = tuple(sorted(state.value for state in OVER | {State.SILENCED}))
 
@@ -66,6 +67,8 @@ def sweep(
     next_id: Callable[[], int] | None = None,
 ) -> Swept:
     """One batch: at most `limit` of each kind. With `next_id` each content that goes leaves an event behind."""
+    if not _alone(connection):
+        return Swept()
     settings = _settings(connection)
     _begin_walk(connection, now_ms)
     messages, more_messages = _sweep_messages(connection, settings, now_ms, limit)
@@ -74,6 +77,13 @@ def sweep(
     sessions = _sweep_sessions(connection, settings, now_ms, limit)
     more = more_messages or more_contents or keys >= limit or sessions >= limit
     return Swept(contents, messages, keys, sessions, more)
+
+
+def _alone(connection: Connection) -> bool:
+    """Nodes sweep one at a time; one that comes while another sweeps has nothing to do."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LOCK}).scalar())
 
 
 def _settings(connection: Connection) -> dict[int, Inherited]:

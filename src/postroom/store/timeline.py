@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, literal, or_, select
 
 from postroom.model.attempt import Attempt
 from postroom.model.event import Event, EventKind
@@ -32,18 +32,22 @@ def event_from_row(row: Row[Any]) -> Event:
     )
 
 
-def events(connection: Connection, tenant_id: int, message_id: int, limit: int) -> list[Event]:
-    """The first `limit` of them, in the order in which they happened."""
-    rows = connection.execute(
+def events(connection: Connection, tenant_id: int, message_id: int, limit: int, n: int | None = None) -> list[Event]:
+    """The first `limit` of them, in the order in which they happened; with `n` those that concern this recipient."""
+    query = (
         select(_event)
         .where(within(_event, tenant_id), _event.c.message_id == message_id)
         .order_by(_event.c.at_ms, _event.c.id)
         .limit(limit)
     )
-    return [event_from_row(row) for row in rows]
+    if n is not None:
+        query = query.where(or_(_event.c.n == n, _event.c.n.is_(None)))
+    return [event_from_row(row) for row in connection.execute(query)]
 
 
-def attempts(connection: Connection, tenant_id: int, message_id: int, limit: int) -> list[Attempt]:
+def attempts(
+    connection: Connection, tenant_id: int, message_id: int, limit: int, n: int | None = None
+) -> list[Attempt]:
     """The last `limit` of them, oldest first, each with the conversation from the session's beginning.
 
     A session belongs to the account's tenant, which may be the installation when the tenant uses an inherited account.
@@ -61,6 +65,9 @@ def attempts(connection: Connection, tenant_id: int, message_id: int, limit: int
         .order_by(_attempt.c.id.desc())
         .limit(limit)
     )
+    if n is not None:
+        numbers = literal(",").concat(_attempt.c.recipients).concat(",")
+        query = query.where(numbers.contains(f",{n},"))
     return [_attempt_from_row(row) for row in reversed(connection.execute(query).all())]
 
 
