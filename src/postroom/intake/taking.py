@@ -30,9 +30,10 @@ from postroom.model.event import EventKind
 from postroom.model.job import Job, JobRecipient
 from postroom.model.message import Draft, RecipientRole
 from postroom.model.state import WAITING, State
+from postroom.policy.guard import Guarded, guard_of
 from postroom.policy.route import Route, route
 from postroom.policy.snapshot import Snapshot
-from postroom.policy.way import Routed
+from postroom.policy.way import Reason, Routed
 from postroom.store.acceptance import Acceptance, Accepted
 from postroom.store.bulk import Row
 from postroom.store.database import Store
@@ -53,6 +54,8 @@ class Taken:
     due_ms: int | None
     jobs: list[Job]
     unit: Acceptance
+    kept: frozenset[int] = frozenset()
+    """Numbers of recipients whose copy the non-production guard keeps here."""
     placed: list[Placed] = field(default_factory=list)
 
 
@@ -101,42 +104,50 @@ class Intake:
                 f"The finished message has {rendered.size:,} octets; this installation takes {self._largest:,}. "
                 "Leave out or shrink attachments."
             )
+        guarded = self._guarded(tenant_id, way, to)
+        to = guarded.recipients
         smtputf8 = rendered.smtputf8 or any(address.needs_smtputf8 for _, address in to)
         envelope = Envelope(number, tenant_id, application_id, header_id, moment, rendered.eight_bit, smtputf8)
-        return self._taken(draft, to, way, envelope, rendered.content, key)
+        return self._taken(draft, guarded, way, envelope, rendered.content, key)
+
+    def _guarded(self, tenant_id: int, way: Route, to: Addressed) -> Guarded:
+        guard = guard_of(self._snapshot(), tenant_id, way.routed) if way.state in WAITING else None
+        return Guarded(to) if guard is None else guard.apply(to)
 
     def prepare_copy(
         self, envelope: Envelope, draft: Draft, to: Addressed, way: Route, content: bytes, *, resend_of: int
     ) -> Taken:
         """A message whose bytes exist already, for other or the same recipients: a resend or a release."""
-        return self._taken(draft, to, way, envelope, content, None, resend_of=resend_of)
+        return self._taken(draft, Guarded(to), way, envelope, content, None, resend_of=resend_of)
 
     def _taken(
         self,
         draft: Draft,
-        to: Addressed,
+        guarded: Guarded,
         way: Route,
         envelope: Envelope,
         content: bytes,
         key: str | None,
         resend_of: int | None = None,
     ) -> Taken:
-        moment = envelope.created_ms
+        to, moment = guarded.recipients, envelope.created_ms
         waiting = way.state in WAITING
         due = max(moment, draft.send_at_ms or 0) if waiting else None
         unit = Acceptance(
             _message_row(draft, way, envelope, len(content), resend_of),
             [],
             [(envelope.number, self._ids.next(), envelope.tenant_id, None, moment, EventKind.ACCEPTED.value,
-              _accepted_detail(way.state.value, way.reason, resend_of))],
+              _accepted_detail(way.state.value, way.reason, resend_of, guarded.instead_of, bool(guarded.kept)))],
             content if way.state is not State.DISABLED else None,
             key,
             digest(draft) if key is not None else b"",
         )  # fmt: skip
-        taken = Taken(envelope.number, envelope.tenant_id, envelope.header_id, way, to, content, due, [], unit)
+        taken = Taken(
+            envelope.number, envelope.tenant_id, envelope.header_id, way, to, content, due, [], unit, guarded.kept
+        )
         ready = waiting and due is not None and due <= moment and way.account_id is not None
         if ready:
-            taken.jobs = list(_jobs(draft, way, envelope, to, content))
+            taken.jobs = list(_jobs(draft, way, envelope, guarded, content))
         return taken
 
     # -- accepting --------------------------------------------------------------------------------------------------
@@ -176,7 +187,7 @@ class Intake:
             for job, placed in zip(taken.jobs, taken.placed, strict=True):
                 placed.add(job)
             way = taken.route
-            left = len(taken.recipients) - sum(len(job.recipients) for job in taken.jobs)
+            left = len(taken.recipients) - len(taken.kept) - sum(len(job.recipients) for job in taken.jobs)
             if left and way.state in WAITING and way.account_id is not None:
                 self._placement.wake(way.account_id, insist=way.routed == Routed.TEST)
         else:
@@ -234,20 +245,24 @@ def _recipient_rows(taken: Taken, fences: dict[int, int]) -> list[Row]:
     rows: list[Row] = []
     for n, (role, address) in enumerate(taken.recipients):
         fence = fences.get(n)
-        leased = fence is not None
+        leased, kept = fence is not None, n in taken.kept
+        now = State.SENDING.value if leased else State.SILENCED.value if kept else state
         rows.append(
-            (taken.number, n, taken.tenant_id, address.spec, role.value,
-             State.SENDING.value if leased else state, way.account_id, way.sender_id, way.routed, priority,
-             None if leased else due, expires, fence, way.reason, moment)
+            (taken.number, n, taken.tenant_id, address.spec, role.value, now, way.account_id, way.sender_id,
+             way.routed, priority, None if leased or kept else due, expires, fence,
+             Reason.GUARD if kept else way.reason, moment)
         )  # fmt: skip
     return rows
 
 
-def _jobs(draft: Draft, way: Route, envelope: Envelope, to: Addressed, content: bytes) -> list[Job]:
+def _jobs(draft: Draft, way: Route, envelope: Envelope, guarded: Guarded, content: bytes) -> list[Job]:
     most = way.recipients_per_transaction
+    to = [
+        JobRecipient(n, address.spec, 0) for n, (_, address) in enumerate(guarded.recipients) if n not in guarded.kept
+    ]
     jobs = []
     for start in range(0, len(to), most):
-        recipients = [JobRecipient(n, to[n][1].spec, 0) for n in range(start, min(start + most, len(to)))]
+        recipients = to[start : start + most]
         jobs.append(
             Job(
                 message_id=envelope.number,
@@ -272,11 +287,20 @@ def _jobs(draft: Draft, way: Route, envelope: Envelope, to: Addressed, content: 
     return jobs
 
 
+_MOST_TOLD = 20
+
+
 @lru_cache(maxsize=64)
-def _accepted_detail(state: str, reason: str, resend_of: int | None) -> str:
+def _accepted_detail(
+    state: str, reason: str, resend_of: int | None, instead_of: tuple[str, ...] = (), kept: bool = False
+) -> str:
     detail: dict[str, object] = {"state": state}
     if reason:
         detail["why"] = reason
+    if instead_of:
+        detail |= {"guard": "redirected", "instead_of": instead_of[:_MOST_TOLD]}
+    if kept:
+        detail["guard"] = "silenced"
     if resend_of is not None:
         detail["resend_of"] = resend_of
     return json.dumps(detail)

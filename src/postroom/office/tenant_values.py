@@ -7,17 +7,26 @@ from typing import Any
 
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.office.account_values import FOOTER_OCTETS
-from postroom.office.fields import NOT_YET, Reader, Reading, Unfit, block, count, flag, name, numbers, one_of, optional
+from postroom.office.fields import (
+    NOT_YET,
+    Reader,
+    Reading,
+    Unfit,
+    address,
+    block,
+    count,
+    flag,
+    name,
+    numbers,
+    one_of,
+    optional,
+)
 
 __all__ = ["REFERENCES", "read"]
 
+_MOST_ALLOWED = 200
 _MODES: dict[str, Mode] = {"off": Mode.DISABLED, "sendmail": Mode.NATIVE}
 _SENDING: dict[str, Sending] = {"instant": Sending.INSTANTLY, "in-the-background": Sending.BACKGROUND}
-
-
-def _later(value: object) -> None:
-    if value not in (None, "", (), []):
-        raise Unfit(NOT_YET, "Leave it empty.")
 
 
 def _choose(value: object) -> bool | None:
@@ -32,6 +41,23 @@ def _reference(value: object) -> int | str | None:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise Unfit("is neither an id nor a name.", "Give the id.")
     return value
+
+
+def _allowed(value: object) -> tuple[str, ...]:
+    """Addresses, and domains as `@example.org`: a list, or text with commas. Empty: nobody."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or len(parts) > _MOST_ALLOWED:
+        raise Unfit(
+            f"is not a list of at most {_MOST_ALLOWED} addresses.", "Write it like me@example.org, @example.org."
+        )
+    return tuple(_entry(part) for part in parts if part != "")
+
+
+def _entry(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else value
+    if isinstance(text, str) and text.startswith("@"):
+        return "@" + address("postmaster" + text).rpartition("@")[2]
+    return address(text)
 
 
 _READERS: dict[str, Reader] = {
@@ -49,8 +75,8 @@ _READERS: dict[str, Reader] = {
     "log_days": optional(count(1, 36_500)),
     "retry_minutes": optional(numbers(1, 7 * 24 * 60, 50)),
     "retry_days": optional(count(1, 60)),
-    "guard_redirect": _later,
-    "guard_allow": _later,
+    "guard_redirect": optional(address),
+    "guard_allow": optional(_allowed),
     "foreign_from": optional(one_of(ForeignFrom)),
 }
 _ALIASES = {"default_sender": "default_sender_id", "default_account": "default_account_id"}

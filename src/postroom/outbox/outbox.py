@@ -153,10 +153,11 @@ class Outbox:
             return
         state = taken.route.state
         self._log.accepted(taken.number, taken.tenant_id, len(taken.recipients), len(taken.content), state.value)
-        if taken.route.instantly and state in WAITING and self._loop is not None:
+        leaving = len(taken.recipients) - len(taken.kept)
+        if taken.route.instantly and state in WAITING and leaving and self._loop is not None:
             awaited = _Awaited(self._loop, self._patience, lambda: self._tell_first_attempt(taken, told))
             account_id = taken.route.account_id or 0
-            self._placement.await_ending(taken.number, account_id, len(taken.recipients), awaited.over)
+            self._placement.await_ending(taken.number, account_id, leaving, awaited.over)
         else:
             reach("accept.before-answer")
             told(fresh_receipt(taken))

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, select
 
 from postroom.errors import NotFound
 from postroom.intake.taking import Taken
+from postroom.model.state import State
+from postroom.policy.way import Reason
 from postroom.store import tables
 from postroom.store.scope import within
 
@@ -44,11 +46,12 @@ class Receipt(NamedTuple):
 
 def fresh_receipt(taken: Taken) -> Receipt:
     """Straight after acceptance, without asking the store: nothing has happened to it yet."""
-    state, reason, due = taken.route.state.value, taken.route.reason, taken.due_ms
+    told = (taken.route.state.value, "", "", taken.route.reason, taken.due_ms)
+    kept = (State.SILENCED.value, "", "", Reason.GUARD, None)
     return Receipt(
         taken.number,
         tuple([
-            RecipientReceipt(n, address.spec, state, "", "", reason, due)
+            RecipientReceipt(n, address.spec, *(kept if n in taken.kept else told))
             for n, (_, address) in enumerate(taken.recipients)
         ]),
     )  # fmt: skip

@@ -131,10 +131,10 @@ def _retention(found: Effective) -> Explanation:
 
 
 def _guard(found: Effective) -> Iterable[Explanation]:
-    """What keeps mail of a test system from real people. Nobody can set it yet; the step is there for when one can."""
+    """What keeps mail of a test system from real people (see `guard`)."""
     if found.guard_redirect.value:
-        told = "Everything is redirected to this address."
+        told = "This is no production system: what is not on the allow-list goes to this address instead."
         yield _step("guard", found.guard_redirect.value, found.guard_redirect, told)
     if found.guard_allow.value:
-        told = "Only these recipients get mail."
+        told = "This is no production system: only these recipients get their mail."
         yield _step("guard", ", ".join(found.guard_allow.value), found.guard_allow, told)

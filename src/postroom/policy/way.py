@@ -26,6 +26,7 @@ class Reason:
     MODE_DISABLED = "mode-disabled"
     MODE_CHANGED = "mode-changed"
     DEFAULT_MOVED = "default-account-moved"
+    GUARD = "guard"
 
 
 class Routed:

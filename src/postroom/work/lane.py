@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from postroom.addresses import Address
 from postroom.clock import monotonic_ms, now_ms
 from postroom.deliver.conclude import Circumstances, Concluded, Ending, conclude, give_back, put_aside
 from postroom.deliver.feed import SessionFailure, SessionOpened
@@ -26,8 +27,10 @@ from postroom.model.attempt import Result, Verdict
 from postroom.model.job import Job
 from postroom.model.state import State
 from postroom.model.tenant import UnknownPolicy
+from postroom.policy.guard import guard_of
 from postroom.policy.route import recheck
 from postroom.policy.verdict import Context, judge
+from postroom.policy.way import Reason
 from postroom.store.transmission import LeaseLost, Mark, Settlement
 
 if TYPE_CHECKING:
@@ -237,13 +240,21 @@ class Lane:
             self._put_aside(job, State.EXPIRED, None, "expired")
             return False
         change = recheck(self.worker.snapshot, job.tenant_id, job.account_id, job.sender_id, job.routed)
-        if change is None:
+        if change is None and self._guard_lets_pass(job):
             return True
+        if change is None:
+            self._put_aside(job, State.SILENCED, None, Reason.GUARD)
+            return False
         due = now_ms() if change.state is State.QUEUED else None
         self._put_aside(job, change.state, due, change.reason, change.account_id)
         if change.account_id is not None:
             self.worker.wake(change.account_id)
         return False
+
+    def _guard_lets_pass(self, job: Job) -> bool:
+        """Mail that was queued before the non-production guard was switched on stays here, too."""
+        guard = guard_of(self.worker.snapshot, job.tenant_id, job.routed)
+        return guard is None or all(guard.allows(Address.parse(one.address)) for one in job.recipients)
 
     def _put_aside(self, job: Job, state: State, due_ms: int | None, why: str, account_id: int | None = None) -> None:
         account = job.account_id if account_id is None else account_id

@@ -15,7 +15,7 @@ from postroom.model.application import Scope
 from postroom.model.event import EventKind
 from postroom.model.message import RecipientRole
 from postroom.model.state import State
-from postroom.model.tenant import Mode, Sending, UnknownPolicy
+from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 
 __all__ = ["schemas"]
 
@@ -162,8 +162,11 @@ _SETTINGS = {
     "log_days": _or_null(_number("How long the log is kept.")),
     "retry_minutes": _or_null(_list(_number(), "The waits between attempts; the last one repeats.")),
     "retry_days": _or_null(_number("How long it is tried.")),
-    "guard_redirect": _or_null(_text("Not available yet.")),
-    "guard_allow": _or_null(_list(_text(), "Not available yet.")),
+    "guard_redirect": _or_null(_text("Not a production system: what is not on guard_allow goes to this address.")),
+    "guard_allow": _or_null(_list(_text(), "Only these get mail: addresses, and domains like @example.org.")),
+    "foreign_from": _or_null(
+        _words(ForeignFrom, "What becomes of a From that an application may not use: refused, or rewritten to its own.")
+    ),
 }
 _TENANT = {"name": _text("What people call it."), "suspended": _flag("Takes nothing in while true."), **_SETTINGS}
 _TENANT_SHOWN = {
