@@ -58,7 +58,7 @@ class Fault:
 
 
 class PostroomError(Exception):
-    """The root. `status` and `title` are the HTTP spelling (RFC 9457); `slug` names the kind of problem for programs."""
+    """The root. `status` and `title` are the HTTP spelling (RFC 9457); `slug` names the kind for programs."""
 
     status = 500
     title = "Something went wrong inside Postroom"

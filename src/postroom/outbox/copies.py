@@ -65,7 +65,7 @@ def original(connection: Connection, tenant_id: int, message_id: int) -> Origina
 def copy_of(
     intake: Intake, snapshot: Snapshot, ids: Ids, actor: Actor, found: Original, to: Sequence[str] | None
 ) -> Taken:
-    """Ready to be accepted. Without `to`: those who did not get it and wait for nothing; if there are none, everyone."""
+    """Ready to be accepted. Without `to`: those who did not get it and wait for nothing, else everyone."""
     message = found.message
     recipients = _recipients(found, to)
     draft = Draft(
