@@ -77,7 +77,7 @@ def test_the_first_five_minutes(newcomer: _Newcomer) -> None:
     assert "Timeline" in newcomer.type(show)
 
     add, test, mode, again = BLOCKS[3].splitlines()
-    asked = {"name or IP address": newcomer.sink.host, "Number": "3", "Port": str(newcomer.sink.port)}
+    asked = {"name or IP address": newcomer.sink.host, "Number [1]": "3", "Port [25]": str(newcomer.sink.port)}
     asked |= {"User name": "", "mail leaves from": "me@example.org", "name for this account": ""}
     shell = Shell(newcomer.environment, ROOT, [ROOT / "postroom"])
     shell.converse(*add.split()[1:], answers=asked).expect()

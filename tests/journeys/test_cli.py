@@ -362,6 +362,9 @@ def test_settings_senders_tenants_and_keys(postroom: Postroom, shell: Shell) -> 
     way = shell.run("explain", "--to", "a@example.org", "--from", "news@example.org").expect().out
     assert "news@example.org" in way
     shell.run("tenant", "add", "Acme").expect()
+    edited = shell.run("tenant", "edit", "Acme", "--content-days", "7").expect().out
+    assert re.search(r"content_days +7 +.*Acme", edited)
+    assert re.search(r"mode +silent +installation", shell.run("tenant", "show", "Acme").expect().out)
     shell.run("app", "add", "shop", "--tenant", "Acme").expect()
     key = shell.run("key", "add", "shop", "--tenant", "Acme", "--expires", "90d").expect().out.strip()
     theirs = Shell(shell.environment | {"POSTROOM_API_URL": postroom.url, "POSTROOM_API_KEY": key}, shell.folder)

@@ -95,7 +95,7 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
 def test_other_products_words_are_understood_in_the_hint(tmp_path: Path) -> None:
     assert "Did you mean POSTROOM_LISTEN?" in faults_of(tmp_path, POSTROOM_PORT="25")[0]
     assert "Did you mean POSTROOM_DATABASE?" in faults_of(tmp_path, POSTROOM_DATABASE_URL="x")[0]
-    assert "`postroom settings` lists them all" in faults_of(tmp_path, POSTROOM_ZZZZZ="x")[0]
+    assert "`postroom config` lists them all" in faults_of(tmp_path, POSTROOM_ZZZZZ="x")[0]
 
 
 def test_the_spelling_of_a_variable_counts(tmp_path: Path) -> None:

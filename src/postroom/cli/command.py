@@ -82,7 +82,7 @@ def runnable(
     typed_fields = [_parameter(each) for each in fields]
 
     def run(**typed: Any) -> None:
-        where = Where(typed.pop("url"), typed.pop("key_file"), typed.pop("data"), typed.pop("tenant", ""))
+        where = Where(typed.pop("url"), typed.pop("key_file"), typed.pop("data"), typed.pop("of_tenant", ""))
         values = {each.name: typed.pop(each.parameter) for each in fields}
         if fields:
             typed["values"] = {name: value for name, value in values.items() if value is not None}
@@ -154,7 +154,7 @@ def _shared(json: bool, tenant: bool) -> list[inspect.Parameter]:
     ]
     if tenant:
         whose = typer.Option("--tenant", metavar="TENANT", help="Whose: a tenant's name or id; else your key's own.")
-        shared.insert(0, _keyword("tenant", Annotated[str, whose], ""))
+        shared.insert(0, _keyword("of_tenant", Annotated[str, whose], ""))
     if json:
         as_json = typer.Option("--json", help="Answer with JSON, for programs.", show_default=False)
         shared.insert(0, _keyword("as_json", Annotated[bool, as_json], False))

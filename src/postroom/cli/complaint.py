@@ -46,7 +46,8 @@ class CommandError(Exception):
         code = ExitCode.USAGE if isinstance(error, BadSettings) else ExitCode.REFUSED
         if error.faults:
             return cls(error.title, code=code, faults=error.faults)
-        return cls(error.text, code=code)
+        cause = error.fields.get("cause")
+        return cls(error.text, code=code, hint=f"For a report of it: {cause}." if cause else "")
 
 
 def usage(sentence: str, *, faults: Iterable[Fault] = (), hint: str = "") -> CommandError:

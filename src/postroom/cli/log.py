@@ -123,12 +123,12 @@ def _queue(call: Call, rows: list[dict[str, Any]]) -> None:
         call.terminal.line("Nothing waits.")
         return
     call.terminal.columns(
-        ("ACCOUNT", "STATE", "DUE", "WAITING", "SENDING", "HELD", "OLDEST"),
+        ("ACCOUNT", "STATE", "WAITING", "DUE", "SENDING", "HELD", "UNKNOWN", "OLDEST"),
         [
             (
                 str(row.get("account") or "(none)"),
                 Cell(str(row.get("state") or ""), "wait" if row.get("state") == "paused" else ""),
-                *(str(row.get(name, 0)) for name in ("due", "waiting", "sending", "held")),
+                *(str(row.get(name, 0)) for name in ("waiting", "due", "sending", "held", "unknown")),
                 local(row.get("oldest_at")),
             )
             for row in rows

@@ -9,9 +9,8 @@ import typer
 from postroom.cli.command import Call
 from postroom.cli.complaint import CommandError, usage
 from postroom.cli.desk import path_part
+from postroom.cli.receipt import say_receipt
 from postroom.cli.sections import MAIL, Page
-from postroom.cli.terminal import Cell
-from postroom.cli.words import state_cell
 
 __all__ = ["page"]
 
@@ -109,6 +108,4 @@ def _named(message_id: str, complaint: CommandError) -> CommandError:
 
 def _say(call: Call, answers: list[dict[str, Any]]) -> None:
     for answer in answers:
-        call.terminal.line(
-            Cell(str(answer.get("id", "")), "strong"), "  ", state_cell(answer.get("state", "")) if answer else ""
-        )
+        say_receipt(call.terminal, answer)

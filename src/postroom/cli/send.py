@@ -13,10 +13,10 @@ import typer
 from postroom.cli.command import Call
 from postroom.cli.complaint import ExitCode, usage
 from postroom.cli.fields import MESSAGE, MESSAGE_MORE
+from postroom.cli.receipt import say_receipt
 from postroom.cli.sections import MAIL, Page
-from postroom.cli.terminal import Cell
-from postroom.cli.times import local, moment
-from postroom.cli.words import me, state_cell
+from postroom.cli.times import moment
+from postroom.cli.words import me
 
 __all__ = ["page"]
 
@@ -130,13 +130,8 @@ def _metadata(pairs: list[str]) -> dict[str, str]:
 
 
 def _say(call: Call, receipt: dict[str, Any]) -> None:
-    terminal, message_id = call.terminal, str(receipt.get("id", ""))
-    terminal.line(Cell(message_id, "strong"), "  (the same as before)" if receipt.get("again") else "")
-    for each in receipt.get("recipients", ()):
-        due = f"due {local(each['due_at'])}" if each.get("due_at") else ""
-        explanation = str(each.get("explanation") or "")
-        words = (explanation if " " in explanation else "") or each.get("reply") or due
-        terminal.line("  ", state_cell(each.get("state"), pad=10), str(each.get("address")), Cell(f"  {words}", "dim"))
+    terminal = call.terminal
+    say_receipt(terminal, receipt)
     states = {each.get("state") for each in receipt.get("recipients", ())}
     if "silenced" in states:
         terminal.note(f"The mode is silent: it is kept, not sent. `{me()} mode smtp` lets mail leave.")

@@ -101,10 +101,10 @@ def _say_recipients(terminal: Terminal, message: Mapping[str, Any]) -> None:
             _INDENT, Cell(number, "dim"), state_cell(each.get("state"), pad=11), f"{each.get('address')}{role}",
             Cell(f"  {account}" if account else "", "dim"),
         )  # fmt: skip
-        _say_reason(terminal, each, str(message.get("id")))
+        _say_reason(terminal, each, message)
 
 
-def _say_reason(terminal: Terminal, recipient: Mapping[str, Any], message_id: str) -> None:
+def _say_reason(terminal: Terminal, recipient: Mapping[str, Any], message: Mapping[str, Any]) -> None:
     """Why it stands where it stands: the server's words, Postroom's, when it goes on, what a person can do."""
     inner = _INDENT * 3
     if recipient.get("reply"):
@@ -120,7 +120,7 @@ def _say_reason(terminal: Terminal, recipient: Mapping[str, Any], message_id: st
             else (f"Due at {local(recipient['due_at'])}.")
         )
         terminal.line(inner, words)
-    todo = advice(recipient.get("state"), message_id)
+    todo = advice(recipient, message)
     if todo:
         terminal.line(inner, todo)
 
@@ -150,7 +150,8 @@ def _detail(detail: object) -> str:
     """An event's particulars on one line, the telling ones first; `--json` has all of them."""
     if not isinstance(detail, Mapping):
         return ""
-    words = [detail.get("title") or detail.get("why") or _quoted(detail.get("reply")) or detail.get("state")]
+    reason = ": ".join(str(detail[name]) for name in ("state", "why") if detail.get(name))
+    words = [detail.get("title") or reason or _quoted(detail.get("reply"))]
     words += [spelled.format(detail[name]) for name, spelled in _PARTICULARS.items() if detail.get(name)]
     if isinstance(detail.get("due_ms"), int):
         words.append(f"next at {local(iso(detail['due_ms']))}")

@@ -6,13 +6,17 @@ Says what a state means to a person and what can be done about it. Whether a mov
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from postroom.cli.terminal import Cell
 from postroom.model.event import EventKind
 from postroom.model.state import State
 from postroom.model.tenant import Mode, Sending
+from postroom.policy.way import Reason
 
 __all__ = ["EVENTS", "MODES", "SENDING", "STATES", "advice", "event_cell", "me", "state_cell"]
 
@@ -85,6 +89,14 @@ _ADVICE = {
     "settle": "If you know better: `postroom settle {id} --sent` or `--not-sent` (sends it again).",
 }
 
+_HELD = {
+    Reason.ACCOUNT_PAUSED: "Once it is mended: `{me} account resume {account}`.",
+    Reason.ACCOUNT_DISABLED: "`{me} account edit {account} --enabled` switches it on.",
+    Reason.NO_ACCOUNT: "`{me} account add` makes one.",
+    Reason.SENDER_HELD: "Once it is mended: `{me} sender release {sender}`.",
+}
+"""What to do about held mail, by the reason it is held for; any other reason: release it."""
+
 
 def state_cell(state: object, *, pad: int = 0) -> Cell:
     """The state in its colour."""
@@ -97,12 +109,25 @@ def event_cell(kind: object, *, pad: int = 0) -> Cell:
     return state_cell(kind, pad=pad)
 
 
-def advice(state: object, message_id: str) -> str:
-    """What to do about a message in this state, or ""."""
+def advice(recipient: Mapping[str, Any], message: Mapping[str, Any]) -> str:
+    """The command that moves this recipient on, in a sentence; or "" when there is nothing to do."""
+    state = recipient.get("state")
     if state not in list(State):
         return ""
     sentence = _ADVICE.get(STATES[State(str(state))][1], "")
-    return sentence.format(id=message_id, me=me())
+    if state == State.HELD:
+        sentence = _HELD.get(_why_held(recipient), sentence)
+    return sentence.format(
+        me=me(),
+        id=message.get("id"),
+        account=shlex.quote(str(recipient.get("account") or "ACCOUNT")),
+        sender=shlex.quote(str(message.get("sender_id") or message.get("from") or "SENDER")),
+    )
+
+
+def _why_held(recipient: Mapping[str, Any]) -> str:
+    # what still has a due time is not held itself: it waits behind a paused account
+    return Reason.ACCOUNT_PAUSED if recipient.get("due_at") else str(recipient.get("reason") or "")
 
 
 def me() -> str:

@@ -180,7 +180,7 @@ class Settings:
         "How long a call waits for the server's answer when mail is sent instantly; after that it is in the queue.",
     )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
-    """Where each value comes from, in words: for `postroom settings` and for error messages elsewhere."""
+    """Where each value comes from, in words: for `postroom config` and for error messages elsewhere."""
 
 
 _TABLE: dict[str, _Meta] = {f.name: f.metadata["setting"] for f in fields(Settings) if "setting" in f.metadata}
@@ -210,7 +210,7 @@ class Row(NamedTuple):
 
 
 def describe() -> tuple[Row, ...]:
-    """Every setting, for the documentation and for `postroom settings`."""
+    """Every setting, for the documentation and for `postroom config`."""
     return tuple(
         Row(name, PREFIX + name.upper(), meta.spelling.words, _default_words(meta), meta.sentence)
         for name, meta in _TABLE.items()
@@ -288,7 +288,7 @@ def _from_flags(overrides: Mapping[str, object], cwd: Path, faults: list[Fault])
 def _unknown(shown: str, name: str, spell: Callable[[str], str]) -> Fault:
     near = difflib.get_close_matches(name, _TABLE, n=1, cutoff=0.6)
     known = _OTHER_WORDS.get(name) or (near[0] if near else "")
-    mend = f"Did you mean {spell(known)}?" if known else "`postroom settings` lists them all."
+    mend = f"Did you mean {spell(known)}?" if known else "`postroom config` lists them all."
     return Fault(spelling.escaped(shown), "there is no such setting.", mend)
 
 
@@ -309,7 +309,7 @@ def _from_file(
         faults.append(Fault(str(path), "is not UTF-8 text.", "Save it as UTF-8."))
         return {}
     except tomllib.TOMLDecodeError as error:
-        faults.append(Fault(str(path), f"is not TOML: {error}.", "`postroom settings --example` prints a good one."))
+        faults.append(Fault(str(path), f"is not TOML: {error}.", "`postroom config --example` prints a good one."))
         return {}
     if not moves_data and "data" in table:
         faults.append(Fault(f"data in {path}", "can't move the directory it was found in.", "Use POSTROOM_DATA."))
