@@ -9,7 +9,7 @@ import http.client
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,14 +104,24 @@ class Postroom:
     The data directory, the port and the key stay the same when it is killed and started again.
     """
 
-    def __init__(self, folder: Path, *, database: str = "", role: str = "all", **settings: object) -> None:
-        """`settings`: further settings by name (`lease_seconds=2`), given as POSTROOM_… variables."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        database: str = "",
+        role: str = "all",
+        spawn: Callable[..., Process] = Process,
+        **settings: object,
+    ) -> None:
+        """`settings`: further settings by name (`lease_seconds=2`), given as POSTROOM_… variables. `spawn`: what starts
+        the process, called like `Process`."""
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "postroom.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.role = role
+        self._spawn = spawn
         self._settings = {"data": self.data, "listen": f"127.0.0.1:{self.port}", **settings}
         if database:
             self._settings["database"] = database
@@ -136,7 +146,7 @@ class Postroom:
         """Starts it without waiting. `before`: a program that runs it, as strace with its options."""
         command = [*before, *self.command, "serve", "--role", self.role]
         self._greetings = self.log_text().count(_GREETING)
-        self._process = Process(command, self.log, self.environment(failpoint), cwd=self.folder)
+        self._process = self._spawn(command, self.log, self.environment(failpoint), cwd=self.folder)
         return self._process
 
     def start(self, *, failpoint: str = "", before: tuple[str, ...] = ()) -> Self:

@@ -338,16 +338,32 @@ class Conversation:
             transaction.body += await self.reader.readexactly(min(40, int(size)))
             transaction.phase = "data"
             raise Goodbye
-        chunk = await self.reader.readexactly(int(size))
+        if transaction is not None:
+            transaction.phase = "data"
+        chunk = await self._chunk(int(size), transaction)
         if transaction is None or not transaction.recipients:
             await self.say(b"503 5.5.1 no valid recipients\r\n")
             return
-        transaction.phase = "data"
         transaction.body += chunk
         if last.strip().upper() == b"LAST":
             await self._dot(transaction)
         else:
             await self.say(b"250 2.0.0 chunk taken\r\n")
+
+    async def _chunk(self, size: int, transaction: Transaction | None) -> bytes:
+        """So many octets; what came of them before the end is the transaction's when the connection ends first."""
+        chunk = bytearray()
+        while len(chunk) < size:
+            try:
+                data = await self.reader.read(size - len(chunk))
+            except ConnectionError:
+                data = b""
+            if not data:
+                if transaction is not None:
+                    transaction.body += chunk
+                raise Goodbye
+            chunk += data
+        return bytes(chunk)
 
     async def _dot(self, transaction: Transaction) -> None:
         """The whole message is here: write it down, then answer, or do what the recipient asks for instead."""

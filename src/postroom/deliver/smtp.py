@@ -16,7 +16,7 @@ from postroom.deliver.results import not_an_attempt, result_of, session_result
 from postroom.failpoints import armed, last_before, reach
 from postroom.model.account import Account, Login
 from postroom.model.attempt import Result
-from postroom.model.job import Job
+from postroom.model.job import Job, JobRecipient
 from postroom.policy.family import family
 from postroom.secrets import Secret
 from postroom.smtp.client import (
@@ -155,13 +155,22 @@ class _Transfer:
             return
         self._body_follows = False
         if last_before("transfer.mid-body"):
-            self._link.write(step.data[: len(step.data) // 2])
-            await self._link.drain()
+            await self._write_and_hear(step.data[: len(step.data) // 2], step.replies - 1)
         reach("transfer.mid-body")
         if last_before("transfer.after-body"):
-            self._link.write(step.data)
-            await self._link.drain()
+            await self._write_and_hear(step.data, step.replies - 1)
         reach("transfer.after-body")
+
+    async def _write_and_hear(self, data: bytes, lines: int) -> None:
+        """The server has it once it answered what goes before; a death with answers unread would be a reset, which
+        takes back what the server has not looked at yet."""
+        link = self._link
+        link.write(data)
+        await link.drain()
+        heard = link.take()
+        while heard.count(b"\n") < lines and link.gone is None:
+            await link.wait()
+            heard += link.take()
 
     async def _next_after_a_wait(self) -> Job | None:
         """Waits for a job; a session that was silent for long is asked first whether it still lives."""
@@ -206,11 +215,19 @@ def _transmission(job: Job) -> Transmission:
     return Transmission(
         job,
         job.mail_from,
-        tuple([Recipient(recipient.address) for recipient in job.recipients]),
+        tuple([_recipient(recipient) for recipient in job.recipients]),
         job.content or b"",
         job.eight_bit,
         job.smtputf8,
+        job.ret,
+        job.envid,
     )
+
+
+def _recipient(recipient: JobRecipient) -> Recipient:
+    if recipient.notify is None and recipient.orcpt is None:
+        return Recipient(recipient.address)
+    return Recipient(recipient.address, tuple((recipient.notify or "").split(",")), recipient.orcpt)
 
 
 def _unreachable(no_link: NoLink) -> SessionFailure:
