@@ -110,11 +110,11 @@ class _Queue:
             messages.append(
                 (number, one.tenant_id, moment, None, None, letter.SENDER.spec, letter.SENDER.spec, letter.SUBJECT,
                  f"w{number}@bench.example", len(_BODY), one.priority, "", False, False, None, None, "retry", False,
-                 None, None, None)
+                 None, None, None, None, None)
             )  # fmt: skip
             recipients.append(
                 (number, 0, one.tenant_id, one.address, "to", "queued", Mixed.ACCOUNT, None, "default", one.priority,
-                 moment, None, None, "", moment)
+                 moment, None, None, "", moment, None, None)
             )  # fmt: skip
             contents.append((number, one.tenant_id, _BODY))
         insert_rows(connection, tables.message, MESSAGE_COLUMNS, messages)

@@ -77,10 +77,11 @@ def _unit(store: Store) -> Acceptance:
     message = (
         number, INSTALLATION, moment, None, None, letter.SENDER.spec, letter.SENDER.spec, letter.SUBJECT,
         letter.MESSAGE_ID, len(body), 5, "", False, False, None, None, "retry", False, None, None, None,
+        None, None,
     )  # fmt: skip
     recipient = (
         number, 0, INSTALLATION, letter.TO.spec, "to", "queued", _ACCOUNT, None, "default", 5, moment, None, None, "",
-        moment,
+        moment, None, None,
     )  # fmt: skip
     event = (number, store.ids.next(), INSTALLATION, None, moment, EventKind.ACCEPTED.value, '{"state": "queued"}')
     return Acceptance(message, [recipient], [event], body)

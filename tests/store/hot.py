@@ -55,10 +55,11 @@ class Hot:
         message = (
             number, tenant_id, moment, None, None, "a@sender.test", "a@sender.test", "Subject", f"<{number}@test>",
             len(body or b""), priority, "", False, False, None, expires_ms, policy, secret, None, None, None,
+            None, None,
         )  # fmt: skip
         recipients = [
             (number, n, tenant_id, one, "to", state.value, account_id, None, "default", priority, due, expires_ms,
-             lease, "", moment)
+             lease, "", moment, None, None)
             for n, one in enumerate(to or ("x@test",))
         ]  # fmt: skip
         events = [(number, self.store.ids.next(), tenant_id, None, moment, EventKind.ACCEPTED.value, json.dumps({}))]

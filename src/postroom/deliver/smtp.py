@@ -227,7 +227,7 @@ def _transmission(job: Job) -> Transmission:
 def _recipient(recipient: JobRecipient) -> Recipient:
     if recipient.notify is None and recipient.orcpt is None:
         return Recipient(recipient.address)
-    return Recipient(recipient.address, tuple((recipient.notify or "").split(",")), recipient.orcpt)
+    return Recipient(recipient.address, tuple(recipient.notify.split(",")) if recipient.notify else (), recipient.orcpt)
 
 
 def _unreachable(no_link: NoLink) -> SessionFailure:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -41,6 +41,10 @@ from postroom.store.database import Store
 __all__ = ["Done", "Envelope", "Intake", "Taken"]
 
 
+Reports = Mapping[str, tuple[str | None, str | None]]
+"""What was asked of delivery reports (RFC 3461): key of an address → NOTIFY and ORCPT, for those who have any."""
+
+
 @dataclass(slots=True, eq=False)
 class Taken:
     """A message that is ready to be accepted. `jobs`: what a lane could take from memory; none while it must wait."""
@@ -56,6 +60,7 @@ class Taken:
     unit: Acceptance
     kept: frozenset[int] = frozenset()
     """Numbers of recipients whose copy the non-production guard keeps here."""
+    reports: Reports = field(default_factory=dict)
     placed: list[Placed] = field(default_factory=list)
 
 
@@ -129,7 +134,9 @@ class Intake:
         content: bytes,
         key: str | None,
         resend_of: int | None = None,
+        request: bytes | None = None,
     ) -> Taken:
+        """`request`: what an idempotency key stands for, where that is not the draft."""
         to, moment = guarded.recipients, envelope.created_ms
         waiting = way.state in WAITING
         due = max(moment, draft.send_at_ms or 0) if waiting else None
@@ -137,14 +144,16 @@ class Intake:
             _message_row(draft, way, envelope, len(content), resend_of),
             [],
             [(envelope.number, self._ids.next(), envelope.tenant_id, None, moment, EventKind.ACCEPTED.value,
-              _accepted_detail(way.state.value, way.reason, resend_of, guarded.instead_of, bool(guarded.kept)))],
+              _accepted_detail(way.state.value, way.reason, resend_of, guarded.instead_of, bool(guarded.kept),
+                               envelope.origin))],
             content if way.state is not State.DISABLED else None,
             key,
-            digest(draft) if key is not None else b"",
+            (digest(draft) if request is None else request) if key is not None else b"",
         )  # fmt: skip
         taken = Taken(
-            envelope.number, envelope.tenant_id, envelope.header_id, way, to, content, due, [], unit, guarded.kept
-        )
+            envelope.number, envelope.tenant_id, envelope.header_id, way, to, content, due, [], unit, guarded.kept,
+            envelope.reports,
+        )  # fmt: skip
         ready = waiting and due is not None and due <= moment and way.account_id is not None
         if ready:
             taken.jobs = list(_jobs(draft, way, envelope, guarded, content))
@@ -208,6 +217,11 @@ class Envelope(NamedTuple):
     created_ms: int
     eight_bit: bool
     smtputf8: bool
+    ret: str | None = None
+    envid: str | None = None
+    reports: Reports = {}  # noqa: RUF012  (a tuple's field, never changed)
+    origin: tuple[tuple[str, str], ...] = ()
+    """By which door it came and from whom, for the event `accepted`."""
 
 
 def _letter(draft: Draft, to: Addressed, way: Route) -> Letter:
@@ -234,14 +248,14 @@ def _message_row(draft: Draft, way: Route, envelope: Envelope, size: int, resend
         way.sender.spec, way.return_path, draft.subject, envelope.header_id, size, int(draft.priority), draft.kind,
         envelope.eight_bit, envelope.smtputf8, draft.send_at_ms, draft.expires_at_ms, way.unknown_policy.value,
         draft.secret, resend_of, json.dumps(draft.tags) if draft.tags else None,
-        json.dumps(dict(draft.metadata)) if draft.metadata else None,
+        json.dumps(dict(draft.metadata)) if draft.metadata else None, envelope.ret, envelope.envid,
     )  # fmt: skip
 
 
 def _recipient_rows(taken: Taken, fences: dict[int, int]) -> list[Row]:
     way, message = taken.route, taken.unit.message
     priority, expires, moment = message[10], message[15], message[2]
-    state, due = way.state.value, taken.due_ms
+    state, due, reports = way.state.value, taken.due_ms, taken.reports
     rows: list[Row] = []
     for n, (role, address) in enumerate(taken.recipients):
         fence = fences.get(n)
@@ -250,15 +264,20 @@ def _recipient_rows(taken: Taken, fences: dict[int, int]) -> list[Row]:
         rows.append(
             (taken.number, n, taken.tenant_id, address.spec, role.value, now, way.account_id, way.sender_id,
              way.routed, priority, None if leased or kept else due, expires, fence,
-             Reason.GUARD if kept else way.reason, moment)
+             Reason.GUARD if kept else way.reason, moment, *(reports.get(address.key, _NO_REPORT)))
         )  # fmt: skip
     return rows
+
+
+_NO_REPORT = (None, None)
 
 
 def _jobs(draft: Draft, way: Route, envelope: Envelope, guarded: Guarded, content: bytes) -> list[Job]:
     most = way.recipients_per_transaction
     to = [
-        JobRecipient(n, address.spec, 0) for n, (_, address) in enumerate(guarded.recipients) if n not in guarded.kept
+        JobRecipient(n, address.spec, 0, *envelope.reports.get(address.key, _NO_REPORT))
+        for n, (_, address) in enumerate(guarded.recipients)
+        if n not in guarded.kept
     ]
     jobs = []
     for start in range(0, len(to), most):
@@ -282,6 +301,8 @@ def _jobs(draft: Draft, way: Route, envelope: Envelope, guarded: Guarded, conten
                 sender_id=way.sender_id,
                 routed=way.routed,
                 priority=int(draft.priority),
+                ret=envelope.ret,
+                envid=envelope.envid,
             )
         )
     return jobs
@@ -292,9 +313,14 @@ _MOST_TOLD = 20
 
 @lru_cache(maxsize=64)
 def _accepted_detail(
-    state: str, reason: str, resend_of: int | None, instead_of: tuple[str, ...] = (), kept: bool = False
+    state: str,
+    reason: str,
+    resend_of: int | None,
+    instead_of: tuple[str, ...] = (),
+    kept: bool = False,
+    origin: tuple[tuple[str, str], ...] = (),
 ) -> str:
-    detail: dict[str, object] = {"state": state}
+    detail: dict[str, object] = {"state": state, **dict(origin)}
     if reason:
         detail["why"] = reason
     if instead_of:

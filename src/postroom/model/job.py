@@ -10,9 +10,13 @@ __all__ = ["Job", "JobRecipient"]
 
 
 class JobRecipient(NamedTuple):
+    """`notify` (words with commas between them) and `orcpt` (`type;address`): RFC 3461, not encoded; None for none."""
+
     n: int
     address: str
     attempts: int
+    notify: str | None = None
+    orcpt: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +44,8 @@ class Job:
     sender_id: int | None
     routed: str
     priority: int = 5
+    ret: str | None = None
+    envid: str | None = None
     marked: bool = False
     mark_asked: bool = False
     mark_answered: bool = False

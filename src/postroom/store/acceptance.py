@@ -22,11 +22,11 @@ __all__ = ["EVENT_COLUMNS", "MESSAGE_COLUMNS", "RECIPIENT_COLUMNS", "Acceptance"
 MESSAGE_COLUMNS = (
     "id", "tenant_id", "created_ms", "application_id", "sender_id", "sender", "mail_from", "subject", "message_id",
     "size", "priority", "kind", "eight_bit", "smtputf8", "send_at_ms", "expires_ms", "unknown_policy", "secret",
-    "resend_of", "tags", "metadata",
+    "resend_of", "tags", "metadata", "ret", "envid",
 )  # fmt: skip
 RECIPIENT_COLUMNS = (
     "message_id", "n", "tenant_id", "address", "role", "state", "account_id", "sender_id", "routed", "priority",
-    "due_ms", "expires_ms", "lease", "reason", "updated_ms",
+    "due_ms", "expires_ms", "lease", "reason", "updated_ms", "notify", "orcpt",
 )  # fmt: skip
 EVENT_COLUMNS = ("message_id", "id", "tenant_id", "n", "at_ms", "kind", "detail")
 _CONTENT_COLUMNS = ("message_id", "tenant_id", "body")

@@ -47,7 +47,8 @@ _DUE = (
     "SELECT r.message_id, r.n, r.tenant_id, r.address, r.attempts, m.application_id, m.sender_id, m.sender, "
     "m.mail_from, m.subject, m.message_id, m.size, m.eight_bit, m.smtputf8, "
     "CASE WHEN m.send_at_ms > m.created_ms THEN m.send_at_ms ELSE m.created_ms END, m.expires_ms, "
-    "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, CASE WHEN m.size <= 262144 THEN c.body END "
+    "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, CASE WHEN m.size <= 262144 THEN c.body END, "
+    "m.ret, m.envid, r.notify, r.orcpt "
     "FROM recipient r JOIN message m ON m.id = r.message_id LEFT JOIN content c ON c.message_id = r.message_id "
     "WHERE r.account_id = ? AND r.priority = ? AND r.tenant_id = ? AND r.due_ms <= ? "
     "ORDER BY r.due_ms, r.message_id, r.n LIMIT ? OFFSET ?"
@@ -58,7 +59,10 @@ _READ_ALONG_BYTES = 256 * 1024
 
 
 class Claimed(NamedTuple):
-    """One recipient taken from the queue with all an attempt needs. `body` is None where it is read in its turn."""
+    """One recipient taken from the queue with all an attempt needs. `body` is None where it is read in its turn.
+
+    `ret` to `orcpt` are what was asked of delivery reports (RFC 3461), None where nothing was.
+    """
 
     message_id: int
     n: int
@@ -82,6 +86,10 @@ class Claimed(NamedTuple):
     priority: int
     routed: str
     body: bytes | None
+    ret: str | None = None
+    envid: str | None = None
+    notify: str | None = None
+    orcpt: str | None = None
 
 
 def database_ms(connection: Connection) -> int:
@@ -197,7 +205,7 @@ def claim(
         _take(connection, rows, fence, now_ms, next_id)
         reach("claim.before-commit")
     return [
-        Claimed._make((*row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:21], row[21]))
+        Claimed._make((*row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:26]))
         for row in rows
     ]
 

@@ -274,6 +274,8 @@ message = Table(
     _number("resend_of"),
     _words("tags", None),
     _words("metadata", None),
+    _words("ret", None),
+    _words("envid", None),
     Index("ix_message_tenant_id_id", "tenant_id", "id"),
     _one_of("unknown_policy", UnknownPolicy),
 )
@@ -311,6 +313,8 @@ recipient = Table(
     _words("scope"),
     _words("reply"),
     _number("updated_ms", 0),
+    _words("notify", None),
+    _words("orcpt", None),
     _one_of("state", State),
     _one_of("role", RecipientRole),
     CheckConstraint(f"({_in_states(WAITING)}) = (due_ms IS NOT NULL)", name="waiting_has_due"),

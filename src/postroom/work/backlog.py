@@ -93,7 +93,7 @@ def _job(group: Sequence[Claimed], account: Account, fence: int) -> Job:
         tenant_id=first.tenant_id,
         account_id=account.id,
         fence=fence,
-        recipients=tuple(JobRecipient(one.n, one.address, one.attempts) for one in group),
+        recipients=tuple(JobRecipient(one.n, one.address, one.attempts, one.notify, one.orcpt) for one in group),
         mail_from=first.mail_from,
         content=first.body,
         size=first.size,
@@ -106,4 +106,6 @@ def _job(group: Sequence[Claimed], account: Account, fence: int) -> Job:
         sender_id=first.sender_id,
         routed=first.routed,
         priority=first.priority,
+        ret=first.ret,
+        envid=first.envid,
     )

@@ -228,6 +228,8 @@ def _message() -> None:
         sa.Column("resend_of", sa.BigInteger(), nullable=True),
         sa.Column("tags", sa.Text(), nullable=True),
         sa.Column("metadata", sa.Text(), nullable=True),
+        sa.Column("ret", sa.Text(), nullable=True),
+        sa.Column("envid", sa.Text(), nullable=True),
         sa.CheckConstraint("unknown_policy IN ('retry', 'hold')", name=op.f("ck_message_unknown_policy")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
     )
@@ -272,6 +274,8 @@ def _recipient() -> None:
         sa.Column("scope", sa.Text(), server_default="", nullable=False),
         sa.Column("reply", sa.Text(), server_default="", nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("notify", sa.Text(), nullable=True),
+        sa.Column("orcpt", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "(state IN ('deferred', 'queued')) = (due_ms IS NOT NULL)", name=op.f("ck_recipient_waiting_has_due")
         ),
