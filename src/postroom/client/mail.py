@@ -1,0 +1,117 @@
+"""Python's own `email` messages in the words of a message: what can be said in words is; `as_bytes` keeps the rest.
+
+The words leave out what Postroom writes itself (Date, Message-ID, the MIME structure). A message that has to stay as it
+is, octet by octet, goes by `send_raw`.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Iterator
+from email.message import EmailMessage, Message
+from typing import Any, cast
+
+from postroom.client.letter import Attachment, Words
+
+__all__ = ["as_bytes", "words_of"]
+
+_ADDRESSES = {"to": "to", "cc": "cc", "bcc": "bcc", "reply-to": "reply_to"}
+_OURS = frozenset({"from", "sender", "subject", "date", "message-id", "mime-version", "return-path", *_ADDRESSES})
+
+
+def as_bytes(message: Message) -> bytes:
+    """The message with CRLF line ends, whatever policy it was made with."""
+    return message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+
+
+def words_of(message: Message) -> Words:
+    """The words for this message. A part that was given no name gets one. Raises ValueError when it can't be read."""
+    try:
+        return cast(Words, _words_of(_modern(message)))
+    except (LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError):
+        # Python's parser of headers stumbles over odd ones in many ways.
+        raise ValueError("this message can't be read by Python's email package; send_raw takes it as it is") from None
+
+
+def _words_of(parsed: EmailMessage) -> dict[str, Any]:
+    words: dict[str, Any] = {}
+    if parsed["from"] is not None:
+        words["sender"] = next(iter(_addresses(parsed, "from")), "")
+    for name, word in _ADDRESSES.items():
+        if parsed[name] is not None:
+            words[word] = _addresses(parsed, name)
+    if parsed["subject"] is not None:
+        words["subject"] = str(parsed["subject"])
+    return_path = _addresses(parsed, "return-path")
+    if return_path:
+        words["return_path"] = return_path[0]
+    words |= _bodies(parsed)
+    headers: dict[str, list[str]] = {}
+    for name, value in parsed.items():
+        if name.lower() not in _OURS and not name.lower().startswith("content-"):
+            headers.setdefault(name, []).append(str(value))
+    if headers:
+        words["headers"] = headers
+    return words
+
+
+def _modern(message: Message) -> EmailMessage:
+    """The same message as an EmailMessage, whose headers are structured."""
+    if isinstance(message, EmailMessage) and isinstance(message.policy, email.policy.EmailPolicy):
+        return message
+    return email.message_from_bytes(as_bytes(message), policy=email.policy.default)
+
+
+def _addresses(message: EmailMessage, name: str) -> list[str]:
+    found = []
+    for header in message.get_all(name, []):
+        listed = getattr(header, "addresses", None)
+        found += [str(header)] if listed is None else [str(address) for address in listed]
+    return [text.strip("<>") if text.startswith("<") else text for text in found if text]
+
+
+def _bodies(message: EmailMessage) -> dict[str, Any]:
+    """Text, HTML, and everything else as attachments."""
+    found: dict[str, Any] = {}
+    chosen: list[EmailMessage] = []
+    for kind, word in (("plain", "text"), ("html", "html")):
+        part = cast("EmailMessage | None", message.get_body((kind,)))
+        if part is not None and part.get_content_type() == f"text/{kind}":
+            found[word] = _text(part)
+            chosen.append(part)
+    files = [_attachment(part, number) for number, part in enumerate(_leaves(message, chosen), 1)]
+    return found | ({"attachments": files} if files else {})
+
+
+def _leaves(message: EmailMessage, chosen: list[EmailMessage]) -> Iterator[EmailMessage]:
+    """Every part that is neither a multipart nor one of the bodies; what lies in an attached message is its own."""
+    if any(message is part for part in chosen):
+        return
+    if message.get_content_maintype() != "multipart":
+        if message.get_payload():
+            yield message
+        return
+    for part in message.iter_parts():
+        yield from _leaves(cast(EmailMessage, part), chosen)
+
+
+def _attachment(part: EmailMessage, number: int) -> Attachment:
+    kind = part.get_content_type()
+    named = part.get_filename()
+    content_id = str(part["content-id"] or "").strip().removeprefix("<").removesuffix(">")
+    if part.get_content_maintype() == "message":
+        inner = part.get_payload(0)
+        content = as_bytes(inner) if isinstance(inner, Message) else str(inner).encode("utf-8", "surrogateescape")
+    else:
+        content = cast("bytes | None", part.get_payload(decode=True)) or b""
+    inline = bool(content_id) and part.get_content_disposition() != "attachment"
+    return Attachment(named or f"part-{number}", content, kind, content_id, inline)
+
+
+def _text(part: EmailMessage) -> str:
+    """The text with LF line ends. An unknown charset is read as UTF-8."""
+    try:
+        return str(part.get_content()).replace("\r\n", "\n")
+    except (LookupError, KeyError):
+        return (cast("bytes | None", part.get_payload(decode=True)) or b"").decode("utf-8", "replace")
