@@ -173,6 +173,10 @@ class Postroom:
         return self._process
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.alive
+
+    @property
     def key(self) -> str:
         """The local key, as the command line uses it."""
         return str(json.loads((self.data / "local.json").read_text())["key"])

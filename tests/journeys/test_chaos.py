@@ -1,0 +1,30 @@
+"""Killed at random, under load, on both databases: nothing accepted is lost, nothing doubled without a word (P2, P3).
+
+`bench/kills.py` does the same thousands of times; a seed that failed there or here can be run again with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.chaos import Chaos
+from tests.rigs.postroom import Postroom
+from tests.rigs.sink import Sink
+
+KILLS = 35
+SEED = int(os.environ.get("CHAOS_SEED", "20261120"))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", [0, 1])
+def test_random_kills_under_load(
+    fork_postroom: Callable[..., Postroom], sink: Sink, database_url: str, tmp_path: Path, part: int
+) -> None:
+    postroom = fork_postroom(database=database_url, lease_seconds=2, heartbeat_seconds=0.5, poll_seconds=0.1)
+    told = Chaos(postroom, sink, tmp_path, database_url, SEED + part).run(KILLS)
+    print(told)
+    assert told.kills.total() >= KILLS
