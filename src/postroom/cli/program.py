@@ -13,6 +13,7 @@ from postroom import __version__
 from postroom.cli import (
     account_trial,
     applications,
+    backup,
     installation,
     log,
     mail,
@@ -40,6 +41,7 @@ _PAGES = (
     applications.keys,
     tenants.page,
     installation.page,
+    backup.page,
 )
 _INTRODUCTION = """\
 The outgoing-mail department of business applications.

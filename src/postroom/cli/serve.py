@@ -129,6 +129,11 @@ def _greet(terminal: Terminal, settings: Settings, url: str, first: str | None, 
         ],
         indent="  ",
     )
+    clone = engine.office.snapshot.clone
+    if clone is not None:
+        terminal.line(Cell("  HELD: this database is not where it was, so it may be a copy. Nothing leaves it.", "bad"))
+        terminal.line(f"  {clone.waiting} recipients were waiting in it; the original may have sent them already.")
+        terminal.line(f"  Say `{me()} confirm --original` or `{me()} confirm --copy`.")
     if first:
         terminal.line("  The key is shown only now. It may do everything; ", f"`{me()} key add` makes others.")
         terminal.line()

@@ -10,11 +10,15 @@ from postroom.addresses import Address, BadAddress
 from postroom.errors import Fault
 from postroom.model.message import Draft, RecipientRole
 
-__all__ = ["Addressed", "address_fault", "addressees", "check_times"]
+__all__ = ["Addressed", "address_fault", "addressees", "check_labels", "check_times"]
 
 Addressed = list[tuple[RecipientRole, Address]]
 
 _ROLES = (RecipientRole.TO, RecipientRole.CC, RecipientRole.BCC)
+_LONGEST_LABEL = 100
+_LONGEST_VALUE = 1_000
+_MOST_LABELS = 50
+_UNFIT = (f"It is empty, holds control characters, or is longer than {_LONGEST_LABEL} characters.", "Shorten it.")
 _LONGEST_AHEAD_MS = 366 * 24 * 3600 * 1000
 
 
@@ -25,6 +29,12 @@ def address_fault(field: str, error: BadAddress) -> Fault:
 def addressees(draft: Draft, most: int, faults: list[Fault]) -> Addressed:
     """Everyone the message goes to, in order, each mailbox once; faults are added to the list."""
     found: Addressed = []
+    given = len(draft.to) + len(draft.cc) + len(draft.bcc)
+    if given > most:
+        # Said before any of them is read: reading a million takes seconds.
+        problem = f"The message has {given:,} recipients; {most:,} are allowed."
+        faults.append(Fault("to", problem, "Split the message."))
+        return found
     seen: set[str] = set()
     for role, texts in zip(_ROLES, (draft.to, draft.cc, draft.bcc), strict=True):
         for place, text in enumerate(texts):
@@ -38,10 +48,6 @@ def addressees(draft: Draft, most: int, faults: list[Fault]) -> Addressed:
                 found.append((role, address))
     if not found and not faults:
         faults.append(Fault("to", "The message has no recipient.", "Name at least one in to, cc or bcc."))
-    if len(found) > most:
-        faults.append(
-            Fault("to", f"The message has {len(found):,} recipients; {most:,} are allowed.", "Split the message.")
-        )
     return found
 
 
@@ -54,6 +60,27 @@ def parse_each(field: str, texts: Sequence[str], faults: list[Fault]) -> tuple[A
         except BadAddress as error:
             faults.append(address_fault(f"{field}[{place}]", error))
     return tuple(found)
+
+
+def check_labels(draft: Draft, faults: list[Fault]) -> None:
+    """Kind, tags and metadata are the application's own words: short, and fit to be shown on one line."""
+    if draft.kind and not _fit(draft.kind, _LONGEST_LABEL):
+        faults.append(Fault("kind", *_UNFIT))
+    if len(draft.tags) > _MOST_LABELS:
+        faults.append(Fault("tags", f"There are more than {_MOST_LABELS} tags.", "Leave some out."))
+    elif any(not _fit(tag, _LONGEST_LABEL) or not tag for tag in draft.tags):
+        faults.append(Fault("tags", *_UNFIT))
+    if len(draft.metadata) > _MOST_LABELS:
+        faults.append(Fault("metadata", f"There are more than {_MOST_LABELS} entries.", "Leave some out."))
+    for name, value in draft.metadata[:_MOST_LABELS]:
+        if not name or not _fit(name, _LONGEST_LABEL) or not _fit(value, _LONGEST_VALUE):
+            problem = f"An entry is empty, holds control characters, or is longer than {_LONGEST_VALUE:,} characters."
+            faults.append(Fault("metadata", problem, "Shorten it, and keep it to plain text."))
+            break
+
+
+def _fit(text: str, longest: int) -> bool:
+    return len(text) <= longest and (text.isprintable() or all(c.isprintable() or c == "\t" for c in text))
 
 
 def check_times(draft: Draft, now_ms: int, faults: list[Fault]) -> None:

@@ -24,12 +24,14 @@ from postroom.compose.render import render
 from postroom.errors import BadInput, Fault, PostroomError, TooLarge
 from postroom.failpoints import reach
 from postroom.ids import Ids
-from postroom.intake.checks import Addressed, addressees, check_times
+from postroom.intake.checks import Addressed, addressees, check_labels, check_times
 from postroom.intake.placement import Placed, Placement
+from postroom.intake.submission import Terms, ready
 from postroom.model.event import EventKind
 from postroom.model.job import Job, JobRecipient
 from postroom.model.message import Draft, RecipientRole
 from postroom.model.state import WAITING, State
+from postroom.model.submission import Submission
 from postroom.policy.guard import Guarded, guard_of
 from postroom.policy.route import Route, route
 from postroom.policy.snapshot import Snapshot
@@ -68,10 +70,10 @@ Done = Callable[[Taken, Accepted | PostroomError], None]
 
 
 class Intake:
-    """`snapshot`: gives the settings of this moment. `ids`: gives the process's id maker."""
+    """`snapshot`: gives the settings of this moment. `host`: the name of this machine in mail."""
 
     def __init__(
-        self, store: Store, snapshot: Callable[[], Snapshot], placement: Placement, *, largest: int, most: int
+        self, store: Store, snapshot: Callable[[], Snapshot], placement: Placement, *, largest: int, most: int, host: str
     ) -> None:
         self._store = store
         self._snapshot = snapshot
@@ -80,6 +82,7 @@ class Intake:
         self._mark = store.fingerprint[:6]
         self._largest = largest
         self._most = most
+        self._host = host
 
     @property
     def _ids(self) -> Ids:
@@ -95,6 +98,8 @@ class Intake:
         faults: list[Fault] = []
         to = addressees(draft, self._most, faults)
         check_times(draft, moment, faults)
+        if draft.kind or draft.tags or draft.metadata:
+            check_labels(draft, faults)
         way = route(self._snapshot(), tenant_id, draft, test=test)
         if not isinstance(way, Route):
             raise BadInput(faults + list(way))
@@ -114,6 +119,27 @@ class Intake:
         smtputf8 = rendered.smtputf8 or any(address.needs_smtputf8 for _, address in to)
         envelope = Envelope(number, tenant_id, application_id, header_id, moment, rendered.eight_bit, smtputf8)
         return self._taken(draft, guarded, way, envelope, rendered.content, key)
+
+    def prepare_submission(
+        self, tenant_id: int, application_id: int | None, submission: Submission, *, key: str | None = None
+    ) -> Taken:
+        """The same for a message that somebody else composed (see `submission`). Raises BadInput or TooLarge."""
+        number, moment = self._ids.next(), now_ms()
+        found = ready(
+            submission,
+            self._snapshot(),
+            tenant_id,
+            Terms(self._host, self._mark, self._largest, self._most),
+            number=number,
+            now_ms=moment,
+        )
+        envelope = Envelope(
+            number, tenant_id, application_id, found.header_id, moment, found.eight_bit, found.smtputf8,
+            submission.ret, submission.envid, found.reports, submission.origin.told(),
+        )  # fmt: skip
+        guarded = self._guarded(tenant_id, found.way, found.to)
+        key, request = (found.key, found.request) if key is None else (key, found.request_of(submission))
+        return self._taken(found.draft, guarded, found.way, envelope, found.content, key, request=request)
 
     def _guarded(self, tenant_id: int, way: Route, to: Addressed) -> Guarded:
         guard = guard_of(self._snapshot(), tenant_id, way.routed) if way.state in WAITING else None

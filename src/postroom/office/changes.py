@@ -28,7 +28,7 @@ from postroom.model.tenant import Tenant
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets import KeyRing, SealedTo, Secret
 from postroom.settings import Settings
-from postroom.store import accounts, applications, audit, credentials, senders, settings_version, tenants
+from postroom.store import accounts, applications, audit, clone, credentials, senders, settings_version, tenants
 from postroom.store.database import Store
 
 __all__ = ["AGAIN", "Again", "Changes", "Ref", "require", "tenant_for"]
@@ -67,6 +67,7 @@ def _read(connection: Connection) -> _Settled:
         senders=senders.all_senders(connection),
         applications=applications.all_applications(connection),
         version=version,
+        clone=clone.current(connection),
     )
     sealed = {one.account_id: one.sealed for one in credentials.all_sealed(connection)}
     return _Settled(version, snapshot, sealed)

@@ -8,18 +8,19 @@ belongs to the snapshot, so it can never be older than the settings.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from postroom.addresses import Address
 from postroom.model.account import Account
 from postroom.model.application import Application
+from postroom.model.clone import Clone
 from postroom.model.sender import Sender
 from postroom.model.tenant import Mode, Tenant
 from postroom.policy.inherit import Inherited, chain, inherited
 from postroom.policy.retry import Schedule
-from postroom.policy.sourced import address_of
+from postroom.policy.sourced import Sourced, address_of
 
 __all__ = ["NATIVE", "Snapshot", "own_address"]
 
@@ -45,6 +46,8 @@ class Snapshot:
     _accounts_by_name: Mapping[tuple[int, str], Account]
     _with_senders: frozenset[int]
     _with_addresses: frozenset[int]
+    clone: Clone | None = None
+    """Set while this database may be a copy: nothing leaves, whatever the modes are."""
     _memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
@@ -55,6 +58,7 @@ class Snapshot:
         applications: Iterable[Application] = (),
         *,
         version: int = 0,
+        clone: Clone | None = None,
     ) -> Snapshot:
         """Never raises for what a row holds: what can't be read is as if it were not set."""
         rows, owners = list(accounts), list(senders)
@@ -76,14 +80,21 @@ class Snapshot:
             {(account.tenant_id, account.name.casefold()): account for account in reversed(rows)},
             frozenset(sender.tenant_id for sender in owners if sender.id in addresses),
             frozenset({tenant_id for tenant_id, _ in own} | {s.tenant_id for s in owners if s.id in addresses}),
+            clone,
         )
 
     # -- lookups ----------------------------------------------------------------------------------------------------
 
     def settings(self, tenant_id: int) -> Inherited:
         """What holds for the tenant, each value with its source. A tenant that is not there has the defaults."""
-        found: Inherited = self.remembered(("settings", tenant_id), lambda: inherited(self.line(tenant_id)))
+        found: Inherited = self.remembered(("settings", tenant_id), lambda: self._worked_out(tenant_id))
         return found
+
+    def _worked_out(self, tenant_id: int) -> Inherited:
+        found = inherited(self.line(tenant_id))
+        if self.clone is None or found.mode.value is Mode.DISABLED:
+            return found
+        return replace(found, mode=Sourced(Mode.SILENT, "clone guard"))
 
     def line(self, tenant_id: int) -> tuple[Tenant, ...]:
         """The tenant and those it inherits from, up to the installation; empty when it is not there."""

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
 
+from postroom.clock import now_ms
 from postroom.errors import StoreUnavailable
 from postroom.ids import Ids
-from postroom.store import nodes
+from postroom.store import clone, nodes
 from postroom.store.acceptance import AcceptanceBatch
 from postroom.store.engine import FileLock, explain_failure, is_sqlite, open_engine, sqlite_path
 from postroom.store.installation import fingerprint
@@ -57,6 +58,7 @@ class Store:
             self.ids = Ids()
             self.join()
             self.fingerprint: str = self._writer.call(fingerprint).result()
+            self._writer.call(lambda c: clone.notice(c, now_ms())).result()
         except BaseException as error:
             self._drop_lock()
             raise explain_failure(error) from None
@@ -68,7 +70,12 @@ class Store:
 
     def read(self, function: Callable[[Connection], T]) -> Future[T]:
         """Runs `function(connection)` on a reader; it sees one consistent state and must not write."""
-        return self._readers.submit(self._read, function)
+        try:
+            return self._readers.submit(self._read, function)
+        except RuntimeError:  # closed; told the same way as any other trouble with the database
+            failed: Future[T] = Future()
+            failed.set_exception(StoreUnavailable("Postroom is stopping"))
+            return failed
 
     def write(self, function: Callable[[Connection], T]) -> Future[T]:
         """Runs `function(connection)` in the next group commit; done means durable. It may be run twice (see

@@ -6,7 +6,7 @@ import secrets
 
 from sqlalchemy import Connection, text
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "renew_fingerprint"]
 
 _NAME = "fingerprint"
 
@@ -19,3 +19,10 @@ def fingerprint(connection: Connection) -> str:
     )
     found: str = connection.execute(text("SELECT value FROM meta WHERE name = :name"), {"name": _NAME}).scalar_one()
     return found
+
+
+def renew_fingerprint(connection: Connection) -> None:
+    """A copy that becomes an installation of its own."""
+    connection.execute(
+        text("UPDATE meta SET value = :value WHERE name = :name"), {"name": _NAME, "value": secrets.token_hex(16)}
+    )

@@ -113,7 +113,7 @@ class Worker:
     def _room(self, account_id: int) -> Room | None:
         """The account's room, if mail may leave through it now."""
         account = self._couriers.account(account_id)
-        if account is None or self._stopping:
+        if account is None or self._stopping or self.snapshot.clone is not None:
             return None
         room = self._rooms.get(account_id)
         if room is None:

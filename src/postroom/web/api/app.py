@@ -17,7 +17,7 @@ from starlette.routing import Route, compile_path
 
 from postroom import __version__
 from postroom.errors import PostroomError
-from postroom.web.api import accounts, front, insight, messages, senders, settings, tenants
+from postroom.web.api import accounts, front, insight, installation, messages, senders, settings, tenants
 from postroom.web.api.describing import json_answer
 from postroom.web.api.document import document_of
 from postroom.web.api.page import POLICY, page_of
@@ -89,7 +89,7 @@ def create_app(desk: Desk) -> FastAPI:
     """The application. It has no lifespan: the engine behind `desk` is started and stopped by others."""
     app = Api(desk)
     app.router.routes.append(Route(_HOT, app.posting, methods=["POST"]))
-    for part in (messages, accounts, senders, settings, tenants, insight):
+    for part in (messages, accounts, senders, settings, tenants, installation, insight):
         app.include_router(part.router)
     app.add_api_route("/health", insight.read_health, include_in_schema=False)
     app.add_api_route("/ready", insight.read_ready, include_in_schema=False)

@@ -182,7 +182,15 @@ _TENANT_SHOWN = {
     ),
 }
 
-_APPLICATION = {"id": _text("Like `p_…`."), "tenant_id": _text(), "name": _text(), "suspended": _flag()}
+_APPLICATION = {
+    "id": _text("Like `p_…`."),
+    "tenant_id": _text(),
+    "name": _text(),
+    "suspended": _flag(),
+    "senders": _list(_text(), "Addresses, or `*@domain`, that it may use; none: all of its tenant's."),
+    "kinds": _list(_text(), "What it may name as a kind; none: anything."),
+    "per_minute": _or_null(_number("Messages it may hand over a minute. null: any number.")),
+}
 _KEY = {
     "id": _text("Like `k_…`."),
     "tenant_id": _text(),
@@ -304,6 +312,18 @@ _HEALTH = {
     "oldest_due_at": _or_null(_moment()),
     "problems": _list(_text(), "What is wrong, in sentences."),
 }
+_INSTALLATION = {
+    "version": _text("Of Postroom."),
+    "fingerprint": _text("What tells this installation from every other."),
+    "clone": _or_null(_ref("Clone")),
+}
+_CLONE = {
+    "since_at": _moment("Since when it is known."),
+    "waiting": _number("Recipients that waited or were under way then: the original may have sent them already."),
+    "home": _text("Where it is."),
+    "was": _text("Where it was."),
+}
+_BACKUP = {"file": _text("Where it is on the server."), "octets": _number(), "messages": _number()}
 _EXPLANATION = {
     "step": _text("What was decided."),
     "value": _text(),
@@ -348,6 +368,9 @@ def schemas() -> dict[str, Schema]:
             "more": _flag("There is more than is shown here."),
         }),
         "Health": _answer("Whether all is well.", _HEALTH),
+        "Installation": _answer("The installation.", _INSTALLATION),
+        "Clone": _answer("What the clone guard found.", _CLONE),
+        "Backup": _answer("A backup.", _BACKUP),
         "MessageLine": _answer("A message in the list.", _LINE),
         "QueueLine": _answer("What waits for one account.", _QUEUE_LINE),
         "Explanation": _answer("One step of the way a message would go.", _EXPLANATION),

@@ -1,0 +1,76 @@
+"""Verbs for the installation as a whole: is it the real one or a copy, and its backup."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from postroom.clock import iso, now_ms
+from postroom.errors import Conflict, Forbidden, PostroomError, StoreUnavailable
+from postroom.model.application import Actor, Scope
+from postroom.model.clone import Clone
+from postroom.model.tenant import INSTALLATION, Mode
+from postroom.office.changes import Changes, require
+from postroom.store import clone, tenants
+from postroom.store.backup import BackupMade, back_up
+
+__all__ = ["InstallationVerbs"]
+
+_LEAVES = frozenset({Mode.SMTP, Mode.NATIVE})
+
+
+class InstallationVerbs(Changes):
+    """Only those who look after the whole installation may do these."""
+
+    def clone(self, actor: Actor) -> Clone | None:
+        """What the clone guard found, or None when this is the real one."""
+        _operator(actor, Scope.SETTINGS_READ)
+        return self.snapshot.clone
+
+    def confirm_home(self, actor: Actor, *, original: bool) -> Future[None]:
+        """Lifts the clone guard. As the original, mail leaves again. As a copy, it becomes an installation of its own:
+        every mode that lets mail leave is set to silent, and what waits is kept here.
+        """
+        _operator(actor, Scope.ADMIN)
+        if self.snapshot.clone is None:
+            raise Conflict("This is the installation's home already; there is nothing to confirm.")
+
+        def work(connection: Connection) -> None:
+            clone.confirm(connection, original=original)
+            if original:
+                return
+            for tenant in tenants.all_tenants(connection):
+                if tenant.settings.mode in _LEAVES:
+                    silent = replace(tenant.settings, mode=Mode.SILENT)
+                    tenants.save(connection, replace(tenant, settings=silent))
+
+        return self._change(work, actor)
+
+    def back_up(self, actor: Actor) -> Future[BackupMade]:
+        """Writes a backup into `backups` in the data directory while everything goes on; its name tells the time."""
+        _operator(actor, Scope.ADMIN)
+        name = f"postroom-{iso(now_ms())[:19].replace(':', '')}.backup"
+        future: Future[BackupMade] = Future()
+        folder = self._settings.data / "backups"
+        threading.Thread(target=self._back_up, args=(folder / name, future), name="postroom-backup").start()
+        return future
+
+    def _back_up(self, file: Path, future: Future[BackupMade]) -> None:
+        try:
+            future.set_result(back_up(self._store.engine, file))
+        except PostroomError as error:
+            future.set_exception(error)
+        except OSError as error:
+            future.set_exception(StoreUnavailable(f"The backup can't be written to {file}: {error.strerror}."))
+        except Exception as error:
+            future.set_exception(StoreUnavailable(f"The backup failed: {error}"))
+
+
+def _operator(actor: Actor, scope: Scope) -> None:
+    require(actor, scope)
+    if actor.tenant_id != INSTALLATION:
+        raise Forbidden("Only an administrator of the whole installation may do that.")
