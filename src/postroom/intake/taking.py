@@ -70,10 +70,10 @@ Done = Callable[[Taken, Accepted | PostroomError], None]
 
 
 class Intake:
-    """`snapshot`: gives the settings of this moment. `host`: the name of this machine in mail."""
+    """`snapshot`: gives the settings of this moment."""
 
     def __init__(
-        self, store: Store, snapshot: Callable[[], Snapshot], placement: Placement, *, largest: int, most: int, host: str
+        self, store: Store, snapshot: Callable[[], Snapshot], placement: Placement, *, largest: int, most: int
     ) -> None:
         self._store = store
         self._snapshot = snapshot
@@ -82,7 +82,6 @@ class Intake:
         self._mark = store.fingerprint[:6]
         self._largest = largest
         self._most = most
-        self._host = host
 
     @property
     def _ids(self) -> Ids:
@@ -129,17 +128,17 @@ class Intake:
             submission,
             self._snapshot(),
             tenant_id,
-            Terms(self._host, self._mark, self._largest, self._most),
+            Terms(self._mark, self._largest, self._most),
             number=number,
             now_ms=moment,
+            key=key,
         )
         envelope = Envelope(
             number, tenant_id, application_id, found.header_id, moment, found.eight_bit, found.smtputf8,
             submission.ret, submission.envid, found.reports, submission.origin.told(),
         )  # fmt: skip
         guarded = self._guarded(tenant_id, found.way, found.to)
-        key, request = (found.key, found.request) if key is None else (key, found.request_of(submission))
-        return self._taken(found.draft, guarded, found.way, envelope, found.content, key, request=request)
+        return self._taken(found.draft, guarded, found.way, envelope, found.content, found.key, request=found.request)
 
     def _guarded(self, tenant_id: int, way: Route, to: Addressed) -> Guarded:
         guard = guard_of(self._snapshot(), tenant_id, way.routed) if way.state in WAITING else None

@@ -14,17 +14,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+from postroom.addresses import Address
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Fault, Forbidden, PostroomError, StoreUnavailable
 from postroom.failpoints import reach
 from postroom.ids import encode
 from postroom.intake.placement import Placement
+from postroom.intake.submission import envelope_faults
 from postroom.intake.taking import Intake, Taken
 from postroom.maillog import MailLog
 from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft, Priority
 from postroom.model.state import WAITING
+from postroom.model.submission import Submission
 from postroom.outbox.copies import Original, copy_of, original
 from postroom.outbox.receipt import Receipt, fresh_receipt, stored_receipt
 from postroom.policy.snapshot import Snapshot
@@ -78,6 +81,19 @@ class Outbox:
         """The hot form: call on the service's loop; `told` is called there once. Raises what `send` raises."""
         taken = self._prepare(actor, draft, key)
         self._accept(taken, told)
+
+    def submit(self, actor: Actor, submission: Submission, key: str | None, told: Told) -> None:
+        """`post` for a message that somebody else composed: its octets stay, but for what has to be mended. An
+        idempotency key may be given here or stand in the message.
+        """
+        self._check(actor, Scope.SEND)
+        taken = self._intake.prepare_submission(actor.tenant_id, actor.application_id, submission, key=key)
+        self._accept(taken, told)
+
+    def may_send(self, actor: Actor, sender: Address | None) -> list[Fault]:
+        """Everything that keeps an envelope from naming this sender; for doors that are asked before the message."""
+        self._check(actor, Scope.SEND)
+        return envelope_faults(self._office.snapshot, actor.tenant_id, sender)
 
     def send(self, actor: Actor, draft: Draft, *, key: str | None = None) -> Future[Receipt]:
         """Takes one message. Raises Forbidden, BadInput, TooLarge at once; Conflict and StoreUnavailable by the
