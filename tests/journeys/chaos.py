@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from postroom.failpoints import POINTS
 from tests.journeys.aftermath import check_integrity, end_leases
@@ -92,7 +93,7 @@ class Chaos:
     def _post(self, n: int) -> None:
         chance = random.Random(f"{self.told.seed}-{n}")
         while not self._over.is_set():
-            priority = {"priority": chance.choice(["urgent", "normal", "bulk"])} if chance.random() < 0.2 else {}
+            priority: dict[str, Any] = {"priority": chance.choice(["urgent", "normal", "bulk"])} if chance.random() < 0.2 else {}
             try:
                 self.client.hand_over(*chance.choice(BEHAVIOURS), **priority)
             except (RigFailed, OSError) as error:

@@ -61,7 +61,8 @@ class Nursery:
             return self._ended.get(pid)
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+        paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.journeys.nursery_program"],
