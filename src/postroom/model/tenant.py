@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["INSTALLATION", "Footer", "Mode", "Sending", "Tenant", "TenantSettings", "UnknownPolicy"]
+__all__ = ["INSTALLATION", "Footer", "ForeignFrom", "Mode", "Sending", "Tenant", "TenantSettings", "UnknownPolicy"]
 
 INSTALLATION = 1
 """The id of the installation's own row in the tenant table."""
@@ -37,6 +37,13 @@ class UnknownPolicy(StrEnum):
 
     RETRY = "retry"
     HOLD = "hold"
+
+
+class ForeignFrom(StrEnum):
+    """What becomes of a message that names a From its application may not use."""
+
+    REFUSE = "refuse"
+    REWRITE = "rewrite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class TenantSettings:
     retry_days: int | None = None
     guard_redirect: str | None = None
     guard_allow: tuple[str, ...] | None = None
+    foreign_from: ForeignFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)

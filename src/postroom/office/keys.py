@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,17 +22,19 @@ from sqlalchemy import Connection
 from postroom.clock import monotonic_ms, now_ms
 from postroom.errors import Conflict, Forbidden, NotFound, StoreUnavailable, Unauthenticated
 from postroom.model.application import Actor, Application, Key, Scope
-from postroom.office import fields
+from postroom.model.audit import Entry, shown
+from postroom.office.application_values import read
 from postroom.office.changes import Changes, Ref, number_of, require, tenant_for
 from postroom.office.fields import Reading
 from postroom.office.views import NewKey
+from postroom.policy.rights import beyond
 from postroom.secrets import KeyRing
 from postroom.settings import Settings
 from postroom.store import applications, tenants
 from postroom.store.applications import Known
 from postroom.store.database import Store
 
-__all__ = ["KEY_SHAPE", "KeyVerbs"]
+__all__ = ["KEY_SHAPE", "KeyVerbs", "digest_of", "refuse_beyond"]
 
 KEY_SHAPE = re.compile(r"pr_([0-9a-z]{8})_[A-Za-z0-9_-]{43}", re.ASCII)
 _PREFIX_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -62,21 +64,48 @@ class KeyVerbs(Changes):
         number = tenant_for(actor, tenant_id)
         return self._store.read(lambda c: applications.of_tenant(c, number))
 
-    def create_application(self, actor: Actor, name: str, tenant_id: int | None = None) -> Future[Application]:
-        """Raises BadInput for a name that can't be used, Conflict for one that is taken."""
-        require(actor, Scope.ADMIN)
+    def create_application(
+        self, actor: Actor, name: str, tenant_id: int | None = None, values: Mapping[str, object] | None = None
+    ) -> Future[Application]:
+        """`values`: what else is set for it (see `application_values`).
+
+        Raises BadInput for what can't be used, Conflict for a name that is taken.
+        """
+        require(actor, Scope.APPLICATIONS)
         number, moment, application_id = tenant_for(actor, tenant_id), now_ms(), self._store.ids.next()
         reading = Reading()
-        reading.take("name", fields.name, name)
-        wanted: str = reading.close()["name"]
+        wanted = read({**(values or {}), "name": name}, reading)
+        reading.close()
 
         def work(connection: Connection) -> Application:
             self._existing(connection, number)
-            if any(one.name == wanted for one in applications.of_tenant(connection, number)):
-                raise Conflict("There is an application of this name already.")
-            application = Application(application_id, number, wanted, created_ms=moment)
+            _check_name(connection, number, wanted["name"])
+            application = Application(application_id, number, created_ms=moment, **wanted)
             applications.create(connection, application)
             return application
+
+        return self._change(work, actor)
+
+    def change_application(
+        self, actor: Actor, ref: Ref, values: Mapping[str, object], tenant_id: int | None = None
+    ) -> Future[Application]:
+        """Changes what is given. A suspended application's keys are refused from now on; accepted mail still leaves.
+
+        Raises BadInput with every fault, Conflict for a name that is taken, NotFound.
+        """
+        require(actor, Scope.APPLICATIONS)
+        number = tenant_for(actor, tenant_id)
+        reading = Reading()
+        wanted = read(values, reading)
+        reading.close()
+
+        def work(connection: Connection) -> Application:
+            application = _found(connection, number, ref)
+            if wanted.get("name", application.name) != application.name:
+                _check_name(connection, number, wanted["name"])
+            changed = replace(application, **wanted)
+            applications.save(connection, changed)
+            return changed
 
         return self._change(work, actor)
 
@@ -84,15 +113,7 @@ class KeyVerbs(Changes):
         self, actor: Actor, ref: Ref, suspended: bool = True, tenant_id: int | None = None
     ) -> Future[Application]:
         """Its keys are refused from now on, or work again. Mail accepted before is not touched."""
-        require(actor, Scope.ADMIN)
-        number = tenant_for(actor, tenant_id)
-
-        def work(connection: Connection) -> Application:
-            application = replace(_found(connection, number, ref), suspended=suspended)
-            applications.save(connection, application)
-            return application
-
-        return self._change(work, actor)
+        return self.change_application(actor, ref, {"suspended": suspended}, tenant_id)
 
     # -- keys -------------------------------------------------------------------------------------------------------
 
@@ -110,30 +131,43 @@ class KeyVerbs(Changes):
         expires_ms: int | None = None,
         tenant_id: int | None = None,
     ) -> Future[NewKey]:
-        """A new key for an application (its id or name). The text is in this answer and nowhere else."""
-        require(actor, Scope.ADMIN)
+        """A new key for an application (its id or name). The text is in this answer and nowhere else.
+
+        Raises Forbidden for rights that the actor does not have himself; the right to send he may always give.
+        """
+        require(actor, Scope.APPLICATIONS)
         number, moment, key_id = tenant_for(actor, tenant_id), now_ms(), self._store.ids.next()
         rights = _scopes(scopes, expires_ms, moment)
+        refuse_beyond(actor, rights, sending=True)
         prefix = "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(8))
         text = f"pr_{prefix}_{secrets.token_urlsafe(32)}"
-        digest = _digest(text)
+        digest = digest_of(text)
 
         def work(connection: Connection) -> NewKey:
             application = _found(connection, number, application_ref)
             key = Key(key_id, number, application.id, prefix, rights, moment, expires_ms=expires_ms)
             applications.create_key(connection, key, digest)
+            told = {
+                "prefix": prefix,
+                "scopes": shown(rights),
+                "expires_ms": expires_ms,
+                "application": application.name,
+            }
+            self._note(connection, actor, Entry(number, "key.created", moment, key_id, prefix, after=told))
             return NewKey(text, key)
 
         return self._change(work, actor)
 
     def revoke_key(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[Key]:
         """By its id or prefix. It is refused here at once, on other nodes within seconds. Twice is no error."""
-        require(actor, Scope.ADMIN)
+        require(actor, Scope.APPLICATIONS)
         number, moment = tenant_for(actor, tenant_id), now_ms()
 
         def work(connection: Connection) -> Key:
             key = _found_key(connection, number, ref)
-            applications.revoke(connection, number, key.id, moment)
+            if applications.revoke(connection, number, key.id, moment):
+                entry = Entry(number, "key.revoked", moment, key.id, key.prefix, after={"revoked_ms": moment})
+                self._note(connection, actor, entry)
             return replace(key, revoked_ms=key.revoked_ms or moment)
 
         return self._change(work, actor)
@@ -142,7 +176,7 @@ class KeyVerbs(Changes):
 
     def authenticated(self, text: str) -> Actor | None:
         """Who presented this very key within the last seconds, or None: then ask `authenticate`. Never waits."""
-        found = self._lately.get(_digest(text))
+        found = self._lately.get(digest_of(text))
         if found is None or found.version != self.version or found.until_ms < monotonic_ms():
             return None
         if found.expires_ms is not None and found.expires_ms <= now_ms():
@@ -151,7 +185,7 @@ class KeyVerbs(Changes):
 
     def authenticate(self, text: str) -> Future[Actor]:
         """Whom the key speaks for. Raises Unauthenticated, or Forbidden when the tenant or application is suspended."""
-        presented, version = _digest(text), self.version
+        presented, version = digest_of(text), self.version
         shaped = KEY_SHAPE.fullmatch(text)
         prefix = shaped.group(1) if shaped else ""
 
@@ -182,7 +216,8 @@ class KeyVerbs(Changes):
             self._store.write(lambda c: applications.used(c, key.tenant_id, key.id, moment))
 
 
-def _digest(text: str) -> bytes:
+def digest_of(text: str) -> bytes:
+    """SHA-256 of a key or token: enough for 256 random bits."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -198,7 +233,20 @@ def _actor(connection: Connection, known: Known, moment: int) -> Actor:
         raise Forbidden("This tenant is suspended. Ask the administrator of this Postroom.")
     if known.suspended:
         raise Forbidden("This application is suspended. Ask the administrator of this Postroom.")
-    return Actor(key.tenant_id, key.scopes, key.application_id, known.application)
+    return Actor(key.tenant_id, key.scopes, key.application_id, known.application, key_id=key.id)
+
+
+def refuse_beyond(actor: Actor, wanted: Iterable[Scope], *, sending: bool = False) -> None:
+    """Raises Forbidden for rights that the actor does not have himself: nobody gives what he does not have."""
+    more = beyond(actor.scopes, wanted, sending=sending)
+    if more:
+        words = ", ".join(sorted(more))
+        raise Forbidden(f"You can't give or use the right {words}: you don't have it yourself.", needs=words)
+
+
+def _check_name(connection: Connection, tenant_id: int, name: str) -> None:
+    if any(one.name == name for one in applications.of_tenant(connection, tenant_id)):
+        raise Conflict("There is an application of this name already.")
 
 
 def _scopes(given: Iterable[Scope | str], expires_ms: int | None, moment: int) -> frozenset[Scope]:

@@ -10,11 +10,14 @@ from concurrent.futures import Future
 
 from sqlalchemy import Connection
 
+from postroom.clock import now_ms
 from postroom.errors import Conflict, NotFound
 from postroom.model.account import Account, Login
 from postroom.model.application import Actor, Scope
+from postroom.model.audit import Entry
 from postroom.model.tenant import INSTALLATION
 from postroom.office.changes import Changes, require
+from postroom.office.second_factor import reseal_second_factors
 from postroom.secrets import SealedTo, Secret
 from postroom.store import accounts, credentials
 
@@ -73,6 +76,8 @@ class Sealing(Changes):
                 if not self._ring.is_current(one.sealed, seal_to):
                     credentials.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
                     count += 1
+            count += reseal_second_factors(connection, self._ring)
+            self._note(connection, actor, Entry(INSTALLATION, "key-ring.resealed", now_ms(), after={"sealed": count}))
             return count
 
         return self._change(work, actor)

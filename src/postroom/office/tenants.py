@@ -28,9 +28,9 @@ _OF_TENANT = frozenset({"name", "suspended"})
 
 class TenantVerbs(Changes):
     def tenants(self, actor: Actor) -> Future[list[Tenant]]:
-        """All tenants for the installation's administrator, his own for everybody else."""
+        """All tenants for those whose rights are installation-wide, his own for everybody else."""
         require(actor, Scope.SETTINGS_READ)
-        if actor.tenant_id == INSTALLATION and actor.may(Scope.ADMIN):
+        if actor.tenant_id == INSTALLATION and (actor.everywhere or actor.may(Scope.TENANTS)):
             return self._store.read(tenants.all_tenants)
         return self._store.read(lambda c: [self._existing(c, actor.tenant_id)])
 
@@ -41,8 +41,8 @@ class TenantVerbs(Changes):
         return self._store.read(lambda c: self._existing(c, number))
 
     def create_tenant(self, actor: Actor, name: str) -> Future[Tenant]:
-        """For the installation's administrator. The new tenant inherits everything. Conflict when the name is taken."""
-        require(actor, Scope.ADMIN)
+        """For those who manage all tenants. The new one inherits everything. Conflict when the name is taken."""
+        require(actor, Scope.TENANTS)
         if actor.tenant_id != INSTALLATION:
             raise NotFound("There are no tenants below this one.")
         reading = Reading()
@@ -99,7 +99,7 @@ class TenantVerbs(Changes):
             return
         if number == INSTALLATION:
             reading.fault("suspended", "can't be set for the installation itself.", "Set its mode to disabled.")
-        elif actor.tenant_id != INSTALLATION:
+        elif actor.tenant_id != INSTALLATION or not actor.may(Scope.TENANTS):
             reading.fault("suspended", "is set by the installation's administrator only.", "Ask there.")
 
     @staticmethod

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from postroom.model.tenant import Footer, Mode, Sending, Tenant, TenantSettings, UnknownPolicy
+from postroom.model.tenant import Footer, ForeignFrom, Mode, Sending, Tenant, TenantSettings, UnknownPolicy
 from postroom.policy.retry import Schedule
 from postroom.policy.sourced import DEFAULT, Sourced, of_tenant
 
@@ -41,6 +41,7 @@ class Inherited:
     retry_days: Sourced[int]
     guard_redirect: Sourced[str | None]
     guard_allow: Sourced[tuple[str, ...] | None]
+    foreign_from: Sourced[ForeignFrom]
 
     @property
     def footer(self) -> Sourced[Footer | None]:
@@ -82,6 +83,7 @@ def inherited(line: tuple[Tenant, ...]) -> Inherited:
         retry_days=_nearest(line, lambda own: own.retry_days, _SCHEDULE.days),
         guard_redirect=_nearest(line, lambda own: own.guard_redirect, None),
         guard_allow=_nearest(line, lambda own: own.guard_allow, None),
+        foreign_from=_nearest(line, lambda own: own.foreign_from, ForeignFrom.REFUSE),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select, update
@@ -39,7 +40,26 @@ class Known(NamedTuple):
 
 
 def from_row(row: Row[Any]) -> Application:
-    return Application(row.id, row.tenant_id, row.name, bool(row.suspended), row.created_ms)
+    return Application(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        name=row.name,
+        suspended=bool(row.suspended),
+        created_ms=row.created_ms,
+        senders=tuple(json.loads(row.senders)) if row.senders else (),
+        kinds=tuple(json.loads(row.kinds)) if row.kinds else (),
+        per_minute=row.per_minute,
+    )
+
+
+def _stored(application: Application) -> dict[str, Any]:
+    return {
+        "name": application.name,
+        "suspended": application.suspended,
+        "senders": json.dumps(application.senders) if application.senders else None,
+        "kinds": json.dumps(application.kinds) if application.kinds else None,
+        "per_minute": application.per_minute,
+    }
 
 
 def key_from_row(row: Row[Any]) -> Key:
@@ -77,19 +97,18 @@ def create(connection: Connection, application: Application) -> None:
         _table.insert().values(
             id=application.id,
             tenant_id=application.tenant_id,
-            name=application.name,
-            suspended=application.suspended,
             created_ms=application.created_ms,
+            **_stored(application),
         )
     )
 
 
 def save(connection: Connection, application: Application) -> None:
-    """Writes name and suspension."""
+    """Writes everything but its tenant and when it was made."""
     connection.execute(
         update(_table)
         .where(within(_table, application.tenant_id), _table.c.id == application.id)
-        .values(name=application.name, suspended=application.suspended)
+        .values(**_stored(application))
     )
 
 

@@ -61,4 +61,6 @@ def reseal(connection: Connection, old: Sealed, sealed: bytes) -> None:
 
 def any_sealed(connection: Connection) -> bool:
     """Whether secrets are stored at all: then a missing key ring is an error."""
-    return connection.execute(across(select(_table.c.account_id).limit(1), "asks for all")).first() is not None
+    passwords = across(select(_table.c.account_id).limit(1), "asks for all")
+    factors = across(select(tables.person.c.id).where(tables.person.c.totp.is_not(None)).limit(1), "asks for all")
+    return any(connection.execute(query).first() is not None for query in (passwords, factors))

@@ -13,17 +13,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text, update
 
-from postroom.model.tenant import INSTALLATION, Mode, Sending, Tenant, TenantSettings, UnknownPolicy
+from postroom.model.tenant import INSTALLATION, ForeignFrom, Mode, Sending, Tenant, TenantSettings, UnknownPolicy
 from postroom.store import tables
 
 __all__ = ["all_tenants", "by_name", "create", "found", "from_row", "get", "save"]
 
 _table = tables.tenant
 _SETTINGS = tuple(field.name for field in fields(TenantSettings))
-_ENUMS: dict[str, type[Mode] | type[Sending] | type[UnknownPolicy]] = {
+_ENUMS: dict[str, type[Mode] | type[Sending] | type[UnknownPolicy] | type[ForeignFrom]] = {
     "mode": Mode,
     "sending": Sending,
     "unknown_policy": UnknownPolicy,
+    "foreign_from": ForeignFrom,
 }
 _LISTS = ("retry_minutes", "guard_allow")
 

@@ -1,4 +1,4 @@
-"""The first schema."""
+"""Tenants, accounts, senders, applications; mail and its queue."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -71,8 +71,10 @@ def _tenant() -> None:
         sa.Column("retry_days", sa.BigInteger(), nullable=True),
         sa.Column("guard_redirect", sa.Text(), nullable=True),
         sa.Column("guard_allow", sa.Text(), nullable=True),
+        sa.Column("foreign_from", sa.Text(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
+        sa.CheckConstraint("foreign_from IN ('refuse', 'rewrite')", name=op.f("ck_tenant_foreign_from")),
         sa.CheckConstraint("mode IN ('disabled', 'silent', 'native', 'smtp')", name=op.f("ck_tenant_mode")),
         sa.CheckConstraint("sending IN ('instantly', 'background')", name=op.f("ck_tenant_sending")),
         sa.CheckConstraint("unknown_policy IN ('retry', 'hold')", name=op.f("ck_tenant_unknown_policy")),
@@ -180,6 +182,9 @@ def _application() -> None:
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("suspended", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("senders", sa.Text(), nullable=True),
+        sa.Column("kinds", sa.Text(), nullable=True),
+        sa.Column("per_minute", sa.BigInteger(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
         sa.UniqueConstraint("tenant_id", "name", name=op.f("uq_application_tenant_id_name")),

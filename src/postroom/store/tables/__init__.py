@@ -1,0 +1,38 @@
+"""Every table, once. Migrations are checked against this package; the states of `model.state` stand here as CHECKs.
+
+Rules it keeps: every row has its tenant (P8); times are milliseconds UTC. How columns are spelled is `columns`'
+business.
+"""
+
+from postroom.store.tables.columns import metadata
+from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, session
+from postroom.store.tables.people import audit, person, person_link, person_session, recovery_code, role
+from postroom.store.tables.running import lane, meta, node, pace
+from postroom.store.tables.settings import account, api_key, application, credential, sender, tenant
+
+__all__ = [
+    "account",
+    "api_key",
+    "application",
+    "attempt",
+    "audit",
+    "content",
+    "credential",
+    "event",
+    "idempotency",
+    "lane",
+    "message",
+    "meta",
+    "metadata",
+    "node",
+    "pace",
+    "person",
+    "person_link",
+    "person_session",
+    "recipient",
+    "recovery_code",
+    "role",
+    "sender",
+    "session",
+    "tenant",
+]

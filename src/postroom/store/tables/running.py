@@ -1,0 +1,44 @@
+"""What runs now: this database's facts, its nodes, their lanes, and the pace of accounts."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Integer, Table, Text
+
+from postroom.store.tables.columns import key, metadata, number, tenant_of, words
+
+__all__ = ["lane", "meta", "node", "pace"]
+
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), words("value"))
+
+node = Table(
+    "node",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("worker", Text, nullable=False, unique=True),
+    words("role"),
+    number("started_ms", 0),
+    number("seen_ms", 0),
+    number("floor", 0),
+)
+
+lane = Table(
+    "lane",
+    metadata,
+    key("account_id"),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    tenant_of(),
+    number("fence", 0),
+    words("worker"),
+    number("expires_ms", 0),
+)
+
+pace = Table(
+    "pace",
+    metadata,
+    key("account_id"),
+    tenant_of(),
+    number("minute_start_ms", 0),
+    number("minute_count", 0),
+    number("day_start_ms", 0),
+    number("day_count", 0),
+)
