@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+from bench.sinks import CountingSink
+from tests.rigs.postgres import Postgres
 
 __all__ = ["FULL", "QUICK", "SIZES", "TINY", "Bench", "Size", "file_system", "peak_octets"]
 
@@ -40,13 +44,13 @@ class Size:
 
 
 FULL = Size(
-    rounds=5, load_seconds=4, postfix=3_000, postfix_sessions=(10, 20, 40), batched=20_000, drained=100_000,
+    rounds=3, load_seconds=4, postfix=3_000, postfix_sessions=(10, 20, 40), batched=10_000, drained=100_000,
     pushed=20_000, waiting=(1_000, 100_000, 1_000_000), claims=40, far_seconds=5, composed=2_000,
     memory_waiting=1_000_000, memory_seconds=8, instant=300, committed=6_000,
 )  # fmt: skip
 QUICK = Size(
-    rounds=1, load_seconds=2, postfix=1_500, postfix_sessions=(20,), batched=6_000, drained=20_000,
-    pushed=6_000, waiting=(1_000, 100_000), claims=30, far_seconds=2, composed=1_000,
+    rounds=1, load_seconds=2, postfix=1_500, postfix_sessions=(20,), batched=5_000, drained=20_000,
+    pushed=6_000, waiting=(1_000, 100_000), claims=25, far_seconds=2, composed=1_000,
     memory_waiting=100_000, memory_seconds=3, instant=100, committed=2_000,
 )  # fmt: skip
 TINY = Size(
@@ -61,15 +65,25 @@ SIZES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One run. `generator`: wrk or own; `connections`: of the HTTP load; `lanes`: connections to the sink."""
+    """One run. `databases`: a PostgreSQL that runs, or None for SQLite. `sink`: smtp-sink or own; `generator` of the
+    HTTP load: wrk or own; `connections`: of that load; `lanes`: Postroom's connections to the sink."""
 
     size: Size
     folder: Path
-    databases: tuple[str, ...]
+    databases: Mapping[str, Postgres | None]
+    sink: str
     generator: str
     connections: int = 64
     lanes: int = 4
     say: Callable[[str], None] = field(default=lambda text: print(text, file=sys.stderr, flush=True))
+
+    def open_sink(self, stack: ExitStack) -> CountingSink:
+        return stack.enter_context(CountingSink(self.sink))
+
+    def database(self, stack: ExitStack, name: str) -> str:
+        """The URL of a fresh database; empty for SQLite, whose file goes where the data go."""
+        server = self.databases[name]
+        return stack.enter_context(server.database()) if server else ""
 
     def folder_for(self, name: str) -> Path:
         """A new folder in this run's own."""

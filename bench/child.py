@@ -28,7 +28,8 @@ _ANSWERS_IN = 300.0
 def environment() -> dict[str, str]:
     """For programs of ours: they find the benchmark and the rigs, and no setting of whoever runs it."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
-    return {**ours, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    paths = [*filter(None, [ours.get("PYTHONPATH")]), str(ROOT), str(ROOT / "src")]
+    return {**ours, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 class Child:

@@ -53,7 +53,7 @@ def ratios(above: Sequence[float], below: Sequence[float]) -> tuple[float, ...]:
 
 def table(figures: Sequence[Figure | NotMeasured]) -> str:
     """The whole result for people."""
-    rows = [("part", "what", "minimum", "median", "maximum", "aim", "")]
+    rows: list[tuple[str, ...]] = [("part", "what", "minimum", "median", "maximum", "aim", "")]
     rows += [_row(figure) for figure in figures if isinstance(figure, Figure)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = [_line(row, widths) for row in rows]

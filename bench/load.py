@@ -18,7 +18,9 @@ from bench.child import ROOT, environment
 from tests.rigs.parts import program
 from tests.rigs.process import RigFailed
 
-__all__ = ["Loaded", "batches", "generator", "singles"]
+__all__ = ["GENERATORS", "Loaded", "batches", "generator", "singles"]
+
+GENERATORS = ("wrk", "own")
 
 _PATH = "/v1/messages"
 _PATIENCE = 120
@@ -38,6 +40,7 @@ class Loaded(NamedTuple):
 
 
 def generator() -> str:
+    """The best of `GENERATORS` that this machine has."""
     return "wrk" if program("wrk") else "own"
 
 

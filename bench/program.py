@@ -12,12 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.bench import SIZES, Bench, file_system
 from bench.figures import Figure, NotMeasured, as_json, table
-from bench.load import generator
-from bench.sinks import sink_kind
+from bench.load import GENERATORS, generator
+from bench.sinks import SINKS, sink_here
+from tests.rigs.postgres import Postgres, postgres_missing
 
 __all__ = ["PARTS", "main"]
 
@@ -33,6 +35,7 @@ PARTS = {
     "far": "a server 50 ms away",
     "memory": "resident memory under load, with nothing and with a million waiting",
 }
+WITH_DATABASE = frozenset(PARTS) - {"compose", "client", "far"}
 DATABASES = ("sqlite", "postgresql")
 
 
@@ -44,12 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         size = dataclasses.replace(size, rounds=given.rounds)
     began = time.monotonic()
     found: list[Figure | NotMeasured] = []
-    with tempfile.TemporaryDirectory(prefix="postroom-bench-", dir=given.folder) as folder:
-        bench = Bench(size, Path(folder), tuple(given.databases), given.generator or generator(),
-                      given.connections, given.lanes)  # fmt: skip
+    parts = given.parts or list(PARTS)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postroom-bench-", dir=given.folder)))
+        databases = _databases(given.databases if set(parts) & WITH_DATABASE else [], found, stack)
+        bench = Bench(size, folder, databases, given.sink, given.generator, given.connections, given.lanes)
         about = _about(bench)
         print(_introduction(about), flush=True)
-        for part in given.parts or PARTS:
+        for part in parts:
             bench.say(f"{part}: {PARTS[part]}")
             found += _measured(part, bench)
     print(table(found))
@@ -57,6 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         Path(given.json).write_text(json.dumps(as_json(found, about), indent=2) + "\n")
     return 0
+
+
+def _databases(names: Sequence[str], found: list[Figure | NotMeasured], stack: ExitStack) -> dict[str, Postgres | None]:
+    """Those to measure on; PostgreSQL is started once for all parts."""
+    databases: dict[str, Postgres | None] = {}
+    for name in names:
+        if name == "sqlite":
+            databases[name] = None
+        elif postgres_missing():
+            found.append(NotMeasured(name, postgres_missing()))
+        else:
+            databases[name] = stack.enter_context(Postgres(durable=True))
+    return databases
 
 
 def _measured(part: str, bench: Bench) -> list[Figure | NotMeasured]:
@@ -76,7 +94,7 @@ def _about(bench: Bench) -> dict[str, object]:
         "http_load": bench.generator,
         "http_connections": bench.connections,
         "smtp_connections": bench.lanes,
-        "sink": sink_kind(),
+        "sink": bench.sink,
         "file_system": file_system(bench.folder),
         "processors": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
@@ -105,7 +123,8 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--databases", nargs="+", choices=DATABASES, default=DATABASES)
     parser.add_argument("--connections", type=int, default=64, metavar="N", help="HTTP connections of the load")
     parser.add_argument("--lanes", type=int, default=4, metavar="N", help="SMTP connections to the sink")
-    parser.add_argument("--generator", choices=["wrk", "own"], help="wrk where it is installed")
+    parser.add_argument("--generator", choices=GENERATORS, default=generator(), help="of the HTTP load")
+    parser.add_argument("--sink", choices=SINKS, default=sink_here(), help="where all mail ends")
     parser.add_argument("--folder", metavar="DIR", help="where databases and queues go; else where temporary files go")
     parser.add_argument("--json", metavar="FILE", help="write everything there, the measured figures included")
     return parser.parse_args(given)

@@ -15,14 +15,12 @@ from bench import letter
 from bench.bench import Bench
 from bench.child import Child
 from bench.load import Loaded, batches, singles
-from bench.sinks import CountingSink
 from bench.source import push
 from tests.rigs.postfix import Postfix
-from tests.rigs.postgres import Postgres, postgres_missing
 from tests.rigs.postroom import Postroom
 from tests.rigs.process import RigFailed, tail
 
-__all__ = ["EmbeddedSide", "HttpSide", "PostfixSide", "Rates", "databases"]
+__all__ = ["EmbeddedSide", "HttpSide", "PostfixSide", "Rates"]
 
 _BATCH_CONNECTIONS = 4
 _EMBEDDED_BATCH = 500
@@ -36,25 +34,12 @@ class Rates(NamedTuple):
     delivered: float
 
 
-def databases(bench: Bench, stack: ExitStack) -> dict[str, Postgres | None]:
-    """The databases to measure on: a PostgreSQL that runs, or None for SQLite."""
-    found: dict[str, Postgres | None] = {}
-    for name in bench.databases:
-        if name == "sqlite":
-            found[name] = None
-        elif postgres_missing():
-            bench.say(f"  without PostgreSQL: {postgres_missing()}")
-        else:
-            found[name] = stack.enter_context(Postgres(durable=True))
-    return found
-
-
 class PostfixSide:
     """smtp-source → Postfix → smtp-sink."""
 
     def __init__(self, bench: Bench, stack: ExitStack) -> None:
         self._bench = bench
-        self._sink = stack.enter_context(CountingSink())
+        self._sink = bench.open_sink(stack)
         # Otherwise Postfix holds back its own clients while its queue grows; without it, it is quicker.
         settings = {"in_flow_delay": 0}
         self._postfix = stack.enter_context(Postfix(relayhost=self._sink.port, settings=settings))
@@ -80,11 +65,11 @@ class PostfixSide:
 class HttpSide:
     """HTTP → Postroom in a process of its own → sink. `database`: its URL; `account`: the id of the way to the sink."""
 
-    def __init__(self, bench: Bench, stack: ExitStack, postgres: Postgres | None) -> None:
+    def __init__(self, bench: Bench, stack: ExitStack, database: str) -> None:
         self._bench = bench
-        self._sink = stack.enter_context(CountingSink())
+        self._sink = bench.open_sink(stack)
         self._folder = bench.folder_for("postroom")
-        self.database = stack.enter_context(postgres.database()) if postgres else ""
+        self.database = bench.database(stack, database)
         self.postroom = stack.enter_context(Postroom(self._folder, database=self.database))
         self.database = self.database or f"sqlite:///{self.postroom.data / 'postroom.db'}"
         self.account = self.postroom.deliver_to(
@@ -126,13 +111,12 @@ class HttpSide:
 class EmbeddedSide:
     """A program with Postroom in it → sink."""
 
-    def __init__(self, bench: Bench, stack: ExitStack, postgres: Postgres | None) -> None:
+    def __init__(self, bench: Bench, stack: ExitStack, database: str) -> None:
         self._bench = bench
-        self._sink = stack.enter_context(CountingSink())
+        self._sink = bench.open_sink(stack)
         folder = bench.folder_for("embedded")
-        database = ["--database", stack.enter_context(postgres.database())] if postgres else []
-        more = ["--port", self._sink.port, "--lanes", bench.lanes]
-        self._child = stack.enter_context(Child(folder, "embedded", folder / "data", *database, *more))
+        more = ["--database", bench.database(stack, database), "--port", self._sink.port, "--lanes", bench.lanes]
+        self._child = stack.enter_context(Child(folder, "embedded", folder / "data", *more))
 
     def measure(self) -> Rates:
         messages = self._bench.size.batched

@@ -20,7 +20,7 @@ from tests.rigs.parts import missing, program
 from tests.rigs.ports import free_port, listening
 from tests.rigs.process import Process, RigFailed
 
-__all__ = ["Arrived", "CountingSink", "sink_kind"]
+__all__ = ["SINKS", "Arrived", "CountingSink", "sink_here"]
 
 _LOOK_EVERY = 0.003
 _QUIET_SECONDS = 0.4
@@ -34,28 +34,32 @@ class Arrived(NamedTuple):
     at: float
 
 
-def sink_kind() -> str:
+SINKS = ("smtp-sink", "own")
+
+
+def sink_here() -> str:
+    """The best of `SINKS` that this machine has."""
     return "own" if missing("smtp-sink") else "smtp-sink"
 
 
 class CountingSink:
-    """`with CountingSink() as sink:` then `sink.mark()`, send, `sink.wait(messages)`."""
+    """`with CountingSink("own") as sink:` then `sink.mark()`, send, `sink.wait(messages)`."""
 
-    def __init__(self, *, own: bool = False, chunking: bool = False) -> None:
-        """`own`: our sink even where smtp-sink is installed; `chunking`: offers CHUNKING (ours only)."""
+    def __init__(self, kind: str) -> None:
         self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="postroom-bench-sink-"))
         self._counter = self._folder / "counter"
         self._marked = 0
-        self._process = Process(self._command(own or chunking, chunking), self._counter, environment())
+        self._process = Process(self._command(kind), self._counter, environment())
         self._process.wait_ready(lambda: listening(self.port))
         self._file = os.open(self._counter, os.O_RDONLY)
 
-    def _command(self, own: bool, chunking: bool) -> list[str | Path]:
+    def _command(self, kind: str) -> list[str | Path]:
+        if kind == "own":
+            return [sys.executable, "-m", "bench.programs.sink", str(self.port)]
         found = program("smtp-sink")
-        if own or found is None:
-            more = ["--chunking"] if chunking else []
-            return [sys.executable, "-m", "bench.programs.sink", str(self.port), *more]
+        if found is None:
+            raise RigFailed(missing("smtp-sink"))
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         return [found, *user, "-c", f"127.0.0.1:{self.port}", "1000"]
 

@@ -56,7 +56,8 @@ _MESSAGE = (
 )
 _RECIPIENT = (
     "INSERT INTO recipient "
-    "(message_id, n, tenant_id, address, state, account_id, routed, priority, due_ms, updated_ms) {rows} SELECT {id}, 0, {tenant}, 'joe.' || n || '@customer.example', 'queued', {account}, 'default', {priority}, "
+    "(message_id, n, tenant_id, address, state, account_id, routed, priority, due_ms, updated_ms) {rows} "
+    "SELECT {id}, 0, {tenant}, 'joe.' || n || '@customer.example', 'queued', {account}, 'default', {priority}, "
     "{due}, {due} FROM {source}"
 )
 _CONTENT = "INSERT INTO content (message_id, tenant_id, body) {rows} SELECT {id}, {tenant}, :body FROM {source}"

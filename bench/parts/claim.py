@@ -18,7 +18,6 @@ from sqlalchemy import Connection
 from bench import letter
 from bench.bench import Bench
 from bench.figures import Figure, ratios
-from bench.sides import databases
 from bench.waiting import SPREAD, Mixed, fill
 from postroom.clock import now_ms
 from postroom.store import lanes, tables
@@ -26,7 +25,6 @@ from postroom.store.acceptance import MESSAGE_COLUMNS, RECIPIENT_COLUMNS
 from postroom.store.bulk import insert_rows
 from postroom.store.database import Store
 from postroom.store.lanes import Claimed
-from tests.rigs.postgres import Postgres
 from tests.rigs.process import RigFailed
 
 __all__ = ["measure"]
@@ -41,8 +39,8 @@ _BODY = letter.octets()[:512]
 def measure(bench: Bench) -> list[Figure]:
     figures = []
     with ExitStack() as stack:
-        for database, server in databases(bench, stack).items():
-            queues = {size: _Queue(bench, stack, server, size) for size in bench.size.waiting}
+        for database in bench.databases:
+            queues = {size: _Queue(bench, stack, database, size) for size in bench.size.waiting}
             for queue in queues.values():
                 queue.claims(_WARM_UP)
             found: dict[int, list[float]] = {size: [] for size in queues}
@@ -78,10 +76,9 @@ def _figures(database: str, found: dict[int, list[float]]) -> list[Figure]:
 class _Queue:
     """A store of its own with so much waiting."""
 
-    def __init__(self, bench: Bench, stack: ExitStack, server: Postgres | None, messages: int) -> None:
+    def __init__(self, bench: Bench, stack: ExitStack, database: str, messages: int) -> None:
         file = bench.folder_for(f"claim-{messages}") / "postroom.db"
-        url = stack.enter_context(server.database()) if server else f"sqlite:///{file}"
-        self._store = Store(url, role="http")
+        self._store = Store(bench.database(stack, database) or f"sqlite:///{file}", role="http")
         stack.callback(self._store.close)
         self._first = self._store.ids.next()
         self._next = messages

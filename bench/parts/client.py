@@ -20,7 +20,7 @@ def measure(bench: Bench) -> list[Figure]:
     figures = []
     with ExitStack() as stack:
         folder = bench.folder_for("client")
-        sink = stack.enter_context(CountingSink())
+        sink = bench.open_sink(stack)
         ours = stack.enter_context(Child(folder, "smtp_client", "postroom"))
         theirs = stack.enter_context(Child(folder, "smtp_client", "aiosmtplib"))
         for sessions in (bench.lanes, 1):

@@ -11,7 +11,6 @@ from functools import partial
 from bench import letter
 from bench.bench import Bench
 from bench.figures import Figure, ratios
-from bench.sides import databases
 from postroom.clock import now_ms
 from postroom.model.event import EventKind
 from postroom.model.tenant import INSTALLATION
@@ -28,10 +27,9 @@ _ACCOUNT = 77
 def measure(bench: Bench) -> list[Figure]:
     figures = []
     with ExitStack() as stack:
-        for database, server in databases(bench, stack).items():
+        for database in bench.databases:
             file = bench.folder_for("commit") / "postroom.db"
-            url = stack.enter_context(server.database()) if server else f"sqlite:///{file}"
-            store = Store(url, role="http")
+            store = Store(bench.database(stack, database) or f"sqlite:///{file}", role="http")
             stack.callback(store.close)
             singly = bench.size.committed // _SHARE_OF_SINGLES
             found = bench.take_turns(

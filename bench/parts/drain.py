@@ -15,11 +15,9 @@ from bench import letter
 from bench.bench import Bench
 from bench.child import Child
 from bench.figures import Figure, ratios
-from bench.sides import databases
 from bench.sinks import CountingSink
 from bench.source import push
 from tests.rigs.parts import missing
-from tests.rigs.postgres import Postgres
 from tests.rigs.process import RigFailed
 
 __all__ = ["measure"]
@@ -33,12 +31,12 @@ def measure(bench: Bench) -> list[Figure]:
     if lacking := missing("smtp-sink"):
         raise RigFailed(lacking)
     with ExitStack() as stack:
-        sink = stack.enter_context(CountingSink())
+        sink = bench.open_sink(stack)
         file = letter.letter_file(bench.folder_for("source"))
         pushed = max(100, bench.size.drained // _SHARE_OF_SOURCE)
         sides: dict[str, Callable[[], float]] = {"smtp-source": lambda: push(sink.port, pushed, bench.lanes, file)}
-        for database, server in databases(bench, stack).items():
-            sides[database] = partial(_drained, bench, sink, server)
+        for database in bench.databases:
+            sides[database] = partial(_drained, bench, sink, database)
         found = bench.take_turns(sides)
     yardstick = found.pop("smtp-source")
     return [
@@ -50,13 +48,12 @@ def measure(bench: Bench) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _drained(bench: Bench, sink: CountingSink, server: Postgres | None) -> float:
+def _drained(bench: Bench, sink: CountingSink, database: str) -> float:
     """Messages a second, of a queue that is filled for this once."""
     messages = bench.size.drained
     with ExitStack() as stack:
         folder = bench.folder_for("drain")
-        database = ["--database", stack.enter_context(server.database())] if server else []
-        arguments = [folder / "data", *database]
+        arguments = [folder / "data", "--database", bench.database(stack, database)]
         more = ["--port", sink.port, "--lanes", bench.lanes, "--without-worker"]
         with Child(folder, "embedded", *arguments, *more) as filling:
             filling.ask(do="many", messages=messages, batch=_BATCH, ahead=4)

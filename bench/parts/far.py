@@ -11,11 +11,11 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from bench.bench import Bench
 from bench.child import Child
 from bench.figures import Figure
-from bench.sinks import CountingSink
 from tests.rigs.process import RigFailed
 from tests.rigs.proxy import Faults, Proxy
 from tests.rigs.sink import Sink
@@ -25,54 +25,48 @@ __all__ = ["measure"]
 _AIM = 0.9
 _ONE_WAY_SECONDS = 0.025
 _CONNECTIONS = 2
-_RAMP_SECONDS = 1.5
-_NOOPS = 12
+_RAMP = 0.3
+"""Of the time that is measured: how long before all connections are in step."""
+_IN_HAND = 600
+_A_SECOND = 100
+"""There is more to send than all lanes take in hand and could send, so that none runs dry; what is left is left."""
+_NOOPS = 7
 
 
 def measure(bench: Bench) -> list[Figure]:
     with ExitStack() as stack:
-        counting = stack.enter_context(CountingSink())
+        counting = bench.open_sink(stack)
         recording = stack.enter_context(Sink.start(bench.folder_for("recording")))
-        sides = {
-            "PIPELINING": _Far(bench, stack, counting.port, lambda: counting.taken).per_round_trip,
-            "CHUNKING": _Far(bench, stack, recording.port, lambda: len(recording.taken())).per_round_trip,
-        }
-        found = bench.take_turns(sides)
+        found = bench.take_turns(
+            {
+                "PIPELINING": partial(_per_round_trip, bench, counting.port, lambda: counting.taken),
+                "CHUNKING": partial(_per_round_trip, bench, recording.port, lambda: len(recording.taken())),
+            }
+        )
     return [
         Figure("far", f"messages a round trip and connection, {extension}", tuple(values), _AIM)
         for extension, values in found.items()
     ]
 
 
-class _Far:
-    """Postroom, and its server behind a long line."""
-
-    def __init__(self, bench: Bench, stack: ExitStack, port: int, taken: Callable[[], int]) -> None:
-        self._seconds = bench.size.far_seconds
-        self._taken = taken
-        self._proxy = stack.enter_context(Proxy("127.0.0.1", port, Faults(delay=_ONE_WAY_SECONDS)))
+def _per_round_trip(bench: Bench, port: int, taken: Callable[[], int]) -> float:
+    """Postroom with more in its queue than it can send, and its server behind a long line."""
+    with ExitStack() as stack:
+        proxy = stack.enter_context(Proxy("127.0.0.1", port, Faults(delay=_ONE_WAY_SECONDS)))
+        round_trip = _round_trip(proxy.port)
         folder = bench.folder_for("far")
-        more = ["--port", self._proxy.port, "--lanes", _CONNECTIONS]
-        self._child = stack.enter_context(Child(folder, "embedded", folder / "data", *more))
-
-    def per_round_trip(self) -> float:
-        round_trip = _round_trip(self._proxy.port)
-        enough = int((self._seconds + _RAMP_SECONDS) / round_trip * _CONNECTIONS * 1.5) + 20
-        before = self._taken()
-        self._child.ask(do="many", messages=enough, batch=100, ahead=1)
-        time.sleep(_RAMP_SECONDS)
-        began, first = time.monotonic(), self._taken()
-        time.sleep(self._seconds)
-        ended, last = time.monotonic(), self._taken()
-        if last - before >= enough:
-            raise RigFailed("the queue ran empty while it was measured")
-        self._let_end(before + enough, round_trip)
+        more = ["--port", proxy.port, "--lanes", _CONNECTIONS]
+        child = stack.enter_context(Child(folder, "embedded", folder / "data", *more))
+        before, connections = taken(), proxy.connections
+        enough = _IN_HAND + int(bench.size.far_seconds * _A_SECOND)
+        child.ask(do="many", messages=enough, batch=500, ahead=1)
+        time.sleep(bench.size.far_seconds * _RAMP)
+        began, first = time.monotonic(), taken()
+        time.sleep(bench.size.far_seconds)
+        ended, last = time.monotonic(), taken()
+        if last - before >= enough or proxy.connections - connections != _CONNECTIONS:
+            raise RigFailed("the queue ran empty, or a connection was lost, while it was measured")
         return (last - first) / ((ended - began) / round_trip) / _CONNECTIONS
-
-    def _let_end(self, all_of_them: int, round_trip: float) -> None:
-        end = time.monotonic() + 60
-        while self._taken() < all_of_them and time.monotonic() < end:
-            time.sleep(round_trip)
 
 
 def _round_trip(port: int) -> float:

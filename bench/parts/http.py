@@ -11,7 +11,7 @@ from bench.bench import Bench
 from bench.child import ROOT, environment
 from bench.figures import Figure, ratios
 from bench.load import singles
-from bench.sides import HttpSide, databases
+from bench.sides import HttpSide
 from tests.rigs.ports import free_port
 from tests.rigs.process import Process
 
@@ -24,8 +24,8 @@ def measure(bench: Bench) -> list[Figure]:
     with ExitStack() as stack:
         bare = BareApi(bench, stack)
         sides = {"FastAPI": bare.rate}
-        for database, server in databases(bench, stack).items():
-            http = HttpSide(bench, stack, server)
+        for database in bench.databases:
+            http = HttpSide(bench, stack, database)
             sides[database] = partial(_delivered, http)
         found = bench.take_turns(sides)
     yardstick = found.pop("FastAPI")

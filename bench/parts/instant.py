@@ -8,8 +8,6 @@ from functools import partial
 from bench.bench import Bench
 from bench.child import Child
 from bench.figures import Figure, ratios
-from bench.sides import databases
-from bench.sinks import CountingSink
 
 __all__ = ["measure"]
 
@@ -19,17 +17,16 @@ _AIM = 1.0
 def measure(bench: Bench) -> list[Figure]:
     messages = bench.size.instant
     with ExitStack() as stack:
-        sink = stack.enter_context(CountingSink())
+        sink = bench.open_sink(stack)
         folder = bench.folder_for("instant")
         theirs = stack.enter_context(Child(folder, "smtplib_client", folder, sink.port))
         sides = {
             "smtplib": lambda: _milliseconds(theirs, messages, compose=False),
             "smtplib and EmailMessage": lambda: _milliseconds(theirs, messages, compose=True),
         }
-        for database, server in databases(bench, stack).items():
+        for database in bench.databases:
             own = bench.folder_for("instant")
-            where = ["--database", stack.enter_context(server.database())] if server else []
-            more = [*where, "--port", sink.port, "--instantly"]
+            more = ["--database", bench.database(stack, database), "--port", sink.port, "--instantly"]
             child = stack.enter_context(Child(own, "embedded", own / "data", *more))
             _milliseconds(child, 2, do="each")  # the connection is made
             sides[database] = partial(_milliseconds, child, messages, do="each")

@@ -10,12 +10,11 @@ from contextlib import ExitStack
 
 from bench.bench import Bench, peak_octets
 from bench.figures import Figure, ratios
-from bench.sides import HttpSide, databases
+from bench.sides import HttpSide
 from bench.waiting import Waiting, fill
 from postroom import ids
 from postroom.clock import now_ms
 from postroom.store.database import Store
-from tests.rigs.postgres import Postgres
 
 __all__ = ["measure"]
 
@@ -26,24 +25,23 @@ _BODY = b"Subject: one of very many\r\n\r\nIt waits.\r\n"
 
 def measure(bench: Bench) -> list[Figure]:
     figures = []
-    with ExitStack() as stack:
-        for database, server in databases(bench, stack).items():
-            waiting = bench.size.memory_waiting
-            empty = _megabytes(bench, server, 0)
-            full = _megabytes(bench, server, waiting)
-            measured = {"MB": [empty], f"MB with {waiting:,} waiting": [full]}
-            figures += [
-                Figure("memory", f"resident under load, {database}", (empty,), _AIM_MB, at_most=True, unit="MB",
-                       measured=measured),
-                Figure("memory", f"with {waiting:,} waiting over without, {database}", ratios([full], [empty]),
-                       _AIM_WAITING, at_most=True, measured=measured),
-            ]  # fmt: skip
+    for database in bench.databases:
+        waiting = bench.size.memory_waiting
+        empty = _megabytes(bench, database, 0)
+        full = _megabytes(bench, database, waiting)
+        measured = {"MB": [empty], f"MB with {waiting:,} waiting": [full]}
+        figures += [
+            Figure("memory", f"resident under load, {database}", (empty,), _AIM_MB, at_most=True, unit="MB",
+                   measured=measured),
+            Figure("memory", f"with {waiting:,} waiting over without, {database}", ratios([full], [empty]),
+                   _AIM_WAITING, at_most=True, measured=measured),
+        ]  # fmt: skip
     return figures
 
 
-def _megabytes(bench: Bench, server: Postgres | None, waiting: int) -> float:
+def _megabytes(bench: Bench, database: str, waiting: int) -> float:
     with ExitStack() as stack:
-        side = HttpSide(bench, stack, server)
+        side = HttpSide(bench, stack, database)
         if waiting:
             account = side.account
             side.postroom.stop()

@@ -8,7 +8,7 @@ from functools import partial
 
 from bench.bench import Bench
 from bench.figures import Figure, ratios
-from bench.sides import EmbeddedSide, HttpSide, PostfixSide, Rates, databases
+from bench.sides import EmbeddedSide, HttpSide, PostfixSide, Rates
 from tests.rigs.parts import missing
 from tests.rigs.process import RigFailed
 
@@ -26,9 +26,9 @@ def measure(bench: Bench) -> list[Figure]:
     with ExitStack() as stack:
         postfix = PostfixSide(bench, stack)
         sides: dict[str, Callable[[], Rates]] = {"postfix": postfix.measure}
-        for database, server in databases(bench, stack).items():
-            http = HttpSide(bench, stack, server)
-            embedded = EmbeddedSide(bench, stack, server)
+        for database in bench.databases:
+            http = HttpSide(bench, stack, database)
+            embedded = EmbeddedSide(bench, stack, database)
             sides[f"HTTP one by one, {database}"] = http.one_by_one
             for batch in _BATCHES:
                 sides[f"HTTP by {batch:,}, {database}"] = partial(http.in_batches, batch)

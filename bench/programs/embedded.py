@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -26,7 +27,8 @@ def main(given: argparse.Namespace) -> None:
     with Postroom(data=given.data, worker=not given.without_worker, **database) as postroom:
         if given.port:
             _through(postroom, given)
-        serve(lambda do, **command: {"many": many, "each": each}[do](postroom, **command))
+        ways: dict[str, Callable[..., dict[str, Any]]] = {"many": many, "each": each}
+        serve(lambda do, **command: ways[do](postroom, **command))
 
 
 def _through(postroom: Postroom, given: argparse.Namespace) -> None:
