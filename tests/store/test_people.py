@@ -47,7 +47,7 @@ def test_every_setting_of_a_tenant_is_set_and_inherited_again(house: House) -> N
         "default_account_id": account,
         "footer_text": "Kind\r\nregards", "footer_html": "<p>Kind regards</p>", "recipients_choose": False,
         "unknown_policy": "hold", "content_days": 7, "log_days": "90", "retry_minutes": "1, 5,15", "retry_days": 2,
-        "guard_redirect": None, "guard_allow": None,
+        "guard_redirect": None, "guard_allow": None, "foreign_from": "rewrite",
     }  # fmt: skip
     assert set(given) == {field.name for field in fields(TenantSettings)}
     settings = house.office.change_tenant(tenant, given).result().settings
@@ -200,7 +200,8 @@ def test_a_key_speaks_for_its_application_and_is_stored_only_as_a_digest(house: 
     assert new.text.startswith(f"pr_{new.key.prefix}_")
     assert new.text not in repr(new)
     actor = house.office.authenticate(new.text).result()
-    assert actor == Actor(INSTALLATION, frozenset({Scope.SEND, Scope.READ}), application.id, "shop")
+    rights = frozenset({Scope.SEND, Scope.READ})
+    assert actor == Actor(INSTALLATION, rights, application.id, "shop", key_id=new.key.id)
     assert house.office.authenticated(new.text) == actor
     secret = new.text.rsplit("_", 1)[-1]
     assert secret not in repr(house.sql("SELECT * FROM api_key"))

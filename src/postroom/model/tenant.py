@@ -80,6 +80,8 @@ class TenantSettings:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
+    """`deleted_ms`: since when it is gone but for its log, which retention still keeps; its name is free again."""
+
     id: int
     parent_id: int | None
     name: str
@@ -87,3 +89,4 @@ class Tenant:
     suspended: bool = False
     created_ms: int = 0
     version: int = 1
+    deleted_ms: int | None = None

@@ -9,7 +9,7 @@ import pytest
 from postroom.addresses import Address
 from postroom.model.account import Account
 from postroom.model.sender import Sender
-from postroom.model.tenant import Footer, Mode, Sending, Tenant, TenantSettings, UnknownPolicy
+from postroom.model.tenant import Footer, ForeignFrom, Mode, Sending, Tenant, TenantSettings, UnknownPolicy
 from postroom.policy.effective import effective
 from postroom.policy.inherit import Inherited, chain, inherited
 from postroom.policy.retry import Schedule
@@ -86,6 +86,7 @@ def test_every_setting_of_a_tenant_is_inherited_and_overridden_alike() -> None:
         "retry_days": (2, 1),
         "guard_redirect": ("a@b.example", "c@d.example"),
         "guard_allow": (("a@b.example",), ()),
+        "foreign_from": (ForeignFrom.REWRITE, ForeignFrom.REFUSE),
     }
     assert (
         set(values) == {field.name for field in fields(TenantSettings)} == {field.name for field in fields(Inherited)}
