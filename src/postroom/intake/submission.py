@@ -172,7 +172,7 @@ def _draft(submission: Submission, submitted: Submitted, now_ms: int, faults: li
     """What the message asks for, in the words of a draft; and its idempotency key."""
     asked, sender = submitted.asked, submission.mail_from
     named = submitted.senders[0] if submitted.senders else None
-    path = "<>" if sender is None else ""
+    path = "<>" if sender is None and not submission.unnamed else ""
     if sender is not None and named is not None and sender.key != named.key:
         path = sender.spec
     chosen = named or sender

@@ -41,7 +41,8 @@ class Origin:
 @dataclass(frozen=True, slots=True)
 class Submission:
     """`mail_from` is None for the null reverse-path. `content` has CRLF line ends only. `smtputf8`: the headers may be
-    UTF-8 (RFC 6532). `ret` and `envid`: RFC 3461, not encoded.
+    UTF-8 (RFC 6532). `ret` and `envid`: RFC 3461, not encoded. `unnamed`: the door was told no reverse-path at all, not
+    even the null one, so the settings decide.
     """
 
     mail_from: Address | None
@@ -51,3 +52,4 @@ class Submission:
     smtputf8: bool = False
     ret: str | None = None
     envid: str | None = None
+    unnamed: bool = False

@@ -30,6 +30,7 @@ from postroom.web.api.problems import (
     problem_of_status,
     unexpected,
 )
+from postroom.web.api.raw import RAW_PATH, RawPosting
 from postroom.web.api.requests import query_faults
 from postroom.web.desk import Desk
 
@@ -54,6 +55,7 @@ class Api(FastAPI):
         )
         self.state.desk = desk
         self.posting = Posting(desk)
+        self.raw = RawPosting(desk, self.posting.admission)
         self._page = ""
         self._offered: list[tuple[re.Pattern[str], set[str]]] = []
 
@@ -62,6 +64,8 @@ class Api(FastAPI):
             await super().__call__(scope, receive, send)
         elif scope["path"] == _HOT and scope["method"] == "POST":
             await self.posting(scope, receive, send)
+        elif scope["path"] == RAW_PATH and scope["method"] == "POST":
+            await self.raw(scope, receive, send)
         else:
             await front.guarded(super().__call__, scope, receive, send)
 
@@ -89,6 +93,7 @@ def create_app(desk: Desk) -> FastAPI:
     """The application. It has no lifespan: the engine behind `desk` is started and stopped by others."""
     app = Api(desk)
     app.router.routes.append(Route(_HOT, app.posting, methods=["POST"]))
+    app.router.routes.append(Route(RAW_PATH, app.raw, methods=["POST"]))
     for part in (messages, accounts, senders, settings, tenants, installation, insight):
         app.include_router(part.router)
     app.add_api_route("/health", insight.read_health, include_in_schema=False)

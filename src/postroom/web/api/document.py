@@ -18,10 +18,12 @@ from postroom.web.api import problems, shapes
 from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
 from postroom.web.api.login import SCHEME
 from postroom.web.api.posting import LONGEST_KEY
+from postroom.web.api.raw import RAW, RAW_PATH, raw_operation
 
 __all__ = ["document_of", "operations"]
 
 _SEND = "send_messages"
+_WRITTEN_BY_HAND = (_SEND, "send_raw_message")
 _METHODS = ("get", "put", "post", "patch", "delete")
 _INTRODUCTION = """\
 Hand over messages, see what became of them, and set up how they leave.
@@ -58,10 +60,12 @@ def document_of(app: FastAPI) -> dict[str, Any]:
     )
     paths = document["paths"]
     paths["/v1/messages"] = {"post": _post_messages()} | paths.get("/v1/messages", {})
+    paths[RAW_PATH] = {"post": raw_operation()}
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
+    schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
     schemas |= shapes.schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)
@@ -72,7 +76,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
 def _tell_summary(operation: dict[str, Any]) -> None:
     """The first line of a route's docstring is its summary, what follows is the description."""
     first, _, rest = operation.get("description", "").partition("\n\n")
-    if "\n" not in first and operation["operationId"] != _SEND:
+    if "\n" not in first and operation["operationId"] not in _WRITTEN_BY_HAND:
         operation["summary"], operation["description"] = first, rest
 
 
@@ -148,6 +152,7 @@ _WORDS = {
     "413": "Too large.",
     "415": "The body is not JSON, or compressed.",
     "422": "Something given can't be used; `faults` names all of it.",
+    "429": "More than is taken in this time; `Retry-After` says when to come again.",
     "503": "The database does not take work, or more arrives than can be taken; nothing was changed.",
     "507": "The disk is full; nothing was accepted.",
 }

@@ -26,7 +26,7 @@ from postroom.web.api.login import actor_of, key_text, need
 from postroom.web.api.problems import encode_json, problem_of
 from postroom.web.desk import Desk
 
-__all__ = ["LONGEST_KEY", "Posting"]
+__all__ = ["JSON", "LONGEST_KEY", "Headers", "Posting", "idempotency_key", "told"]
 
 LONGEST_KEY = 255
 _SUFFIX = 5
@@ -36,7 +36,7 @@ _FEWEST_FAULTS = 10
 _BREATH = 50
 """So many messages of a batch are handed over before the loop is given to others."""
 
-_JSON = (b"content-type", b"application/json")
+JSON = (b"content-type", b"application/json")
 _REPLAYED = (b"idempotency-replayed", b"true")
 Headers = list[tuple[bytes, bytes]]
 Outcome = Receipt | PostroomError
@@ -51,12 +51,12 @@ class Posting:
         self._outbox = desk.outbox
         self._limit = desk.settings.max_body_bytes
         self._most = desk.settings.max_batch
-        self._admission = Admission(desk.settings.admission_messages, desk.settings.admission_bytes)
+        self.admission = Admission(desk.settings.admission_messages, desk.settings.admission_bytes)
 
     async def __call__(self, scope: front.Scope, receive: front.Receive, send: front.Send) -> None:
         given = dict(scope["headers"])
         identity = front.request_id(given.get(b"x-request-id"))
-        stay = Stay(self._admission)
+        stay = Stay(self.admission)
         try:
             if scope["query_string"]:
                 raise BadInput([Fault("query", "is not taken here.", "Give everything in the body.")])
@@ -66,7 +66,7 @@ class Posting:
             return
         finally:
             stay.leave()
-        headers += (_JSON, (b"x-request-id", identity.encode()))
+        headers += (JSON, (b"x-request-id", identity.encode()))
         await front.answer(send, status, body, headers)
 
     async def _answer(
@@ -76,7 +76,7 @@ class Posting:
         need(actor, Scope.SEND)
         refuse_other_media(given)
         declared = declared_length(given, self._limit)
-        key = _idempotency_key(given.get(b"idempotency-key"))
+        key = idempotency_key(given.get(b"idempotency-key"))
         first = await receive()
         if first.get("more_body", False):
             await stay.enter(1, self._limit if declared is None else declared)
@@ -107,10 +107,7 @@ class Posting:
             raise in_json_names(error) from None
         if not isinstance(receipt, Receipt):
             raise in_json_names(receipt) if isinstance(receipt, BadInput) else receipt
-        headers = [(b"location", message_path(receipt.message_id).encode())]
-        if receipt.again:
-            headers.append(_REPLAYED)
-        return 200 if receipt.instantly else 202, receipt_json(receipt).encode(), headers
+        return told(receipt)
 
     def _items(self, value: Any) -> list[Any]:
         if type(value) is dict:
@@ -143,6 +140,14 @@ class Posting:
             await asyncio.sleep(0)  # composing takes time, and others want the loop too
         outcomes = [outcome for part in parts for outcome in await part.outcomes()]
         return _batch_answer(outcomes, identity)
+
+
+def told(receipt: Receipt) -> tuple[int, bytes, Headers]:
+    """The answer for one message: status, body, headers."""
+    headers = [(b"location", message_path(receipt.message_id).encode())]
+    if receipt.again:
+        headers.append(_REPLAYED)
+    return 200 if receipt.instantly else 202, receipt_json(receipt).encode(), headers
 
 
 def _checked(item: Any, most: int) -> Draft | BadInput:
@@ -199,7 +204,7 @@ def _result(outcome: Outcome, identity: str) -> str:
     return encode_json({"status": problem.status, "problem": problem.members()})
 
 
-def _idempotency_key(given: bytes | None) -> str | None:
+def idempotency_key(given: bytes | None) -> str | None:
     """The key of the Idempotency-Key header, with or without the quotes of the draft standard. Raises BadInput."""
     if given is None:
         return None
