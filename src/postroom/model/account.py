@@ -78,7 +78,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One way out. `port`: 1 to 65535. `limits.size` and sizes elsewhere: octets. Times: ms UTC."""
+    """One way out. `port`: 1 to 65535. `limits.size` and sizes elsewhere: octets. Times: ms UTC.
+
+    `tested_ms`: when this very server last took a test message by this very login; None after a change of these.
+    """
 
     id: int
     tenant_id: int
@@ -115,5 +118,6 @@ class Account:
     resume_ms: int | None = None
     has_secret: bool = False
     secret_set_ms: int | None = None
+    tested_ms: int | None = None
     created_ms: int = 0
     version: int = 1

@@ -28,7 +28,17 @@ from postroom.model.tenant import Tenant
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets import KeyRing, SealedTo, Secret
 from postroom.settings import Settings
-from postroom.store import accounts, applications, audit, clone, credentials, senders, settings_version, tenants
+from postroom.store import (
+    accounts,
+    applications,
+    audit,
+    clone,
+    credentials,
+    senders,
+    settings_version,
+    tenants,
+    versions,
+)
 from postroom.store.database import Store
 
 __all__ = ["AGAIN", "Again", "Changes", "Ref", "require", "tenant_for"]
@@ -183,6 +193,7 @@ class Changes:
                 raise Conflict("Somebody else changed the same thing at the same moment. Look at it again.") from None
             settled = _read(connection)
             self._note(connection, by, *_differences(before.snapshot, settled.snapshot))
+            versions.note(connection, before.snapshot, settled.snapshot, by.name if by else "Postroom", now_ms())
             return answer, settled
 
         def done(written: Future[tuple[T | Again, _Settled]]) -> None:

@@ -8,18 +8,16 @@ from __future__ import annotations
 from postroom.errors import BadInput
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft
-from postroom.office.accounts import AccountVerbs
 from postroom.office.changes import require, tenant_for
 from postroom.office.installation import InstallationVerbs
 from postroom.office.keys import KeyVerbs
-from postroom.office.senders import SenderVerbs
-from postroom.office.tenants import TenantVerbs
+from postroom.office.versions import VersionVerbs
 from postroom.policy.route import Explanation, Route, explain, route
 
 __all__ = ["Office"]
 
 
-class Office(TenantVerbs, AccountVerbs, SenderVerbs, KeyVerbs, InstallationVerbs):
+class Office(VersionVerbs, KeyVerbs, InstallationVerbs):
     """Made once a process: `Office(store, ring, settings)`. The first one ever founds the installation, in silent mode.
 
     Verbs take who asks first, and check the right: SETTINGS_READ to look, SETTINGS_WRITE to change, ADMIN for tenants,

@@ -44,6 +44,7 @@ def from_row(row: Row[Any]) -> Tenant:
         suspended=bool(row.suspended),
         created_ms=row.created_ms,
         version=row.version,
+        deleted_ms=row.deleted_ms,
     )
 
 
@@ -103,6 +104,7 @@ def save(connection: Connection, tenant: Tenant) -> None:
         .values(
             name=tenant.name,
             suspended=tenant.suspended,
+            deleted_ms=tenant.deleted_ms,
             version=_table.c.version + 1,
             **_stored(tenant.settings),
         )

@@ -8,7 +8,7 @@ from postroom.store.tables.columns import metadata
 from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, session
 from postroom.store.tables.people import audit, person, person_link, person_session, recovery_code, role
 from postroom.store.tables.running import lane, meta, node, pace
-from postroom.store.tables.settings import account, api_key, application, credential, sender, tenant
+from postroom.store.tables.settings import account, api_key, application, credential, sender, tenant, version
 
 __all__ = [
     "account",
@@ -35,4 +35,5 @@ __all__ = [
     "sender",
     "session",
     "tenant",
+    "version",
 ]

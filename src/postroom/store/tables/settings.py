@@ -19,7 +19,7 @@ from postroom.model.account import AccountState, CertificateCheck, Encryption, L
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.store.tables.columns import flag, key, metadata, number, one_of, tenant_of, words
 
-__all__ = ["account", "api_key", "application", "credential", "sender", "tenant"]
+__all__ = ["account", "api_key", "application", "credential", "sender", "tenant", "version"]
 
 tenant = Table(
     "tenant",
@@ -43,6 +43,7 @@ tenant = Table(
     words("guard_redirect", None),
     words("guard_allow", None),
     words("foreign_from", None),
+    number("deleted_ms"),
     number("created_ms", 0),
     number("version", 1),
     one_of("mode", Mode),
@@ -92,6 +93,7 @@ account = Table(
     words("paused_by"),
     number("paused_ms"),
     number("resume_ms"),
+    number("tested_ms"),
     number("created_ms", 0),
     number("version", 1),
     UniqueConstraint("tenant_id", "name"),
@@ -156,4 +158,18 @@ api_key = Table(
     number("last_used_ms"),
     number("expires_ms"),
     number("revoked_ms"),
+)
+
+# What a tenant, account or sender looked like after each change. Never a secret.
+version = Table(
+    "version",
+    metadata,
+    Column("noun_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    tenant_of(),
+    Column("noun", Text, nullable=False),
+    number("at_ms", 0),
+    words("who"),
+    words("content"),
+    sqlite_with_rowid=False,
 )

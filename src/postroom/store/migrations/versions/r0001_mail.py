@@ -72,6 +72,7 @@ def _tenant() -> None:
         sa.Column("guard_redirect", sa.Text(), nullable=True),
         sa.Column("guard_allow", sa.Text(), nullable=True),
         sa.Column("foreign_from", sa.Text(), nullable=True),
+        sa.Column("deleted_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
         sa.CheckConstraint("foreign_from IN ('refuse', 'rewrite')", name=op.f("ck_tenant_foreign_from")),
@@ -125,6 +126,7 @@ def _account() -> None:
         sa.Column("paused_by", sa.Text(), server_default="", nullable=False),
         sa.Column("paused_ms", sa.BigInteger(), nullable=True),
         sa.Column("resume_ms", sa.BigInteger(), nullable=True),
+        sa.Column("tested_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
         sa.CheckConstraint(

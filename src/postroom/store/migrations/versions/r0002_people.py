@@ -14,6 +14,7 @@ def upgrade() -> None:
     _person_session()
     _person_link()
     _audit()
+    _version()
     _keep_audit()
 
 
@@ -124,6 +125,21 @@ def _audit() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_index("ix_audit_tenant_id_id", "audit", ["tenant_id", "id"], unique=False)
+
+
+def _version() -> None:
+    op.create_table(
+        "version",
+        sa.Column("noun_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger(), nullable=False),
+        sa.Column("noun", sa.Text(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("who", sa.Text(), server_default="", nullable=False),
+        sa.Column("content", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("noun_id", "version", name=op.f("pk_version")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _keep_audit() -> None:

@@ -1,0 +1,76 @@
+"""Versions of settings: what a tenant, an account or a sender looked like after each change, without any secret.
+
+A version holds what people set. Whether the thing is paused, or was tested, is no setting; of a secret it tells only
+that there was one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+__all__ = ["NOUNS", "Difference", "Version", "content_of", "differences"]
+
+NOUNS = ("tenant", "account", "sender")
+"""What has versions."""
+
+_NO_SETTING = frozenset(
+    {
+        "id", "tenant_id", "parent_id", "created_ms", "version", "deleted_ms", "state", "paused_reason", "paused_ms",
+        "resume_ms", "secret_set_ms", "tested_ms",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """`noun` is one of `NOUNS`; `who` the name of who made the change, empty where nobody knows any more."""
+
+    tenant_id: int
+    noun: str
+    noun_id: int
+    version: int
+    at_ms: int
+    who: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field in which two versions differ. None where one of them does not have it."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+def content_of(thing: Any) -> dict[str, Any]:
+    """What is set on a tenant, an account or a sender, as JSON holds it; what is nested stands flat, `limits.size`."""
+    found: dict[str, Any] = {}
+    for one in dataclasses.fields(thing):
+        if one.name in _NO_SETTING:
+            continue
+        value = getattr(thing, one.name)
+        if dataclasses.is_dataclass(value):
+            prefix = "" if one.name == "settings" else f"{one.name}."
+            found |= {prefix + each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+        else:
+            found[one.name] = _plain(value)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """In the order of the fields."""
+    names = [*after, *(name for name in before if name not in after)]
+    return [
+        Difference(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
+    ]

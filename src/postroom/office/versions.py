@@ -1,0 +1,200 @@
+"""The office's verbs for versions: seeing what was changed, comparing two, returning to one.
+
+Returning is a change like any other, by the same verbs: it makes a new version, is checked and audited. A secret never
+travels back. The one that is stored stays only while it belongs to the server that the older version names; otherwise
+it is dropped, as by any change of a server (P7), and the answer says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from postroom.errors import NotFound
+from postroom.model.application import Actor, Scope
+from postroom.model.tenant import Tenant
+from postroom.model.version import Difference, Version, content_of, differences
+from postroom.office.accounts import AccountVerbs
+from postroom.office.changes import Ref, require, tenant_for
+from postroom.office.senders import SenderVerbs
+from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
+from postroom.office.views import AccountView, SenderView
+from postroom.store import accounts, senders, versions
+
+__all__ = ["Compared", "Returned", "VersionVerbs"]
+
+T = TypeVar("T")
+U = TypeVar("U")
+_REFERENCES = {"default_account_id": "accounts", "default_sender_id": "senders", "account_id": "accounts"}
+_NOT_RETURNED = frozenset({"has_secret", "suspended"})
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    before: Version
+    after: Version
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """`version` is the new one. `kept`: fields left as they are, because what they named then is deleted.
+
+    `secret_dropped` and `needs` as in `AccountView`.
+    """
+
+    version: int
+    kept: tuple[str, ...] = ()
+    secret_dropped: bool = False
+    needs: tuple[str, ...] = ()
+
+
+class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs):
+    """`noun` is a word of `model.version.NOUNS`; a tenant's `ref` is its number."""
+
+    def versions(self, actor: Actor, noun: str, ref: Ref, tenant_id: int | None = None) -> Future[list[Version]]:
+        """All versions, the newest first. Raises NotFound."""
+        require(actor, Scope.SETTINGS_READ)
+        number = _owner(actor, noun, ref, tenant_id)
+        return self._store.read(lambda c: self._versions(c, noun, number, ref))
+
+    def compare(
+        self,
+        actor: Actor,
+        noun: str,
+        ref: Ref,
+        before: int | None = None,
+        after: int | None = None,
+        tenant_id: int | None = None,
+    ) -> Future[Compared]:
+        """What differs between two versions; by default what the last change changed. Raises NotFound."""
+        require(actor, Scope.SETTINGS_READ)
+        number = _owner(actor, noun, ref, tenant_id)
+
+        def work(connection: Connection) -> Compared:
+            every = self._versions(connection, noun, number, ref)
+            later = _chosen(every, after) if after is not None else every[0]
+            if before is not None:
+                earlier = _chosen(every, before)
+            else:
+                earlier = next((one for one in every if one.version < later.version), later)
+            return Compared(earlier, later, tuple(differences(earlier.values, later.values)))
+
+        return self._store.read(work)
+
+    def return_to(
+        self, actor: Actor, noun: str, ref: Ref, version: int, tenant_id: int | None = None
+    ) -> Future[Returned]:
+        """Sets everything as it was in that version. Raises NotFound, and BadInput for what can't be so any more.
+
+        Whether a tenant is suspended is no setting of its own and stays.
+        """
+        require(actor, Scope.SETTINGS_WRITE)
+        number = _owner(actor, noun, ref, tenant_id)
+
+        def work(connection: Connection) -> tuple[Version, tuple[str, ...]]:
+            chosen = _chosen(self._versions(connection, noun, number, ref), version)
+            return chosen, _gone(connection, number, chosen.values)
+
+        def change(found: tuple[Version, tuple[str, ...]]) -> Future[Returned]:
+            chosen, gone = found
+            values = {
+                field: value
+                for field, value in chosen.values.items()
+                if field not in gone and field not in _NOT_RETURNED
+            }
+            changing = self._changing(actor, noun, chosen.noun_id, number, values)
+            return _then(changing, lambda view: _now(_returned(view, gone)))
+
+        return _then(self._store.read(work), change)
+
+    def _changing(
+        self, actor: Actor, noun: str, thing_id: int, tenant_id: int, values: Mapping[str, object]
+    ) -> Future[Any]:
+        if noun == "account":
+            return self.change_account(actor, thing_id, values, tenant_id=tenant_id)
+        if noun == "sender":
+            return self.change_sender(actor, thing_id, values, tenant_id)
+        return self.change_tenant(actor, values, tenant_id)
+
+    def _versions(self, connection: Connection, noun: str, tenant_id: int, ref: Ref) -> list[Version]:
+        """The newest first. One that no change has made yet stands for what is there."""
+        thing = self._thing(connection, noun, tenant_id, ref)
+        found = versions.of_thing(connection, tenant_id, thing.id)
+        if found and found[0].version == thing.version:
+            return found
+        return [Version(tenant_id, noun, thing.id, thing.version, thing.created_ms, "", content_of(thing)), *found]
+
+    def _thing(self, connection: Connection, noun: str, tenant_id: int, ref: Ref) -> Any:
+        if noun == "tenant":
+            return self._existing(connection, tenant_id)
+        self._existing(connection, tenant_id)
+        if noun == "account":
+            number = find_account_number(connection, tenant_id, ref)
+            found: Any = None if number is None else accounts.get(connection, tenant_id, number)
+        else:
+            number = find_sender_number(connection, tenant_id, ref)
+            found = None if number is None else senders.get(connection, tenant_id, number)
+        if found is None:
+            raise NotFound(f"There is no such {noun} here.")
+        return found
+
+
+def _owner(actor: Actor, noun: str, ref: Ref, tenant_id: int | None) -> int:
+    """Whose thing it is. A tenant is its own."""
+    return tenant_for(actor, int(ref) if noun == "tenant" else tenant_id)
+
+
+def _chosen(every: list[Version], version: int) -> Version:
+    for one in every:
+        if one.version == version:
+            return one
+    raise NotFound("There is no such version of it.")
+
+
+def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Fields that name an account or a sender which is not there any more."""
+    finders: dict[str, Callable[[Connection, int, int], object | None]] = {
+        "accounts": accounts.get,
+        "senders": senders.get,
+    }
+    named = [(field, values[field]) for field in _REFERENCES if values.get(field) is not None]
+    return tuple(field for field, number in named if finders[_REFERENCES[field]](connection, tenant_id, number) is None)
+
+
+def _returned(view: AccountView | SenderView | Tenant, gone: tuple[str, ...]) -> Returned:
+    if isinstance(view, AccountView):
+        return Returned(view.account.version, gone, view.secret_dropped, view.needs)
+    return Returned(view.sender.version if isinstance(view, SenderView) else view.version, gone)
+
+
+def _now(value: T) -> Future[T]:
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future
+
+
+def _then(first: Future[T], follow: Callable[[T], Future[U]]) -> Future[U]:
+    """The future of what follows; an error of either is its error. A caller who goes away cancels nothing."""
+    future: Future[U] = Future()
+    future.set_running_or_notify_cancel()
+
+    def ended(second: Future[U]) -> None:
+        error = second.exception()
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(second.result())
+
+    def came(done: Future[T]) -> None:
+        try:
+            follow(done.result()).add_done_callback(ended)
+        except Exception as error:
+            future.set_exception(error)
+
+    first.add_done_callback(came)
+    return future
