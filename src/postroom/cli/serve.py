@@ -17,7 +17,7 @@ import typer
 from postroom import __version__
 from postroom.cli import local
 from postroom.cli.command import Call
-from postroom.cli.complaint import CommandError
+from postroom.cli.complaint import CommandError, usage
 from postroom.cli.desk import load_settings
 from postroom.cli.sections import START, Page
 from postroom.cli.terminal import Cell, Terminal
@@ -25,6 +25,9 @@ from postroom.cli.words import MODES, me
 from postroom.errors import BadSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postroom.listener.opening import Addresses, Opened
     from postroom.settings import Settings
     from postroom.work.service import Engine
 
@@ -34,22 +37,32 @@ page = Page(START)
 RoleOption = Annotated[str | None, typer.Option("--role", metavar="http|worker|all", help="What this process does.")]
 ListenOption = Annotated[str | None, typer.Option("--listen", metavar="HOST:PORT", help="Where the API listens.")]
 _ANOTHER = "Like --listen 127.0.0.1:8026"
+_OTHER_SMTP = "Like POSTROOM_LISTEN_SMTP=127.0.0.1:2587, or off"
 
 
 @page.command("serve", json=False)
 def serve(call: Call, role: RoleOption = None, listen: ListenOption = None) -> None:
     """Runs Postroom: takes mail in, delivers it, answers the other commands. Ctrl-C stops it."""
     settings = load_settings(call.where, role=role, listen=listen)
+    if settings.role.value != "all" and settings.database.is_sqlite:
+        raise usage(
+            f"The role {settings.role.value} needs PostgreSQL: an SQLite file has one process, which does everything.",
+            hint="Leave --role out, or set POSTROOM_DATABASE=postgresql://…",
+        )
     local.keep_private(settings.data)
-    doors = [] if settings.role.value == "worker" else _take_address(settings)
+    takes_mail = settings.role.value != "worker"
+    doors = _take_address(settings) if takes_mail else []
+    smtp = _take_smtp(settings, doors) if takes_mail else None
     from postroom.work.loop import new_loop
 
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(_serve(settings, doors, call.terminal))
+            runner.run(_serve(settings, doors, smtp, call.terminal))
     finally:
         for door in doors:
             door.close()
+        if smtp is not None:
+            smtp.close()
 
 
 def _take_address(settings: Settings) -> list[socket.socket]:
@@ -65,7 +78,19 @@ def _take_address(settings: Settings) -> list[socket.socket]:
         raise CommandError("Postroom can't listen there", faults=error.faults, hint=_ANOTHER) from None
 
 
-async def _serve(settings: Settings, doors: list[socket.socket], terminal: Terminal) -> None:
+def _take_smtp(settings: Settings, doors: list[socket.socket]) -> Addresses:
+    """Listening sockets for SMTP. Raises CommandError when an address that was asked for can't be had."""
+    from postroom.listener.opening import take_addresses
+
+    try:
+        return take_addresses(settings)
+    except BadSettings as error:
+        for door in doors:
+            door.close()
+        raise CommandError("Postroom can't listen there", faults=error.faults, hint=_OTHER_SMTP) from None
+
+
+async def _serve(settings: Settings, doors: list[socket.socket], smtp: Addresses | None, terminal: Terminal) -> None:
     from postroom.work.loop import own_process
     from postroom.work.service import Engine
 
@@ -76,8 +101,8 @@ async def _serve(settings: Settings, doors: list[socket.socket], terminal: Termi
     await engine.start()
     own_process()
     try:
-        if doors:
-            await _open_doors(settings, doors, terminal, engine, stopping)
+        if doors and smtp is not None:
+            await _open_doors(settings, doors, smtp, terminal, engine, stopping)
         else:
             _greet(terminal, settings, "", None, engine)
             await stopping.wait()
@@ -93,10 +118,16 @@ def _stop(stopping: asyncio.Event, number: int) -> None:
 
 
 async def _open_doors(
-    settings: Settings, doors: list[socket.socket], terminal: Terminal, engine: Engine, stopping: asyncio.Event
+    settings: Settings,
+    doors: list[socket.socket],
+    smtp: Addresses,
+    terminal: Terminal,
+    engine: Engine,
+    stopping: asyncio.Event,
 ) -> None:
-    """Answers requests until `stopping`; then lets those that are under way end."""
+    """Answers requests and takes mail until `stopping`; then lets what is under way end."""
     from postroom.cli.installation_key import first_key, local_key
+    from postroom.listener.opening import open_listener
     from postroom.web.api.app import create_app
     from postroom.web.desk import Desk
     from postroom.web.server import serve_http
@@ -105,15 +136,35 @@ async def _open_doors(
     first = await asyncio.to_thread(first_key, engine.office)
     app = create_app(Desk(settings, engine.store, engine.office, engine.outbox, engine.reports))
     try:
-        async with serve_http(app, *settings.listen, sockets=doors) as http:
+        async with (
+            serve_http(app, *settings.listen, sockets=doors) as http,
+            open_listener(settings, smtp, engine) as listener,
+        ):
             local.write(settings.data, local.Local(key, http.url, os.getpid()))
-            _greet(terminal, settings, http.url, first, engine)
+            _greet(terminal, settings, http.url, first, engine, _smtp_words(settings, smtp, listener))
             await stopping.wait()
     finally:
         local.write(settings.data, local.Local(key))
 
 
-def _greet(terminal: Terminal, settings: Settings, url: str, first: str | None, engine: Engine) -> None:
+def _smtp_words(settings: Settings, smtp: Addresses, listener: Opened) -> list[tuple[str, str]]:
+    """Where mail is taken by SMTP and where not, and what the certificate is that nobody has seen yet."""
+    made = f"self-signed, made just now: {settings.smtp_certificate}" if listener.made_certificate else ""
+    return [
+        ("Takes mail at", smtp.words),
+        ("No SMTP", "; ".join(smtp.missing)),
+        ("Certificate", made if smtp.words else ""),
+    ]
+
+
+def _greet(
+    terminal: Terminal,
+    settings: Settings,
+    url: str,
+    first: str | None,
+    engine: Engine,
+    smtp: Sequence[tuple[str, str]] = (),
+) -> None:
     from postroom.model.tenant import INSTALLATION
 
     mode = engine.office.snapshot.settings(INSTALLATION).mode.value
@@ -121,6 +172,7 @@ def _greet(terminal: Terminal, settings: Settings, url: str, first: str | None, 
     terminal.facts(
         [
             ("Listens at", f"{url}  (documentation: {url}/docs)" if url else ""),
+            *smtp,
             ("Mode", f"{mode}: {MODES[mode]}"),
             ("Role", settings.role.value if settings.role.value != "all" else ""),
             ("Data", str(settings.data)),

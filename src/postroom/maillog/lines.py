@@ -91,6 +91,18 @@ class MailLog:
     def session_opened(self, account: str, server: str, tls: str) -> None:
         self._say("session", account=account, server=server, tls=tls or "none")
 
+    # -- doors ------------------------------------------------------------------------------------------------------
+
+    def login_refused(self, door: str, address: str, user: str) -> None:
+        """A key typed where the name belongs is not repeated."""
+        self._say("login-refused", door=door, address=address, user="****" if user.startswith("pr_") else user)
+
+    def door_full(self, door: str, why: str) -> None:
+        self._say("door-full", door=door, why=why)
+
+    def certificate_trouble(self, why: str) -> None:
+        self._say("certificate-trouble", why=why)
+
     # -- the service ------------------------------------------------------------------------------------------------
 
     def started(self, role: str, database: str) -> None:

@@ -24,9 +24,21 @@ from typing import Any, NamedTuple
 
 from postroom.errors import BadSettings, Fault
 from postroom.settings import spelling
-from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Spelling
+from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Spelling, Trusted
 
-__all__ = ["DatabaseUrl", "Hidden", "Listen", "LogFormat", "Role", "Row", "Settings", "describe", "example", "load"]
+__all__ = [
+    "DatabaseUrl",
+    "Hidden",
+    "Listen",
+    "LogFormat",
+    "Role",
+    "Row",
+    "Settings",
+    "Trusted",
+    "describe",
+    "example",
+    "load",
+]
 
 PREFIX = "POSTROOM_"
 CONFIG = "POSTROOM_CONFIG"
@@ -107,6 +119,40 @@ class Settings:
     listen: Listen = _setting(
         spelling.LISTEN, Listen("127.0.0.1", 8025), "Where the HTTP API listens. Port 0 takes a free one."
     )
+    listen_smtp: Listen | None = _setting(
+        spelling.LISTEN_OR_OFF,
+        Listen("127.0.0.1", 8587),
+        "Where mail is taken by SMTP with STARTTLS. Not opened if it is not set and something else listens there.",
+    )
+    listen_smtps: Listen | None = _setting(
+        spelling.LISTEN_OR_OFF,
+        Listen("127.0.0.1", 8465),
+        "Where mail is taken by SMTP with TLS from the start. Not opened if it is not set and taken, as above.",
+    )
+    smtp_certificate: Path = _setting(
+        spelling.FILE,
+        lambda values, environ: values["data"] / "smtp-certificate.pem",
+        "The certificate for SMTP with its chain, in PEM. Not set: a self-signed one, made at the first start.",
+        default_words="<data>/smtp-certificate.pem",
+    )
+    smtp_certificate_key: Path = _setting(
+        spelling.FILE,
+        lambda values, environ: values["smtp_certificate"],
+        "The private key of that certificate, in PEM, where it is in a file of its own.",
+        default_words="as smtp_certificate",
+    )
+    smtp_clear_login: bool = _setting(
+        spelling.SWITCH, False, "Whether programs on this machine may log in by SMTP without encryption."
+    )
+    smtp_trusted: tuple[Trusted, ...] = _setting(
+        spelling.TRUSTED, (), "Clients that need no login for SMTP: their network, and the application they speak for."
+    )
+    smtp_connections: int = _setting(
+        spelling.count(1, 100_000), 4_000, "The most SMTP connections at once, of all clients together."
+    )
+    smtp_connections_per_client: int = _setting(
+        spelling.count(1, 100_000), 50, "The most SMTP connections at once from one address (IPv6: one /64)."
+    )
     role: Role = _setting(
         spelling.one_of(Role), Role.ALL, "What this process does. Roles apart from each other need PostgreSQL."
     )
@@ -150,7 +196,7 @@ class Settings:
         spelling.count(1), 2_000, "How many messages may be on their way into the database at once; more have to wait."
     )
     admission_bytes: int = _setting(
-        spelling.size(MIB), 128 * MIB, "How much of messages may be on its way into the database at once."
+        spelling.size(MIB), 128 * MIB, "How much of messages may be on its way into the database at once, by each door."
     )
     idempotency_hours: float = _setting(
         spelling.duration("h", at_least=1), 24.0, "How long an Idempotency-Key is remembered, in hours."

@@ -15,6 +15,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -27,13 +28,16 @@ __all__ = [
     "HOST_NAME",
     "KEY",
     "LISTEN",
+    "LISTEN_OR_OFF",
     "SWITCH",
     "TLS_VERSION",
+    "TRUSTED",
     "URL",
     "DatabaseUrl",
     "Hidden",
     "Listen",
     "Spelling",
+    "Trusted",
     "count",
     "duration",
     "escaped",
@@ -63,6 +67,16 @@ class Listen(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Trusted(NamedTuple):
+    """Clients of this network speak for this application: its name, or `tenant/application`."""
+
+    network: IPv4Network | IPv6Network
+    application: str
+
+    def __str__(self) -> str:
+        return f"{self.network}={self.application}"
 
 
 class Hidden:
@@ -295,6 +309,35 @@ def _listen(value: object, base: Path, environ: Mapping[str, str]) -> Listen:
     return Listen(matched[1] or matched[2], int(matched[3]))
 
 
+def _listen_or_off(value: object, base: Path, environ: Mapping[str, str]) -> Listen | None:
+    if value is False or (isinstance(value, str) and value.strip().lower() in {"off", "no", "none"}):
+        return None
+    try:
+        return _listen(value, base, environ)
+    except ValueError:
+        raise ValueError("is neither host:port nor off.") from None
+
+
+def _trusted(value: object, base: Path, environ: Mapping[str, str]) -> tuple[Trusted, ...]:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise ValueError("is no list of network=application.")
+    return tuple(_trusted_network(word) for word in words if word.strip())
+
+
+def _trusted_network(text: str) -> Trusted:
+    network, mark, application = (part.strip() for part in text.partition("="))
+    if not mark or not application.isprintable() or not application:
+        raise ValueError("does not say network=application.")
+    try:
+        found = ip_network(network)
+    except ValueError:
+        raise ValueError("names something that is no network like 192.0.2.0/24 or 2001:db8::/64.") from None
+    if not found.prefixlen:
+        raise ValueError("trusts everybody; name the networks of your own programs.")
+    return Trusted(found, application)
+
+
 # Paths and commands
 
 
@@ -399,6 +442,15 @@ DIRECTORY = Spelling("directory", '"/var/lib/postroom"', _directory)
 FILE = Spelling("file", '"/etc/postroom/keyring.json"', _file)
 DATABASE = Spelling("database URL", '"postgresql://postroom@db.example.com/postroom"', _database, secret=True)
 LISTEN = Spelling("host:port", '"127.0.0.1:8025"', _listen)
+LISTEN_OR_OFF = Spelling(
+    "host:port, or off", '"0.0.0.0:587"', _listen_or_off, lambda value: "off" if value is None else str(value)
+)
+TRUSTED = Spelling(
+    "list of network=application",
+    '["192.0.2.7=webshop", "198.51.100.0/24=acme/billing"]',
+    _trusted,
+    lambda value: ", ".join(map(str, value)),
+)
 URL = Spelling("web address", '"https://mail.example.com"', _url)
 KEY = Spelling("keys in base64", '"$(openssl rand -base64 32)"', _key, secret=True)
 COMMAND = Spelling("command line, or list of words", '["/usr/sbin/sendmail"]', _command, shlex.join)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -23,9 +22,9 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from postroom.errors import BadSettings, Fault
 from postroom.web.api.problems import MEDIA_TYPE, RequestError, problem_of
 from postroom.web.corked import Corked
+from postroom.wire.listening import bound_to, listen
 
 __all__ = ["HEAD_OCTETS", "HttpServer", "listen", "serve_http"]
 
@@ -177,7 +176,7 @@ async def serve_http(
     running = asyncio.create_task(server.serve(sockets), name="postroom-http")
     try:
         await _first(server.listening, running)
-        yield HttpServer(tuple(_address(one) for one in sockets), server)
+        yield HttpServer(tuple(bound_to(one) for one in sockets), server)
     finally:
         server.should_exit = True
         await running
@@ -190,25 +189,3 @@ async def _first(listening: asyncio.Event, running: asyncio.Task[None]) -> None:
     if not listening.is_set():
         ready.cancel()
         await running
-
-
-def _address(bound: socket.socket) -> tuple[str, int]:
-    host, port = bound.getsockname()[:2]
-    return str(host), int(port)
-
-
-def listen(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for each address of the name; port 0 is the same free port for all. Raises BadSettings."""
-    sockets: list[socket.socket] = []
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, name in dict.fromkeys((info[0], info[4][0]) for info in found):
-            free = _address(sockets[0])[1] if sockets else port
-            sockets.append(socket.create_server((str(name), free), family=family, backlog=_BACKLOG))
-    except OSError as error:
-        for one in sockets:
-            one.close()
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        problem = f"{host}:{port} can't be listened on: {reason}."
-        raise BadSettings([Fault("listen", problem, "Choose another address or port, or stop who has it.")]) from None
-    return sockets

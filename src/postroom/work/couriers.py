@@ -22,7 +22,7 @@ from postroom.smtp.phase import Phase
 from postroom.smtp.timeouts import Timeouts
 from postroom.wire.dial import DialTimeouts
 
-__all__ = ["NATIVE", "Courier", "Couriers"]
+__all__ = ["NATIVE", "Courier", "Couriers", "own_name"]
 
 _NATIVE_SECONDS = 300.0
 
@@ -67,7 +67,7 @@ class Couriers:
         return SmtpCourier(
             account=account,
             secret=secret,
-            ehlo_name=account.ehlo_name or self._settings.ehlo_name or _own_name(),
+            ehlo_name=account.ehlo_name or self._settings.ehlo_name or own_name(),
             timeouts=self._timeouts,
             dial_timeouts=self._dial_timeouts,
             tls_minimum=self._settings.tls_minimum,
@@ -85,7 +85,7 @@ class _NoSecret:
         return SessionFailure(Result(Phase.AUTH.value, 0, "", self._why, Failure.SECRET), f"-- {self._why}\n")
 
 
-def _own_name() -> str:
+def own_name() -> str:
     """This machine's name as EHLO wants it: with a domain, else its address as a literal (RFC 5321, 4.1.3)."""
     name = socket.getfqdn()
     return name if "." in name and not name.endswith(".arpa") else "[127.0.0.1]"
