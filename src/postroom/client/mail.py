@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import email
 import email.policy
+import io
 from collections.abc import Iterator
+from email.generator import BytesGenerator
 from email.message import EmailMessage, Message
 from typing import Any, cast
 
@@ -21,8 +23,11 @@ _OURS = frozenset({"from", "sender", "subject", "date", "message-id", "mime-vers
 
 
 def as_bytes(message: Message) -> bytes:
-    """The message with CRLF line ends, whatever policy it was made with."""
-    return message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+    """The message with CRLF line ends, whatever policy it was made with, and with lines that begin with `From ` as
+    they are."""
+    octets = io.BytesIO()
+    BytesGenerator(octets, mangle_from_=False, policy=message.policy.clone(linesep="\r\n")).flatten(message)
+    return octets.getvalue()
 
 
 def words_of(message: Message) -> Words:

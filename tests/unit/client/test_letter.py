@@ -170,6 +170,7 @@ def test_what_pythons_parser_stumbles_over_is_told_as_such(header: bytes) -> Non
 def test_octets_have_the_line_ends_of_mail() -> None:
     octets = as_bytes(full())
     assert b"\n" not in octets.replace(b"\r\n", b"")
+    assert b"\r\nFrom here" in as_bytes(MIMEText("Hello\nFrom here", "plain"))
 
 
 def test_many_messages_go_in_requests_of_a_bearable_size() -> None:
