@@ -117,7 +117,7 @@ def test_without_a_terminal_nothing_is_asked(shell: Shell) -> None:
 
 def test_the_same_commands_without_a_running_postroom(alone: Shell, tmp_path: Path) -> None:
     new = alone.run("log").expect()
-    assert "makes a new one" in new.err
+    assert "made a new one" in new.err
     sent = alone.run("send", "--to", "a@example.org", "--subject", "Kept").expect()
     shown = alone.run("show", _id(sent)).expect().out
     assert "Kept" in shown
@@ -139,6 +139,19 @@ def test_what_was_accepted_without_serve_leaves_with_it(tmp_path: Path, sink: Si
     message = _id(shell.run("send", "--to", "ok@example.org", "--text", "Early."))
     with postroom:
         postroom.api.wait_for_state(message, "sent")
+
+
+def test_an_account_can_be_tested_where_no_postroom_runs(alone: Shell, sink: Sink) -> None:
+    alone.run(*_account(sink), "--sender", "news@example.org").expect()
+    told = alone.run("account", "test", "--to", "ok@example.org").expect()
+    assert "It works." in told.out
+    assert "this command delivers" in told.err
+    assert sink.wait_for(1)[0].recipients == ("ok@example.org",)
+
+
+@pytest.mark.parametrize("role", ["http", "worker"])
+def test_separate_roles_want_postgresql(alone: Shell, role: str) -> None:
+    assert "needs PostgreSQL" in alone.run("serve", "--role", role).expect(2).err
 
 
 def test_an_address_left_behind_by_a_killed_postroom_does_no_harm(postroom: Postroom, shell: Shell) -> None:

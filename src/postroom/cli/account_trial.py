@@ -27,6 +27,7 @@ Text = Annotated[str, typer.Option("--text", help="Its text.")]
 @page.command("test", tenant=False)
 def try_account(call: Call, account: MaybeRef = "", to: To = "", subject: Subject = "", text: Text = "") -> None:
     """Sends a real message through an account, whatever the mode, and shows every step."""
+    call.delivers = True
     name = account or _default(call)
     if not to:
         if not call.terminal.interactive:
@@ -35,6 +36,8 @@ def try_account(call: Call, account: MaybeRef = "", to: To = "", subject: Subjec
     body = {key: value for key, value in (("to", to), ("subject", subject), ("text", text)) if value}
     if not call.as_json:
         call.terminal.note(f"Sending through {name} …")
+    if call.desk.here:
+        call.terminal.note("No Postroom runs at the moment, so this command delivers, for as long as the test lasts.")
     receipt = call.desk.post(f"/v1/accounts/{path_part(name)}/test", body)
     path = f"/v1/messages/{path_part(str(receipt.get('id', '')))}"
     found, timeline = call.desk.get(path), call.desk.get(f"{path}/timeline")

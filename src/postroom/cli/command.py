@@ -48,6 +48,8 @@ class Call:
     where: Where = field(default_factory=Where)
     as_json: bool = False
     terminal: Terminal = field(default_factory=Terminal)
+    delivers: bool = False
+    """Set before `desk` is asked for: where no Postroom runs, this command delivers for as long as it lasts."""
     _desk: Desk | None = None
 
     @property
@@ -56,7 +58,7 @@ class Call:
         if self._desk is None:
             from postroom.cli.desk import open_desk
 
-            self._desk = open_desk(self.where, self.terminal)
+            self._desk = open_desk(self.where, self.terminal, delivers=self.delivers)
             self._desk.tenant = self.where.tenant
         return self._desk
 

@@ -146,7 +146,7 @@ def load_settings(where: Where, **flags: object) -> Settings:
     return load(environ, overrides={"data": str(where.data) if where.data else None, **flags})
 
 
-def open_desk(where: Where, terminal: Terminal) -> Desk:
+def open_desk(where: Where, terminal: Terminal, *, delivers: bool = False) -> Desk:
     """A way to the Postroom that `where` means. Raises CommandError when there is none."""
     _, url, key = client_environment()
     url = (where.url or url).rstrip("/")
@@ -161,9 +161,11 @@ def open_desk(where: Where, terminal: Terminal) -> Desk:
             return desk
         desk.close()
     file = settings.database.file
-    if file is not None and not file.exists():
-        terminal.note(f"There was no Postroom in {file.parent}; this makes a new one. `serve` runs it.")
-    return _in_this_process(settings, key, known)
+    new = file is not None and not file.exists()
+    desk = _in_this_process(settings, key, known, delivers)
+    if new and file is not None:
+        terminal.note(f"There was no Postroom in {file.parent}, so this made a new one. `serve` runs it.")
+    return desk
 
 
 def _remote(url: str, key: str, where: Where, terminal: Terminal) -> Desk:
@@ -208,11 +210,11 @@ def _client(url: str, key: str) -> Desk:
     return Desk(client, url, close=lambda: None)
 
 
-def _in_this_process(settings: Settings, key: str, known: local.Local | None) -> Desk:
+def _in_this_process(settings: Settings, key: str, known: local.Local | None, delivers: bool) -> Desk:
     from postroom.cli import inprocess
 
     try:
-        return inprocess.open_here(settings, key)
+        return inprocess.open_here(settings, key, delivers=delivers)
     except StoreLocked as error:
         address = f" at {known.url}" if known and known.url else ""
         raise out_of_reach(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from postroom.cli import local
-from postroom.errors import Forbidden, Unauthenticated
+from postroom.errors import Conflict, Forbidden, Unauthenticated
 from postroom.model.application import Actor, Scope
 from postroom.model.tenant import INSTALLATION
 from postroom.office import Office
@@ -26,15 +26,18 @@ def local_key(office: Office, data: Path) -> str:
     known = local.read(data)
     if known is not None and _opens(office, known.key):
         return known.key
-    key = _new_key(office, _COMMAND_LINE)
+    if _COMMAND_LINE not in _names(office):
+        _make(office, _COMMAND_LINE)
+    key = _key_of(office, _COMMAND_LINE)
     local.write(data, local.Local(key))
     return key
 
 
 def first_key(office: Office) -> str | None:
     """The first key for applications, or None when this installation has had one already."""
-    known = {each.name for each in office.applications(COMMAND_LINE).result()}
-    return None if known - {_COMMAND_LINE} else _new_key(office, _FIRST)
+    if _names(office) - {_COMMAND_LINE} or not _make(office, _FIRST):
+        return None
+    return _key_of(office, _FIRST)
 
 
 def _opens(office: Office, key: str) -> bool:
@@ -44,7 +47,18 @@ def _opens(office: Office, key: str) -> bool:
         return False
 
 
-def _new_key(office: Office, application: str) -> str:
-    if application not in {each.name for each in office.applications(COMMAND_LINE).result()}:
+def _names(office: Office) -> set[str]:
+    return {each.name for each in office.applications(COMMAND_LINE).result()}
+
+
+def _make(office: Office, application: str) -> bool:
+    """Whether it was made here and now: nodes that start together make it once."""
+    try:
         office.create_application(COMMAND_LINE, application).result()
+    except Conflict:
+        return False
+    return True
+
+
+def _key_of(office: Office, application: str) -> str:
     return office.create_key(COMMAND_LINE, application, [Scope.ADMIN]).result().text
