@@ -21,7 +21,7 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 @pytest.fixture
 def fork_postroom(nursery: Nursery, tmp_path: Path) -> Iterator[Callable[..., Postroom]]:
-    """As `make_postroom`, out of the nursery. `folder`: of several processes with the same data."""
+    """As `make_postroom`, out of the nursery. What should not happen is logged loudly, and none of it may be."""
     made: list[Postroom] = []
 
     def make(**options: Any) -> Postroom:
@@ -32,3 +32,7 @@ def fork_postroom(nursery: Nursery, tmp_path: Path) -> Iterator[Callable[..., Po
     with ExitStack() as stack:
         for postroom in made:
             stack.callback(postroom.stop)
+    for postroom in made:
+        log = postroom.log_text()
+        assert " unexpected " not in log, log[-4000:]
+        assert "Traceback" not in log, log[-4000:]

@@ -118,23 +118,22 @@ def test_small_claims_serve_every_tenant_in_time(hot: Hot) -> None:
 
 
 def test_a_claim_is_bounded_in_bytes_and_takes_one_at_least(hot: Hot) -> None:
-    """262,144 octets are read along; a batch holds 8 MiB of them at most."""
-    body = bytes(262_144)
-    for _ in range(40):
-        hot.accept(body=body)
+    """Up to 32 KiB are read along; a batch holds 4 MiB of them at most."""
+    body = bytes(32_768)
+    hot.submit("accept", *[hot.unit(body=body) for _ in range(150)])
     fence = hot.lane()
-    first = hot.claim(fence)
-    assert len(first) == 32
-    assert not lanes.all_there_was(first, 100), "so the lane asks again"
-    rest = hot.claim(fence)
-    assert len(rest) == 8
-    assert lanes.all_there_was(rest, 100)
+    first = hot.claim(fence, 200)
+    assert len(first) == 128
+    assert not lanes.all_there_was(first, 200), "so the lane asks again"
+    rest = hot.claim(fence, 200)
+    assert len(rest) == 22
+    assert lanes.all_there_was(rest, 200)
 
 
 def test_large_bodies_are_not_read_along(hot: Hot) -> None:
-    large = hot.accept(body=bytes(262_145))
+    large = hot.accept(body=bytes(32_769))
     (claimed,) = hot.claim(hot.lane())
-    assert (claimed.message_id, claimed.size, claimed.body) == (large, 262_145, None)
+    assert (claimed.message_id, claimed.size, claimed.body) == (large, 32_769, None)
 
 
 def test_accounts_with_due_mail_are_found(hot: Hot) -> None:

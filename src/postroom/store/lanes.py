@@ -47,15 +47,16 @@ _DUE = (
     "SELECT r.message_id, r.n, r.tenant_id, r.address, r.attempts, m.application_id, m.sender_id, m.sender, "
     "m.mail_from, m.subject, m.message_id, m.size, m.eight_bit, m.smtputf8, "
     "CASE WHEN m.send_at_ms > m.created_ms THEN m.send_at_ms ELSE m.created_ms END, m.expires_ms, "
-    "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, CASE WHEN m.size <= 262144 THEN c.body END, "
+    "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, CASE WHEN m.size <= 32768 THEN c.body END, "
     "m.ret, m.envid, r.notify, r.orcpt "
     "FROM recipient r JOIN message m ON m.id = r.message_id LEFT JOIN content c ON c.message_id = r.message_id "
     "WHERE r.account_id = ? AND r.priority = ? AND r.tenant_id = ? AND r.due_ms <= ? "
     "ORDER BY r.due_ms, r.message_id, r.n LIMIT ? OFFSET ?"
 )
-"""The bodies of large messages (over 256 KiB) are not read along; their turn comes one by one."""
-_BATCH_BYTES = 8 * 1024 * 1024
-_READ_ALONG_BYTES = 256 * 1024
+"""The bodies of larger messages (over 32 KiB) are not read along, and so not once for each of many recipients; their
+turn comes one by one."""
+_BATCH_BYTES = 4 * 1024 * 1024
+_READ_ALONG_BYTES = 32 * 1024
 
 
 class Claimed(NamedTuple):

@@ -207,7 +207,7 @@ class Lane:
     def done(self, job: Job, results: Sequence[Result] | None, conversation: Callable[[], str]) -> None:
         self._sending.discard(job)
         if results is None:
-            self._return(job)
+            self._keep_or_return(job)
             return
         around = self.around(job.tenant_id)
         try:
@@ -259,6 +259,13 @@ class Lane:
     def _put_aside(self, job: Job, state: State, due_ms: int | None, why: str, account_id: int | None = None) -> None:
         account = job.account_id if account_id is None else account_id
         self._settle(job, put_aside(job, state, due_ms, account, why, self.around(job.tenant_id)), None)
+
+    def _keep_or_return(self, job: Job) -> None:
+        """Nothing of it was sent. While the lane goes on, the job is the first of its next session."""
+        if job.marked and not self.ending and not self.lost and monotonic_ms() < self.valid_until:
+            self._jobs.appendleft(job)
+        else:
+            self._return(job)
 
     def _return(self, job: Job) -> None:
         if job.lease_lost or self.lost:
