@@ -17,7 +17,7 @@ from starlette.routing import Route, compile_path
 
 from postroom import __version__
 from postroom.errors import PostroomError
-from postroom.web.api import accounts, front, insight, installation, messages, senders, settings, tenants
+from postroom.web.api import accounts, front, insight, installation, messages, senders, settings, tenants, versions
 from postroom.web.api.describing import json_answer
 from postroom.web.api.document import document_of
 from postroom.web.api.page import POLICY, page_of
@@ -94,7 +94,7 @@ def create_app(desk: Desk) -> FastAPI:
     app = Api(desk)
     app.router.routes.append(Route(_HOT, app.posting, methods=["POST"]))
     app.router.routes.append(Route(RAW_PATH, app.raw, methods=["POST"]))
-    for part in (messages, accounts, senders, settings, tenants, installation, insight):
+    for part in (messages, accounts, senders, settings, tenants, versions, installation, insight):
         app.include_router(part.router)
     app.add_api_route("/health", insight.read_health, include_in_schema=False)
     app.add_api_route("/ready", insight.read_ready, include_in_schema=False)

@@ -41,6 +41,7 @@ TAGS = [
     {"name": "senders", "description": "The addresses mail may leave from."},
     {"name": "settings", "description": "What is inherited: mode, sending, defaults, footer, retention, retries."},
     {"name": "tenants", "description": "Tenants, their applications and the keys of these."},
+    {"name": "versions", "description": "What was changed, by whom, and going back to it."},
     {"name": "installation", "description": "The installation as a whole: the real one or a copy, and backups."},
     {"name": "insight", "description": "Why a message goes the way it goes, what waits, and whether all is well."},
 ]

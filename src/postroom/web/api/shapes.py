@@ -332,6 +332,25 @@ _EXPLANATION = {
     "source": _text("Where it comes from."),
     "sentence": _text("The same in plain words."),
 }
+_VERSION = {
+    "version": _number("As attempts name it."),
+    "at": _moment("When it was made."),
+    "who": _text("Who made it; empty where nobody knows."),
+    "values": _told({"type": "object"}, "Every field; never a password, only `has_secret`."),
+}
+_COMPARISON = {
+    "before": _number("The earlier version."),
+    "after": _number("The later version."),
+    "at": _moment("When the later one was made."),
+    "who": _text("Who made the later one."),
+    "differences": _list(_ref("Difference")),
+}
+_RETURNED = {
+    "version": _number("The new version, with the values of the old one."),
+    "kept": _list(_text(), "Fields left as they are: what they named then is deleted."),
+    "secret_dropped": _flag("The kept password is not for the server of that version; it has to be typed again."),
+    "needs": _list(_text(), "What is missing before mail can leave, in sentences."),
+}
 _RESULT = {
     "status": _number("As if the message had been sent alone."),
     "replayed": _flag("An earlier request with this key made it."),
@@ -375,5 +394,9 @@ def schemas() -> dict[str, Schema]:
         "Backup": _answer("A backup.", _BACKUP),
         "MessageLine": _answer("A message in the list.", _LINE),
         "QueueLine": _answer("What waits for one account.", _QUEUE_LINE),
+        "Version": _answer("What something looked like after a change.", _VERSION),
+        "Comparison": _answer("What differs between two versions.", _COMPARISON),
+        "Difference": _answer("A field that differs.", {"field": _text(), "before": {}, "after": {}}),
+        "Returned": _answer("What a return did.", _RETURNED),
         "Explanation": _answer("One step of the way a message would go.", _EXPLANATION),
     }  # fmt: skip

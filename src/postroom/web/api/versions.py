@@ -1,0 +1,162 @@
+"""`/versions`, `/comparison` and `/return` below an account, a sender or a tenant: what was changed, and going back."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from postroom.errors import BadInput
+from postroom.model.version import Version
+from postroom.office.versions import Compared, Returned
+from postroom.web.api.answers import moment, plain_value
+from postroom.web.api.describing import answers, json_answer, list_of, object_of, ref
+from postroom.web.api.faults import Faults
+from postroom.web.api.login import SettingsReader, SettingsWriter
+from postroom.web.api.requests import At, Chosen, Route, TenantQuery, Values, chosen, tenant_number
+from postroom.web.api.requests import Query as StrictQuery
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1", tags=["versions"], route_class=Route)
+
+_VERSION = object_of(version={"type": "integer", "description": "The version to return to."})
+_LARGEST = 1 << 62
+_LISTED = answers(list_of("versions", "Version"), "The versions, the newest first.")
+_COMPARED = answers(ref("Comparison"), "What differs.")
+_RETURNED = answers(ref("Returned"), "It is as it was.", takes=_VERSION, example={"version": 1})
+
+
+class _Pair(StrictQuery):
+    before: int | None = Field(None, ge=1, le=_LARGEST, description="The earlier one. Without it: the one before.")
+    after: int | None = Field(None, ge=1, le=_LARGEST, description="The later one. Without it: the present one.")
+
+
+class _PairOfTenant(TenantQuery, _Pair):
+    pass
+
+
+def _version_json(version: Version) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "at": moment(version.at_ms),
+        "who": version.who,
+        "values": {name: plain_value(name, value) for name, value in version.values.items()},
+    }
+
+
+def _compared_json(found: Compared) -> dict[str, Any]:
+    return {
+        "before": found.before.version,
+        "after": found.after.version,
+        "at": moment(found.after.at_ms),
+        "who": found.after.who,
+        "differences": [
+            {
+                "field": one.field,
+                "before": plain_value(one.field, one.before),
+                "after": plain_value(one.field, one.after),
+            }
+            for one in found.differences
+        ],
+    }
+
+
+def _version_of(values: dict[str, Any]) -> int:
+    faults = Faults()
+    for name in values.keys() - {"version"}:
+        faults.unknown("", name, ("version",), {})
+    version = values.get("version")
+    if type(version) is not int or not 0 < version <= _LARGEST:
+        faults.add("version", "is no number of a version.", "Look it up in the list of versions.")
+    if faults or not isinstance(version, int):
+        raise BadInput(faults)
+    return version
+
+
+async def _list(desk: At, actor: Any, noun: str, thing: str | int, tenant: int | None) -> Response:
+    found = await asyncio.wrap_future(desk.office.versions(actor, noun, thing, tenant))
+    return json_answer({"versions": [_version_json(one) for one in found]})
+
+
+async def _compare(desk: At, actor: Any, noun: str, thing: str | int, pair: _Pair, tenant: int | None) -> Response:
+    found = await asyncio.wrap_future(desk.office.compare(actor, noun, thing, pair.before, pair.after, tenant))
+    return json_answer(_compared_json(found))
+
+
+async def _return(
+    desk: At, actor: Any, noun: str, thing: str | int, values: dict[str, Any], tenant: int | None
+) -> Response:
+    version = _version_of(values)
+    done: Returned = await asyncio.wrap_future(desk.office.return_to(actor, noun, thing, version, tenant))
+    return json_answer(dataclasses.asdict(done))
+
+
+@router.get("/accounts/{account}/versions", **_LISTED)
+async def list_account_versions(account: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of an account"""
+    return await _list(desk, actor, "account", account, tenant)
+
+
+@router.get("/accounts/{account}/comparison", **_COMPARED)
+async def compare_account_versions(
+    account: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of an account"""
+    return await _compare(desk, actor, "account", account, query, chosen(desk, query))
+
+
+@router.post("/accounts/{account}/return", **_RETURNED)
+async def return_account(account: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Return to a version of an account
+
+    A password never travels back: where the server, port, encryption or user differs, the kept one is deleted, and
+    `secret_dropped` says so.
+    """
+    return await _return(desk, actor, "account", account, values, tenant)
+
+
+@router.get("/senders/{sender}/versions", **_LISTED)
+async def list_sender_versions(sender: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of a sender"""
+    return await _list(desk, actor, "sender", sender, tenant)
+
+
+@router.get("/senders/{sender}/comparison", **_COMPARED)
+async def compare_sender_versions(
+    sender: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of a sender"""
+    return await _compare(desk, actor, "sender", sender, query, chosen(desk, query))
+
+
+@router.post("/senders/{sender}/return", **_RETURNED)
+async def return_sender(sender: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Return to a version of a sender"""
+    return await _return(desk, actor, "sender", sender, values, tenant)
+
+
+@router.get("/tenants/{tenant}/versions", **_LISTED)
+async def list_tenant_versions(tenant: str, actor: SettingsReader, desk: At) -> Response:
+    """List the versions of a tenant's settings"""
+    return await _list(desk, actor, "tenant", tenant_number(desk, tenant), None)
+
+
+@router.get("/tenants/{tenant}/comparison", **_COMPARED)
+async def compare_tenant_versions(
+    tenant: str, actor: SettingsReader, desk: At, query: Annotated[_Pair, Query()]
+) -> Response:
+    """Compare two versions of a tenant's settings"""
+    return await _compare(desk, actor, "tenant", tenant_number(desk, tenant), query, None)
+
+
+@router.post("/tenants/{tenant}/return", **_RETURNED)
+async def return_tenant(tenant: str, actor: SettingsWriter, desk: At, values: Values) -> Response:
+    """Return to a version of a tenant's settings
+
+    Whether it is suspended stays as it is.
+    """
+    return await _return(desk, actor, "tenant", tenant_number(desk, tenant), values, None)
