@@ -199,17 +199,17 @@ class Conversation:
         """Takes octets of a body; False when it goes on."""
         self._input, whole = reception.read(self._input[self._at :] if self._at else self._input)
         self._at = 0
-        if reception.endless:
-            self.end(say.TOO_LARGE)
-        elif whole:
+        if whole:
             self._end_octets(reception)
+        elif reception.endless:
+            self.end(say.TOO_LARGE)
         return whole
 
     def _end_octets(self, reception: Reception) -> None:
         """A body or a chunk of it is whole. Of a refused command octets were only swallowed; its reply is said."""
         self.progress += 1
         if reception.body is None:
-            reception.forget()
+            reception.chunked = False
         elif reception.last or not reception.chunked:
             answer = reception.whole()
             if isinstance(answer, Accept):

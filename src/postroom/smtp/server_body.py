@@ -73,7 +73,7 @@ class Body:
                 content = content.replace(b"\r\n.", b"\r\n")
             if content.startswith(b"."):
                 content = content[1:]
-        elif not content.endswith(b"\r\n"):
+        elif content and not content.endswith(b"\r\n"):
             content += b"\r\n"
         return content
 

@@ -1,0 +1,1 @@
+"""Conversations with our server, told as text: what clients say, honest and hostile, and all it answers."""
