@@ -18,11 +18,9 @@ from sqlalchemy import Connection
 from bench import letter
 from bench.bench import Bench
 from bench.figures import Figure, ratios
-from bench.waiting import SPREAD, Mixed, fill
+from bench.waiting import SPREAD, Mixed, Queued, fill, insert
 from postroom.clock import now_ms
-from postroom.store import lanes, tables
-from postroom.store.acceptance import MESSAGE_COLUMNS, RECIPIENT_COLUMNS
-from postroom.store.bulk import insert_rows
+from postroom.store import lanes
 from postroom.store.database import Store
 from postroom.store.lanes import Claimed
 from tests.rigs.process import RigFailed
@@ -100,20 +98,9 @@ class _Queue:
         return took * 1000
 
     def _put_back(self, connection: Connection, taken: Sequence[Claimed], moment: int) -> None:
-        messages, recipients, contents = [], [], []
+        queued = []
         for one in taken:
             number = self._first + self._next * SPREAD
             self._next += 1
-            messages.append(
-                (number, one.tenant_id, moment, None, None, letter.SENDER.spec, letter.SENDER.spec, letter.SUBJECT,
-                 f"w{number}@bench.example", len(_BODY), one.priority, "", False, False, None, None, "retry", False,
-                 None, None, None, None, None)
-            )  # fmt: skip
-            recipients.append(
-                (number, 0, one.tenant_id, one.address, "to", "queued", Mixed.ACCOUNT, None, "default", one.priority,
-                 moment, None, None, "", moment, None, None)
-            )  # fmt: skip
-            contents.append((number, one.tenant_id, _BODY))
-        insert_rows(connection, tables.message, MESSAGE_COLUMNS, messages)
-        insert_rows(connection, tables.recipient, RECIPIENT_COLUMNS, recipients)
-        insert_rows(connection, tables.content, ("message_id", "tenant_id", "body"), contents)
+            queued.append(Queued(number, one.tenant_id, one.address, one.priority, Mixed.ACCOUNT, moment, _BODY))
+        insert(connection, queued)
