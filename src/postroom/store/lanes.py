@@ -38,10 +38,15 @@ _BEFORE_ALL = -(1 << 62)
 _NEXT_ACCOUNT = (
     "SELECT account_id FROM recipient WHERE account_id > ? AND due_ms IS NOT NULL ORDER BY account_id LIMIT 1"
 )
-_NEXT_GROUP = (
-    "SELECT priority, tenant_id FROM recipient WHERE account_id = ? AND (priority, tenant_id) > (?, ?) "
+_NEXT_TENANT = (
+    "SELECT priority, tenant_id FROM recipient WHERE account_id = ? AND priority = ? AND tenant_id > ? "
+    "AND due_ms IS NOT NULL ORDER BY tenant_id LIMIT 1"
+)
+_NEXT_PRIORITY = (
+    "SELECT priority, tenant_id FROM recipient WHERE account_id = ? AND priority > ? "
     "AND due_ms IS NOT NULL ORDER BY priority, tenant_id LIMIT 1"
 )
+"""Two hops, because SQLite would walk through a whole group for one comparison of (priority, tenant)."""
 _ANY_DUE = "SELECT 1 FROM recipient WHERE account_id = ? AND priority = ? AND tenant_id = ? AND due_ms <= ? LIMIT 1"
 _DUE = (
     "SELECT r.message_id, r.n, r.tenant_id, r.address, r.attempts, m.application_id, m.sender_id, m.sender, "
@@ -181,10 +186,13 @@ def _any_due(connection: Connection, account_id: int, now_ms: int) -> bool:
 def _waiting_groups(connection: Connection, account_id: int) -> list[tuple[int, int]]:
     """(priority, tenant) with mail that waits for the account, urgent ones first; one hop through the index each."""
     found: list[tuple[int, int]] = []
-    last = (-1, _BEFORE_ALL)
-    while rows := fetch(connection, _NEXT_GROUP, (account_id, *last)):
-        last = rows[0][0], rows[0][1]
-        found.append(last)
+    rows = fetch(connection, _NEXT_PRIORITY, (account_id, -1))
+    while rows:
+        priority, tenant_id = rows[0]
+        found.append((priority, tenant_id))
+        rows = fetch(connection, _NEXT_TENANT, (account_id, priority, tenant_id)) or fetch(
+            connection, _NEXT_PRIORITY, (account_id, priority)
+        )
     return found
 
 
