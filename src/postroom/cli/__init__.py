@@ -16,6 +16,11 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and ends the process. Exit codes: 0 done, 1 refused or failed, 2 usage, 3 out of reach."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["sendmail"]:  # options and exit codes of its own, and callers that count milliseconds
+        from postroom.sendmail import main as sendmail
+
+        sendmail(words[1:])
     from postroom.cli.program import build
 
-    build()(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="postroom")
+    build()(args=words, prog_name="postroom")
