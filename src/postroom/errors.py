@@ -7,6 +7,7 @@
     ├── Forbidden           known, but not allowed to do this                               (403)
     ├── NotFound            no such thing in this tenant                                    (404)
     ├── Conflict            the thing exists, but is not in a state that allows this        (409)
+    ├── TooMany             more of this at once, or more tries, than is taken; `seconds` says when again (429)
     ├── TooLarge            over a limit that protects the installation                     (413)
     ├── NotAvailableYet     understood, but the means are not part of this release          (501)
     ├── StoreUnavailable    the database did not take the work; nothing was changed         (503)
@@ -41,6 +42,7 @@ __all__ = [
     "StoreLocked",
     "StoreUnavailable",
     "TooLarge",
+    "TooMany",
     "Unauthenticated",
 ]
 
@@ -123,6 +125,18 @@ class TooLarge(PostroomError):
     status = 413
     title = "That is larger than this installation takes"
     slug = "too-large"
+
+
+class TooMany(PostroomError):
+    """`seconds`: how long to wait before it is worth trying again."""
+
+    status = 429
+    title = "Too many; try again a little later"
+    slug = "too-many"
+
+    def __init__(self, text: str = "", *, seconds: int = 1, **fields: object) -> None:
+        super().__init__(text, seconds=seconds, **fields)
+        self.seconds = seconds
 
 
 class NotAvailableYet(PostroomError):

@@ -16,6 +16,10 @@ from postroom.model.application import Scope
 __all__ = ["Purpose", "Role", "User", "UserSession", "login_key", "mixes_scripts"]
 
 
+_LONGEST = 300
+"""Characters of a login that are looked at; none that is stored has so many."""
+
+
 class Purpose(StrEnum):
     """What a link by mail is for. Both let its holder choose a password, once."""
 
@@ -76,7 +80,7 @@ class UserSession:
 
 def login_key(login: str) -> str:
     """What logins are compared by: compatibility forms and case folded away, until nothing changes any more."""
-    text = login.strip()
+    text = login[:_LONGEST].encode("utf-8", "replace").decode().replace("\x00", "").strip()
     for _ in range(4):
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
         if folded == text:

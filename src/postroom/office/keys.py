@@ -34,18 +34,20 @@ from postroom.store import applications, tenants
 from postroom.store.applications import Known
 from postroom.store.database import Store
 
-__all__ = ["KEY_SHAPE", "KeyVerbs", "digest_of", "refuse_beyond"]
+__all__ = ["KEY_SHAPE", "PREFIX_LETTERS", "REMEMBERED_MS", "KeyVerbs", "Remembered", "digest_of", "refuse_beyond"]
 
 KEY_SHAPE = re.compile(r"pr_([0-9a-z]{8})_[A-Za-z0-9_-]{43}", re.ASCII)
-_PREFIX_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
-_REMEMBERED_MS = 5_000
+PREFIX_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+REMEMBERED_MS = 5_000
 _MOST_REMEMBERED = 4_096
 _USED_EVERY_MS = 60_000
 _NOBODY = hashlib.sha256(b"nobody").digest()
 
 
 @dataclass(frozen=True, slots=True)
-class _Remembered:
+class Remembered:
+    """Who presented a key or token; good while the settings are of this version, and until then (monotonic, ms)."""
+
     actor: Actor
     version: int
     until_ms: float
@@ -55,7 +57,7 @@ class _Remembered:
 class KeyVerbs(Changes):
     def __init__(self, store: Store, ring: KeyRing, settings: Settings) -> None:
         super().__init__(store, ring, settings)
-        self._lately: dict[bytes, _Remembered] = {}
+        self._lately: dict[bytes, Remembered] = {}
 
     # -- applications -----------------------------------------------------------------------------------------------
 
@@ -139,7 +141,7 @@ class KeyVerbs(Changes):
         number, moment, key_id = tenant_for(actor, tenant_id), now_ms(), self._store.ids.next()
         rights = _scopes(scopes, expires_ms, moment)
         refuse_beyond(actor, rights, sending=True)
-        prefix = "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(8))
+        prefix = "".join(secrets.choice(PREFIX_LETTERS) for _ in range(8))
         text = f"pr_{prefix}_{secrets.token_urlsafe(32)}"
         digest = digest_of(text)
 
@@ -196,16 +198,14 @@ class KeyVerbs(Changes):
                 raise Unauthenticated("The key is not valid.")
             moment = now_ms()
             actor = _actor(connection, known, moment)
-            self._remember(
-                presented, _Remembered(actor, version, monotonic_ms() + _REMEMBERED_MS, known.key.expires_ms)
-            )
+            self._remember(presented, Remembered(actor, version, monotonic_ms() + REMEMBERED_MS, known.key.expires_ms))
             if moment - (known.key.last_used_ms or 0) >= _USED_EVERY_MS:
                 self._note_use(known.key, moment)
             return actor
 
         return self._store.read(work)
 
-    def _remember(self, presented: bytes, remembered: _Remembered) -> None:
+    def _remember(self, presented: bytes, remembered: Remembered) -> None:
         if len(self._lately) >= _MOST_REMEMBERED:
             self._lately = {}
         self._lately[presented] = remembered

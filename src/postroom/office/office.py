@@ -1,4 +1,4 @@
-"""The facade for settings and people: everything doors may do with tenants, accounts, senders, applications and keys.
+"""The facade for settings and people: everything doors may do with tenants, accounts, senders, applications, users.
 
 Each group of verbs has a module of its own; this puts them together and adds what needs all of them.
 """
@@ -8,21 +8,22 @@ from __future__ import annotations
 from postroom.errors import BadInput
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft
+from postroom.office.audit import AuditVerbs
 from postroom.office.changes import require, tenant_for
 from postroom.office.installation import InstallationVerbs
-from postroom.office.keys import KeyVerbs
+from postroom.office.own_second_factor import OwnSecondFactorVerbs
 from postroom.office.versions import VersionVerbs
 from postroom.policy.route import Explanation, Route, explain, route
 
 __all__ = ["Office"]
 
 
-class Office(VersionVerbs, KeyVerbs, InstallationVerbs):
+class Office(VersionVerbs, OwnSecondFactorVerbs, AuditVerbs, InstallationVerbs):
     """Made once a process: `Office(store, ring, settings)`. The first one ever founds the installation, in silent mode.
 
-    Verbs take who asks first, and check the right: SETTINGS_READ to look, SETTINGS_WRITE to change, ADMIN for tenants,
-    applications and keys. They answer with futures; Forbidden and most of BadInput are raised at once, the rest comes
-    through the future.
+    Verbs take who asks first, and check the right: SETTINGS_READ to look, SETTINGS_WRITE to change, and rights of their
+    own for applications and keys, users, tenants and the audit trail. What people do with their own needs none. They
+    answer with futures; Forbidden and most of BadInput are raised at once, the rest comes through the future.
     """
 
     def explain(self, actor: Actor, draft: Draft, tenant_id: int | None = None) -> list[Explanation]:

@@ -201,6 +201,12 @@ class Settings:
     idempotency_hours: float = _setting(
         spelling.duration("h", at_least=1), 24.0, "How long an Idempotency-Key is remembered, in hours."
     )
+    session_idle_hours: float = _setting(
+        spelling.duration("h", at_least=0.02), 1.0, "How long somebody who signed in may do nothing, in hours."
+    )
+    session_hours: float = _setting(
+        spelling.duration("h", at_least=0.1), 12.0, "How long a sign-in lasts at most, in hours."
+    )
     connections_per_account: int = _setting(
         spelling.count(1, 1_000), 4, "Connections at once to an account's server, where the account does not say."
     )

@@ -26,6 +26,7 @@ __all__ = [
     "hidden",
     "of_tenant",
     "put_codes",
+    "remove",
     "save",
     "set_password",
     "set_totp",
@@ -106,6 +107,10 @@ def save(connection: Connection, user: User) -> None:
         .where(within(_table, user.tenant_id), _table.c.id == user.id)
         .values(version=_table.c.version + 1, **_stored(user))
     )
+
+
+def remove(connection: Connection, user: User) -> None:
+    connection.execute(delete(_table).where(within(_table, user.tenant_id), _table.c.id == user.id))
 
 
 def _stored(user: User) -> dict[str, Any]:

@@ -66,6 +66,7 @@ _OWN = (
     errors.Conflict,
     errors.SecretSealed,
     errors.TooLarge,
+    errors.TooMany,
     errors.NotAvailableYet,
     errors.StoreUnavailable,
     errors.StoreFull,
@@ -172,6 +173,8 @@ def problem_of_status(status: int, allow: Sequence[str] = ()) -> Problem:
 def _headers_of(error: PostroomError) -> tuple[tuple[str, str], ...]:
     if isinstance(error, errors.Unauthenticated):
         return (("www-authenticate", str(error.fields.get("challenge") or 'Bearer realm="postroom"')),)
+    if isinstance(error, errors.TooMany):
+        return (("retry-after", str(error.seconds)),)
     if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.StoreFull):
         return (("retry-after", str(RETRY_SECONDS)),)
     return ()

@@ -1,0 +1,64 @@
+"""Slowing down those who guess: each address and each account has a few tries, and then ever longer waits between them.
+
+A try is counted when it begins and taken back when it succeeds, so that a thousand at once are a thousand tries. Nobody
+is made to wait by holding his request: he is told when to come again, and no thread sleeps. Names that no user has are
+counted like any other (no oracle). In memory, for one process, bounded: who has not tried for longest is forgotten.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from postroom.clock import monotonic_ms
+from postroom.errors import TooMany
+
+__all__ = ["Slowing"]
+
+_FREE = 5
+_LONGEST_MS = 60_000.0
+_FORGOTTEN_MS = 15 * 60_000.0
+_MOST = 50_000
+
+
+class Slowing:
+    """`free`: tries without any wait. `longest_ms`: the wait that doubling ends at."""
+
+    def __init__(self, free: int = _FREE, longest_ms: float = _LONGEST_MS) -> None:
+        self._free = free
+        self._longest_ms = longest_ms
+        self._lock = threading.Lock()
+        self._tries: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        """Who → how often, and when last (monotonic, ms)."""
+
+    def enter(self, whose: Sequence[str], now_ms: float | None = None) -> None:
+        """Counts a try of all of these. Raises TooMany while one of them has to wait; that is no try."""
+        moment = monotonic_ms() if now_ms is None else now_ms
+        with self._lock:
+            wait = max((self._wait(one, moment) for one in whose), default=0.0)
+            if wait > 0:
+                raise TooMany("There were too many tries. Wait a little, then try again.", seconds=int(wait / 1000) + 1)
+            for one in whose:
+                count, last = self._tries.pop(one, (0, moment))
+                self._tries[one] = (1 if moment - last > _FORGOTTEN_MS else count + 1, moment)
+            while len(self._tries) > _MOST:
+                self._tries.popitem(last=False)
+
+    def forgive(self, whole: str, *others: str) -> None:
+        """It succeeded: `whole` begins anew, and the others get this one try back."""
+        with self._lock:
+            self._tries.pop(whole, None)
+            for one in others:
+                count, last = self._tries.get(one, (0, 0.0))
+                if count > 1:
+                    self._tries[one] = (count - 1, last)
+                else:
+                    self._tries.pop(one, None)
+
+    def _wait(self, one: str, moment: float) -> float:
+        count, last = self._tries.get(one, (0, moment))
+        if count < self._free or moment - last > _FORGOTTEN_MS:
+            return 0.0
+        pause: float = min(1000.0 * 2 ** min(count - self._free, 20), self._longest_ms)
+        return last + pause - moment
