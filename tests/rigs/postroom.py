@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,15 +235,17 @@ class Postroom:
     def settle(self, messages: Iterable[str], seconds: float = 60) -> dict[str, dict[str, str]]:
         """Message id → its recipients' states, as soon as none of them is on its way any more.
 
-        What waits for its next try is told to try now: the first wait is a minute.
+        What waits for its next try, or for its account to have rested, is told to try now: the first wait is a minute.
         """
         left = list(messages)
+        asked: dict[str, float] = {}
         settled: dict[str, dict[str, str]] = {}
 
         def all_settled() -> bool:
             for message in list(left):
                 states = self.api.states(message)
-                if "deferred" in states.values():
+                if {"deferred", "queued"} & set(states.values()) and asked.get(message, 0.0) < time.monotonic() - 1:
+                    asked[message] = time.monotonic()
                     self.api.post(f"/v1/messages/{message}/retry").expect(200, 409)
                 if _WAITING & set(states.values()):
                     return False

@@ -344,13 +344,21 @@ class Lane:
         """Waits for the first job of a session, so that no connection is made for nothing."""
         idle_until = monotonic_ms() + self.worker.idle_ms
         while not self.ending and not self.lost:
-            if self._jobs:
+            if self._first_may_leave():
                 return True
             left = idle_until - monotonic_ms()
             if left <= 0 and not self.refilling and self.in_hand == 0:
                 return False
             self.worker.refill(self)
             await self._wait_for_more(max(left, 10.0) / 1000)
+        return False
+
+    def _first_may_leave(self) -> bool:
+        """Whether there is a job for which a connection is worth making."""
+        while self._jobs:
+            if self._may_leave(self._jobs[0]):
+                return True
+            self._jobs.popleft()
         return False
 
     @property
