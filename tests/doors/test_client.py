@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -33,6 +31,7 @@ from postroom.client import (
 from postroom.model.application import Scope
 from postroom.model.tenant import INSTALLATION
 from tests.doors.api_rig import Api
+from tests.doors.odd_server import OddServer
 from tests.rigs.ports import free_port
 
 QUICK = Patience(attempts=3, seconds=20.0, chance=lambda: 0.0)
@@ -215,74 +214,11 @@ def test_nobody_there(kind: str) -> None:
 # -- servers that misbehave -----------------------------------------------------------------------------------------
 
 
-class Odd:
-    """An HTTP server in front of a real Postroom that does something odd to each request, then nothing odd any more."""
-
-    def __init__(self, url: str, tricks: list[str]) -> None:
-        import httpx2
-
-        odd = self
-        self.keys: list[str | None] = []
-        self.tricks = tricks
-        self.behind = httpx2.Client(base_url=url, trust_env=False)
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                odd.keys.append(self.headers["idempotency-key"])
-                trick = odd.tricks.pop(0) if odd.tricks else ""
-                if trick == "cut before":
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    self.close_connection = True
-                    return
-                if trick == "busy":
-                    self._say(503, {"retry-after": "0"}, json.dumps({"title": "Busy", "detail": "Wait."}).encode())
-                    return
-                kept = {name: self.headers[name] for name in ("authorization", "idempotency-key", "content-type")}
-                answer = odd.behind.post(self.path, content=body, headers={k: v for k, v in kept.items() if v})
-                if trick == "cut after":
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    self.close_connection = True
-                    return
-                if trick == "gateway":
-                    self._say(504, {}, b"<html>")
-                    return
-                headers = {name: answer.headers[name] for name in ("idempotency-replayed",) if name in answer.headers}
-                self._say(answer.status_code, headers, answer.content)
-
-            def _say(self, status: int, headers: dict[str, str], body: bytes) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its name in the library)
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Odd:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *ending: object) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-        self.behind.close()
-
-
 @pytest.mark.parametrize("trick", ["cut before", "busy", "cut after", "gateway"])
 def test_whatever_happens_on_the_way_the_message_is_there_exactly_once(
     api: Api, kind: str, tenant: int, trick: str
 ) -> None:
-    with Odd(api.server.url, [trick, trick]) as odd:
+    with OddServer(api.server.url, [trick, trick]) as odd:
         client = opened(kind, odd.url, api.key(tenant, Scope.ADMIN))
         receipt = client.send(to="ann@x.test", subject=f"Way {trick}", text="x")
         client.close()
@@ -296,7 +232,7 @@ def test_whatever_happens_on_the_way_the_message_is_there_exactly_once(
 
 def test_what_can_not_be_repeated_safely_is_not(api: Api, kind: str, tenant: int) -> None:
     """A resend whose answer was lost may have made a message already; only its caller can decide."""
-    with Odd(api.server.url, ["", "cut after", ""]) as odd:
+    with OddServer(api.server.url, ["", "cut after", ""]) as odd:
         client = opened(kind, odd.url, api.key(tenant, Scope.ADMIN))
         kept = client.send(to="ann@x.test", subject="Resend", text="x")
         with pytest.raises(Unreachable) as caught:
@@ -307,7 +243,7 @@ def test_what_can_not_be_repeated_safely_is_not(api: Api, kind: str, tenant: int
 
 
 def test_who_stays_busy_is_told_as_busy(api: Api, kind: str, tenant: int) -> None:
-    with Odd(api.server.url, ["busy"] * 9) as odd:
+    with OddServer(api.server.url, ["busy"] * 9) as odd:
         client = opened(kind, odd.url, api.key(tenant, Scope.ADMIN))
         with pytest.raises(Busy, match="Wait"):
             client.send(to="ann@x.test", text="x")

@@ -72,6 +72,9 @@ PARTS = {
     ),
     "exim": Part(_exim_here, ("exim4-daemon-light",), root=True),
     "swaks": Part(_programs("swaks"), ("swaks", "libnet-ssleay-perl")),
+    "php": Part(_programs("php"), ("php-cli",)),
+    "mailx": Part(_programs("mailx"), ("bsd-mailx",)),
+    "node": Part(_programs("node", "npm"), ("nodejs", "npm")),
     "strace": Part(_programs("strace"), ("strace",)),
     "tmpfs": Part(lambda: os.geteuid() == 0 and program("mount") is not None, ("mount",), root=True),
 }

@@ -127,6 +127,7 @@ async def _open_doors(
 ) -> None:
     """Answers requests and takes mail until `stopping`; then lets what is under way end."""
     from postroom.cli.installation_key import first_key, local_key
+    from postroom.cli.spool import handing_over
     from postroom.listener.opening import open_listener
     from postroom.web.api.app import create_app
     from postroom.web.desk import Desk
@@ -142,7 +143,8 @@ async def _open_doors(
         ):
             local.write(settings.data, local.Local(key, http.url, os.getpid()))
             _greet(terminal, settings, http.url, first, engine, _smtp_words(settings, smtp, listener))
-            await stopping.wait()
+            async with handing_over(settings.data, engine.log):
+                await stopping.wait()
     finally:
         local.write(settings.data, local.Local(key))
 

@@ -103,6 +103,15 @@ class MailLog:
     def certificate_trouble(self, why: str) -> None:
         self._say("certificate-trouble", why=why)
 
+    def spool_handed_over(self, folder: str, accepted: int, refused: int, damaged: int, left: int, why: str) -> None:
+        """What `postroom sendmail` had kept. `left` is still there, because of `why`."""
+        self._say(
+            "spool", folder=folder, accepted=accepted, refused=refused, damaged=damaged, left=left, why=why or "-"
+        )  # fmt: skip
+
+    def spool_trouble(self, why: str) -> None:
+        self._say("spool-trouble", why=why)
+
     # -- the service ------------------------------------------------------------------------------------------------
 
     def started(self, role: str, database: str) -> None:

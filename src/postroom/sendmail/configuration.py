@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from postroom.client.errors import NotConfigured
-from postroom.client.whereabouts import URL_VARIABLE, Whereabouts, data_directory, find
+from postroom.client.whereabouts import KEY_VARIABLE, URL_VARIABLE, Whereabouts, data_directory, find
 from postroom.sendmail.exits import Ending, Exit
 
 __all__ = ["Configuration", "load"]
@@ -55,6 +55,16 @@ class Configuration:
     _url: str = ""
     _key: str = field(default="", repr=False)
     _environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @staticmethod
+    def of_this_machine(data: Path) -> Configuration:
+        """The Postroom with this data directory, and the folder in it that is its user's alone."""
+        return Configuration(data / "spool", _environ={"POSTROOM_DATA": str(data)})
+
+    @property
+    def has_key(self) -> bool:
+        """Whether somebody gave sendmail a key of its own; else it goes with that of this machine's Postroom."""
+        return bool(self._key or self._environ.get(KEY_VARIABLE))
 
     def whereabouts(self) -> Whereabouts:
         """Which Postroom, and the key for it. Raises Unreachable, or Ending (CONFIG)."""

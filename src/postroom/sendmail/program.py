@@ -8,6 +8,7 @@ would send a mail about it.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
@@ -26,6 +27,8 @@ __all__ = ["run"]
 _RECIPIENTS = ("to", "cc", "bcc", "apparently-to")
 _RESENT = ("resent-to", "resent-cc", "resent-bcc")
 _SECONDS_FOR_OTHERS = 2.0
+_PASSED = re.compile(r"by \S+ \(Postroom\) ")
+"""The uppermost Received field of a message that comes from Postroom straight away."""
 _HELP = f"""\
 postroom-sendmail {__version__}: takes a message from standard input, as /usr/sbin/sendmail does.
 
@@ -85,6 +88,8 @@ def prepared(letter: Letter, options: Options, configuration: Configuration) -> 
     if not wanted:
         where = "in the message or on the command line" if options.from_headers else "on the command line"
         raise Ending(Exit.USAGE, f"There is no recipient {where}.")
+    if _PASSED.match(next(letter.values("received"), "")):
+        raise Ending(Exit.UNAVAILABLE, "Postroom has just sent this here; in mode native it can't be its own sendmail.")
     to = tuple(dict.fromkeys(each for address in wanted for each in resolved(address, configuration)))
     sender = _sender(options, configuration)
     letter = with_author(letter.without("bcc", "resent-bcc"), options.name, sender, configuration)
