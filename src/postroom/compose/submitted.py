@@ -38,7 +38,7 @@ _HIDDEN = frozenset({"bcc", "resent-bcc"})
 _ONCE = ("from", "sender")
 _ID = re.compile(r"<([^<>\s]{1,990})>")
 _VOLATILE = frozenset({"date", "message-id", "received", "content-type", "mime-version", "dkim-signature", "x-mailer"})
-_BOUNDARY = re.compile(rb"(?m)^--[^\r\n]*$|boundary=\"?[^\";\r\n]*", re.IGNORECASE)
+_BOUNDARY = re.compile(rb"(?m)^--[^\r\n]*|boundary=\"?[^\";\r\n]*", re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from postroom.addresses import Address, BadAddress, parse_list
@@ -162,7 +163,12 @@ def mailboxes(field: Field) -> tuple[Address, ...]:
 
     `address (Name)`, as old programs write it, is understood; comments elsewhere are not.
     """
-    text = field.text
+    return _mailboxes(field.text)
+
+
+@lru_cache(maxsize=2_048)
+def _mailboxes(text: str) -> tuple[Address, ...]:
+    """A program sends in the same few names all day."""
     old = _TRAILING_COMMENT.fullmatch(text)
     if old is None:
         return parse_list(text)
