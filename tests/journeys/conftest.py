@@ -34,5 +34,5 @@ def fork_postroom(nursery: Nursery, tmp_path: Path) -> Iterator[Callable[..., Po
             stack.callback(postroom.stop)
     for postroom in made:
         log = postroom.log_text()
-        assert " unexpected " not in log, log[-4000:]
+        assert "Z unexpected " not in log, log[-4000:]
         assert "Traceback" not in log, log[-4000:]
