@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -106,3 +106,24 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     postroom.close()
     with Postroom(data=tmp_path / "data"):
         pass
+
+
+def test_a_newcomers_first_mail_leaves_with_the_sender_that_was_set_up_later(
+    postroom: Postroom, make_sink: Callable[..., Sink]
+) -> None:
+    """A recorded second rendering with the same Message-ID (P5)."""
+    sink = make_sink(keep=True)
+    first = postroom.send(to="ok@example.org", subject="Hello", text="the same mail")
+    before = postroom.reports.content(postroom.actor, first.message_id).result()
+    with pytest.raises(Conflict, match="sender"):
+        postroom.outbox.release(postroom.actor, first.message_id).result()
+    deliver_to(postroom, sink, "background")
+    postroom.outbox.release(postroom.actor, first.message_id).result()
+    (record,) = sink.wait_for(1)
+    after = sink.source(record)
+    assert b"From: office@example.org\r\n" in after
+    assert b"localhost.invalid>\r\nTo" not in after
+    lines = [line for line in before.split(b"\r\n") if not line.startswith(b"From:")]
+    assert all(line in after for line in lines)
+    events = postroom.reports.timeline(postroom.actor, first.message_id).result().events
+    assert "rerendered" in [event.kind.value for event in events]

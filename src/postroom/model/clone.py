@@ -1,4 +1,4 @@
-"""A database that woke up somewhere else than where it lives: perhaps a copy, whose mail the original has sent already."""
+"""A database that woke up somewhere else: perhaps a copy, whose mail the original has sent already."""
 
 from __future__ import annotations
 

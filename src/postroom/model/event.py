@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     RECLAIMED = "reclaimed"
     RETURNED = "returned"
     CONTENT_WIPED = "content-wiped"
+    RERENDERED = "rerendered"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from postroom.addresses import Address
 from postroom.clock import now_ms
-from postroom.errors import BadInput, Fault, Forbidden, PostroomError, StoreUnavailable
+from postroom.errors import BadInput, Conflict, Fault, Forbidden, PostroomError, StoreUnavailable
 from postroom.failpoints import reach
 from postroom.ids import encode
 from postroom.intake.placement import Placement
@@ -30,12 +32,14 @@ from postroom.model.state import WAITING
 from postroom.model.submission import Submission
 from postroom.outbox.copies import Original, copy_of, original
 from postroom.outbox.receipt import Receipt, fresh_receipt, stored_receipt
+from postroom.policy.route import PLACEHOLDER, Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.settings import Settings
 from postroom.store import acts
 from postroom.store.acceptance import Accepted
 from postroom.store.acts import Act
 from postroom.store.database import Store
+from postroom.store.first_sender import give_sender
 
 __all__ = ["Outbox", "Told"]
 
@@ -269,12 +273,16 @@ class Outbox:
         moment, ids = now_ms(), self._store.ids.next
         account_id = self._office.snapshot.account_for(actor.tenant_id)
         future: Future[Receipt] = _promise()
-        done = self._store.write(
-            lambda c: (
-                acts.perform(c, actor.tenant_id, message_id, n, act, moment, ids, actor.name, account_id),
-                stored_receipt(c, actor.tenant_id, message_id),
-            )
-        )
+
+        def work(connection: Connection) -> tuple[acts.Acted, Receipt]:
+            tenant_id = actor.tenant_id
+            if act is acts.RELEASE:
+                way = partial(self._way_now, tenant_id)
+                give_sender(connection, tenant_id, message_id, PLACEHOLDER.spec, way, moment, ids)
+            acted = acts.perform(connection, tenant_id, message_id, n, act, moment, ids, actor.name, account_id)
+            return acted, stored_receipt(connection, tenant_id, message_id)
+
+        done = self._store.write(work)
 
         def told(answer: Future[Any]) -> None:
             error = answer.exception()
@@ -288,6 +296,15 @@ class Outbox:
 
         done.add_done_callback(told)
         return future
+
+    def _way_now(self, tenant_id: int) -> Route:
+        """The way of a message that names nothing itself, by the settings of this moment."""
+        way = route(self._office.snapshot, tenant_id, Draft())
+        if isinstance(way, Route) and way.sender.key != PLACEHOLDER.key:
+            return way
+        raise Conflict(
+            "It was taken before any sender was set up, and there is none yet. Add an account or a sender first."
+        )
 
     @staticmethod
     def _check(actor: Actor, scope: Scope) -> None:
