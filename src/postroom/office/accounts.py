@@ -154,11 +154,19 @@ class AccountVerbs(Sealing):
         new = apply(old, given, typed, reading)
         _check_name(connection, new, reading)
         reading.close()
+        return new, self._save_account(connection, old, new, typed, moment, actor)
+
+    def _save_account(
+        self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
+    ) -> bool:
+        """Writes a changed account, with what follows from the change. True when a secret was lost by it."""
+        if SealedTo.of(old) != SealedTo.of(new):
+            new = replace(new, tested_ms=None)
         accounts.save(connection, new)
         dropped = self._keep_right(connection, old, new, typed, moment, actor)
         if _may_be_mended(old, new, typed):
             accounts.resume_mended(connection, old.tenant_id, old.id)
-        return new, dropped
+        return dropped
 
     def _is_only_hope(self, connection: Connection, account: Account) -> bool:
         """Whether the tenant has no default of its own and no other account: switched on, this one becomes it."""
@@ -259,29 +267,36 @@ class AccountVerbs(Sealing):
         moving: list[DefaultMove] = []
 
         def work(connection: Connection) -> Again | None:
-            tenant = self._existing(connection, number)
             account = _found(connection, number, ref)
             heir = None if move_to is None else _heir(connection, account, move_to)
-            whose = [one.id for one in tenants.all_tenants(connection)] if number == INSTALLATION else [number]
-            _check_free(connection, tenant, account, heir, whose)
-            if tenant.settings.default_account_id == account.id or moving:
-                if not moving:
-                    moving.append(DefaultMove(number, heir.id if heir else None, moment, self._store.ids.next))
-                if moving[0].step(connection) is AGAIN:
-                    return AGAIN
-            if heir is not None:
-                senders.move_account(connection, number, account.id, heir.id)
-                if queue.move_account(connection, whose, account.id, heir.id, BATCH) >= BATCH:
-                    return AGAIN
-            elif queue.forget_account(connection, whose, account.id, BATCH) >= BATCH:
-                return AGAIN
-            left = queue.pending(connection, whose, account.id)
-            if left.waiting or left.sending:
-                raise Conflict("Mail came for the account at this very moment. Try again.")
-            accounts.remove(connection, number, account.id)
-            return None
+            return self._remove_account(connection, account, heir, moving, moment)
 
         return self._change(work, actor)
+
+    def _remove_account(
+        self, connection: Connection, account: Account, heir: Account | None, moving: list[DefaultMove], moment: int
+    ) -> Again | None:
+        """One step of a deletion; `moving` holds what the steps of one change share."""
+        number = account.tenant_id
+        tenant = self._existing(connection, number)
+        whose = [one.id for one in tenants.all_tenants(connection)] if number == INSTALLATION else [number]
+        _check_free(connection, tenant, account, heir, whose)
+        if tenant.settings.default_account_id == account.id or moving:
+            if not moving:
+                moving.append(DefaultMove(number, heir.id if heir else None, moment, self._store.ids.next))
+            if moving[0].step(connection) is AGAIN:
+                return AGAIN
+        if heir is not None:
+            senders.move_account(connection, number, account.id, heir.id)
+            if queue.move_account(connection, whose, account.id, heir.id, BATCH) >= BATCH:
+                return AGAIN
+        elif queue.forget_account(connection, whose, account.id, BATCH) >= BATCH:
+            return AGAIN
+        left = queue.pending(connection, whose, account.id)
+        if left.waiting or left.sending:
+            raise Conflict("Mail came for the account at this very moment. Try again.")
+        accounts.remove(connection, number, account.id)
+        return None
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

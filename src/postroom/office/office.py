@@ -8,17 +8,17 @@ from __future__ import annotations
 from postroom.errors import BadInput
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft
+from postroom.office.as_code import AsCodeVerbs
 from postroom.office.audit import AuditVerbs
 from postroom.office.changes import require, tenant_for
 from postroom.office.installation import InstallationVerbs
 from postroom.office.own_second_factor import OwnSecondFactorVerbs
-from postroom.office.versions import VersionVerbs
 from postroom.policy.route import Explanation, Route, explain, route
 
 __all__ = ["Office"]
 
 
-class Office(VersionVerbs, OwnSecondFactorVerbs, AuditVerbs, InstallationVerbs):
+class Office(AsCodeVerbs, OwnSecondFactorVerbs, AuditVerbs, InstallationVerbs):
     """Made once a process: `Office(store, ring, settings)`. The first one ever founds the installation, in silent mode.
 
     Verbs take who asks first, and check the right: SETTINGS_READ to look, SETTINGS_WRITE to change, and rights of their

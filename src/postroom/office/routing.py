@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from postroom.model.account import Account
 from postroom.model.tenant import INSTALLATION, Mode, Tenant
 from postroom.office.changes import AGAIN, Again
 from postroom.policy.inherit import chain, inherited
@@ -18,7 +19,7 @@ from postroom.policy.snapshot import NATIVE
 from postroom.policy.way import Reason
 from postroom.store import queue, tenants
 
-__all__ = ["BATCH", "DefaultMove", "free_held"]
+__all__ = ["BATCH", "DefaultMove", "free_held", "unproven"]
 
 BATCH = 5_000
 """Recipients that one transaction moves at most."""
@@ -53,6 +54,16 @@ class DefaultMove:
                 return AGAIN
         more = _release(connection, followers, Reason.NO_ACCOUNT, new, self._now_ms, self._next_id)
         return AGAIN if more else None
+
+
+def unproven(connection: Connection, tenant: Tenant, account: Account) -> bool:
+    """Whether the account may not become the tenant's default yet: mail leaves through the installation's default so
+    far, and nothing has proved that this very server takes it.
+    """
+    if tenant.id == INSTALLATION or tenant.settings.default_account_id is not None or account.tested_ms is not None:
+        return False
+    installation = tenants.get(connection, INSTALLATION)
+    return installation is not None and installation.settings.default_account_id is not None
 
 
 def free_held(connection: Connection, tenant: Tenant, now_ms: int, next_id: Callable[[], int]) -> Again | None:
