@@ -50,9 +50,9 @@ class Visit:
 class Stranger:
     """`with Stranger(lambda visit: visit.say(b"220 hello\\r\\n")) as stranger:` and connect to `stranger.port`."""
 
-    def __init__(self, script: Callable[[Visit], None]) -> None:
+    def __init__(self, script: Callable[[Visit], None], host: str = "127.0.0.1", port: int = 0) -> None:
         self._script = script
-        self._door = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._door = socket.create_server((host, port), backlog=64)
         self.port = int(self._door.getsockname()[1])
         self.visits: list[Visit] = []
         self._sockets: list[socket.socket] = []

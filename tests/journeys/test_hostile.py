@@ -43,6 +43,14 @@ def endless(before: bytes, replies: dict[bytes, bytes]) -> Callable[[Visit], Non
     return script
 
 
+def rambles(words: bytes) -> Callable[[Visit], None]:
+    def script(visit: Visit) -> None:
+        while True:
+            visit.say(words)
+
+    return script
+
+
 def silent_greeting(visit: Visit) -> None:
     visit.wait_for_the_end()
 
@@ -57,8 +65,8 @@ HOSTILE: dict[str, Callable[[Visit], None]] = {
     "says nothing": silent_greeting,
     "greeting is garbage": lambda visit: visit.say(b"\x00\xff\xfe no smtp at all\r\n"),
     "greeting is a web server's": lambda visit: visit.say(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-    "greeting without end": lambda visit: [visit.say(b"220-" + b"x" * 900 + b"\r\n") for _ in range(100_000)] and None,
-    "greeting is one endless line": lambda visit: [visit.say(b"2" * 65_536) for _ in range(10_000)] and None,
+    "greeting without end": rambles(b"220-" + b"x" * 900 + b"\r\n"),
+    "greeting is one endless line": rambles(b"2" * 65_536),
     "code 000": lambda visit: visit.say(b"000 zero\r\n"),
     "code 999": lambda visit: visit.say(b"999 too much\r\n"),
     "greets twice": speaks_twice,

@@ -178,6 +178,21 @@ def test_without_an_account_mail_is_held_until_there_is_one(postroom: Postroom, 
     postroom.api.wait_for_state(message, "sent")
 
 
+def test_a_paused_account_sends_nothing_from_the_moment_that_was_answered(postroom: Postroom, sink: Sink) -> None:
+    """Not even over a connection that is open, and neither what is new nor what waits."""
+    account = postroom.deliver_to(sink.port)
+    for n in range(5):
+        postroom.api.wait_for_state(postroom.api.send(f"ok+before{n}@sink.test"), "sent")
+        postroom.api.post(f"/v1/accounts/{account}/pause", {"reason": "for the test"}).expect(200)
+        messages = [postroom.api.send(f"ok+{n}-{k}@sink.test") for k in range(3)]
+        for message in messages:
+            postroom.api.wait_for_state(message, "held")
+        assert not [address for _, address in sink.deliveries() if address.startswith(f"ok+{n}-")]
+        postroom.api.post(f"/v1/accounts/{account}/resume").expect(200)
+        for message in messages:
+            postroom.api.wait_for_state(message, "sent")
+
+
 # -- times ------------------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +256,10 @@ def test_hold_release_cancel_and_resend(postroom: Postroom, sink: Sink) -> None:
 # -- stopping ---------------------------------------------------------------------------------------------------------
 
 
+def wait_for_load(client: LedgerClient, messages: int) -> None:
+    wait_until(lambda: len(client.acknowledged) > messages, 30, lambda: "no load came about")
+
+
 @pytest.mark.parametrize("shape", ["chunking", "pipelining"])
 def test_a_stop_under_load_is_clean(
     fork_postroom: Callable[..., Postroom],
@@ -257,7 +276,7 @@ def test_a_stop_under_load_is_clean(
         for _ in range(3):
             before = len(client.acknowledged)
             client.start(80)
-            wait_until(lambda n=before: len(client.acknowledged) > n + 25, 30, lambda: "no load came about")
+            wait_for_load(client, before + 25)
             postroom.stop()
             postroom.start()
             promised = client.finish()
@@ -302,7 +321,7 @@ def test_what_is_still_open_when_patience_ends_is_left_to_its_mark(sink: Sink, t
         async with Engine(load({}, tmp_path, given), log=MailLog(None)) as engine:
             while True:
                 told = await asyncio.wrap_future(engine.reports.timeline(ADA, message))
-                kinds = [event.kind for event in told.events]
+                kinds = [event.kind.value for event in told.events]
                 if "deferred" in kinds:
                     return kinds
                 await asyncio.sleep(0.01)

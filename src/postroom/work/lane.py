@@ -112,6 +112,8 @@ class Lane:
     # -- the feed ---------------------------------------------------------------------------------------------------
 
     def take(self) -> Job | None:
+        if not self.worker.current(self.account):
+            self.end()  # paused or changed: not one more in a session of before
         while self._jobs and not self.ending and not self.lost:
             job = self._jobs.popleft()
             if job.content is None and job.size:

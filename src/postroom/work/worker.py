@@ -76,6 +76,8 @@ class Worker:
         room = self._rooms.get(job.account_id)
         if room is None or not room.lanes or self._stopping or room.paced:
             return None
+        if not self.current(room.account) and self._room(job.account_id) is None:
+            return None
         lane = room.lane_for(job.size)
         if lane is None:
             room.backlog = True
@@ -107,6 +109,16 @@ class Worker:
 
     def forget(self, message_id: int) -> None:
         self._waiters.forget(message_id)
+
+    def current(self, account: Account) -> bool:
+        """Whether these are the account's settings of this moment, and mail may leave through it."""
+        known = self._couriers.account(account.id)
+        return (
+            known is not None
+            and known.version == account.version
+            and known.enabled
+            and known.state is not AccountState.PAUSED
+        )
 
     # -- rooms and lanes --------------------------------------------------------------------------------------------
 
