@@ -156,7 +156,7 @@ def test_sessions_end_with_a_new_password_other_roles_and_deactivation(house: Ho
 
 
 def test_sessions_end_when_their_role_changes_or_the_user_is_deleted(house: House) -> None:
-    role = house.office.create_role(ADMIN, "Night shift", ["messages:read"]).result()
+    role = house.office.create_role(ADMIN, {"name": "Night shift", "scopes": ["messages:read"]}).result()
     person(house, "ann", "night SHIFT")
     token, actor = signed_in(house, "ann")
     assert actor.scopes == {Scope.READ}
@@ -318,7 +318,9 @@ def test_a_password_that_is_easy_to_guess_is_refused(house: House, password: str
 
 
 def test_nobody_gives_what_he_does_not_have_or_touches_whom_he_does_not_equal(house: House) -> None:
-    house.office.create_role(ADMIN, "clerk", ["users:manage", "applications:manage", "messages:read"]).result()
+    house.office.create_role(
+        ADMIN, {"name": "clerk", "scopes": ["users:manage", "applications:manage", "messages:read"]}
+    ).result()
     person(house, "root", "administrator")
     person(house, "clerk", "clerk")
     person(house, "reader", "reader")
@@ -334,7 +336,7 @@ def test_nobody_gives_what_he_does_not_have_or_touches_whom_he_does_not_equal(ho
         lambda: office.delete_user(clerk, "root"),
         lambda: office.take_second_factor(clerk, "root"),
         lambda: office.end_sessions_of(clerk, "root"),
-        lambda: office.create_role(clerk, "more", ["admin"]),
+        lambda: office.create_role(clerk, {"name": "more", "scopes": ["admin"]}),
         lambda: office.change_role(clerk, "clerk", {"scopes": ["admin"]}),
         lambda: office.create_key(clerk, "shop", ["admin"]),
         lambda: office.create_key(clerk, "shop", ["messages:content"]),

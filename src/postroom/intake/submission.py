@@ -26,6 +26,7 @@ from postroom.ids import encode
 from postroom.intake.checks import Addressed, check_labels, check_times
 from postroom.model.message import Draft, Priority, RecipientRole
 from postroom.model.submission import Submission
+from postroom.policy.allowed import may_use
 from postroom.policy.route import Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.policy.sourced import addresses_of
@@ -72,17 +73,21 @@ def ready(
     number: int,
     now_ms: int,
     key: str | None,
+    application_id: int | None = None,
 ) -> Ready:
-    """`key`: the door's own idempotency key; it goes before the message's. Raises BadInput (all faults) or TooLarge."""
+    """`key`: the door's own idempotency key; it goes before the message's. `application_id`: who hands it over.
+
+    Raises BadInput (all faults) or TooLarge.
+    """
     submitted = read(submission.content)
     faults: list[Fault] = []
     to, reports = _recipients(submission, submitted, terms.most, faults)
     draft, named = _draft(submission, submitted, now_ms, faults)
     key = key or named
-    way = route(snapshot, tenant_id, draft)
+    way = route(snapshot, tenant_id, draft, application_id=application_id)
     if not isinstance(way, Route):
         raise BadInput(faults + _in_header_names(way))
-    faults += _others(submission, submitted, snapshot, tenant_id)
+    faults += _others(submission, submitted, snapshot, tenant_id, application_id)
     if faults:
         raise BadInput(faults)
     header_id = message_id(number, way.sender.domain, mark=terms.mark)
@@ -236,14 +241,20 @@ def _key(text: str, faults: list[Fault]) -> str | None:
     return text or None
 
 
-def _others(submission: Submission, submitted: Submitted, snapshot: Snapshot, tenant_id: int) -> list[Fault]:
-    """Whether everybody else whom the message names as its sender may be one."""
+def _others(
+    submission: Submission, submitted: Submitted, snapshot: Snapshot, tenant_id: int, application_id: int | None
+) -> list[Fault]:
+    """Whether everybody else whom the message names as its sender may be one. They are never rewritten."""
+    application = None if application_id is None else snapshot.applications.get(application_id)
     faults = list(envelope_faults(snapshot, tenant_id, submission.mail_from))
     others = [*submitted.senders[1:], *([submitted.originator] if submitted.originator is not None else [])]
     for address in others:
         way = route(snapshot, tenant_id, Draft(sender=address.spec))
         if not isinstance(way, Route):
             faults += _in_header_names(way)
+        elif application is not None and not may_use(application, address):
+            problem = f"{address.spec} is not one of the senders that {application.name} may use."
+            faults.append(Fault("sender", problem, "Name only senders that it may use."))
     return faults
 
 

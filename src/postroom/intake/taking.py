@@ -99,7 +99,7 @@ class Intake:
         check_times(draft, moment, faults)
         if draft.kind or draft.tags or draft.metadata:
             check_labels(draft, faults)
-        way = route(self._snapshot(), tenant_id, draft, test=test)
+        way = route(self._snapshot(), tenant_id, draft, test=test, application_id=application_id)
         if not isinstance(way, Route):
             raise BadInput(faults + list(way))
         letter = _letter(draft, to, way)
@@ -132,6 +132,7 @@ class Intake:
             number=number,
             now_ms=moment,
             key=key,
+            application_id=application_id,
         )
         envelope = Envelope(
             number, tenant_id, application_id, found.header_id, moment, found.eight_bit, found.smtputf8,

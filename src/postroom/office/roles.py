@@ -32,19 +32,19 @@ class RoleVerbs(KeyVerbs):
         number = tenant_for(actor, tenant_id)
         return self._store.read(lambda c: [*READY.values(), *roles.of_tenant(c, number)])
 
-    def create_role(
-        self, actor: Actor, name: str, scopes: Iterable[Scope | str], tenant_id: int | None = None
-    ) -> Future[Role]:
-        """Raises BadInput, Conflict for a name that is taken, Forbidden for rights that the actor has not himself."""
+    def create_role(self, actor: Actor, values: Mapping[str, object], tenant_id: int | None = None) -> Future[Role]:
+        """`values`: `name`, `scopes`. Raises BadInput, Conflict for a name that is taken, Forbidden for rights that the
+        actor does not have himself.
+        """
         require(actor, Scope.USERS)
         number, moment, role_id = tenant_for(actor, tenant_id), now_ms(), self._store.ids.next()
-        values = _read({"name": name, "scopes": scopes})
-        refuse_beyond(actor, values["scopes"])
+        wanted = _read({"name": "", "scopes": ()} | dict(values))
+        refuse_beyond(actor, wanted["scopes"])
 
         def work(connection: Connection) -> Role:
             self._existing(connection, number)
-            _check_name(connection, number, values["name"])
-            role = Role(values["name"], values["scopes"], role_id, number, moment)
+            _check_name(connection, number, wanted["name"])
+            role = Role(wanted["name"], wanted["scopes"], role_id, number, moment)
             roles.create(connection, role)
             self._note(connection, actor, Entry(number, "role.created", moment, role_id, role.name, *_told(None, role)))
             return role

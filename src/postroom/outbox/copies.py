@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select
 
 from postroom.addresses import Address, BadAddress
 from postroom.clock import now_ms
-from postroom.errors import BadInput, Conflict, Fault, NotFound
+from postroom.errors import BadInput, Conflict, Fault, Forbidden, NotFound
 from postroom.ids import Ids
 from postroom.intake.checks import Addressed, address_fault
 from postroom.intake.taking import Envelope, Intake, Taken
@@ -67,6 +67,8 @@ def copy_of(
 ) -> Taken:
     """Ready to be accepted. Without `to`: those who did not get it and wait for nothing, else everyone."""
     message = found.message
+    if to and message.secret:
+        raise Forbidden("The message is marked secret; it goes to nobody but its own recipients.")
     recipients = _recipients(found, to)
     draft = Draft(
         sender=message.sender,

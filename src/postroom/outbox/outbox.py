@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -31,11 +32,13 @@ from postroom.model.message import Draft, Priority
 from postroom.model.state import WAITING
 from postroom.model.submission import Submission
 from postroom.outbox.copies import Original, copy_of, original
+from postroom.outbox.noted import act_noted, resend_noted
+from postroom.outbox.rates import Rates
 from postroom.outbox.receipt import Receipt, fresh_receipt, stored_receipt
 from postroom.policy.route import PLACEHOLDER, Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.settings import Settings
-from postroom.store import acts
+from postroom.store import acts, audit
 from postroom.store.acceptance import Accepted
 from postroom.store.acts import Act
 from postroom.store.database import Store
@@ -68,6 +71,7 @@ class Outbox:
         self._patience = settings.instant_seconds
         self._largest_batch = settings.max_batch
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._rates = Rates()
         self._intake = Intake(
             store,
             lambda: office.snapshot,
@@ -91,6 +95,7 @@ class Outbox:
         idempotency key may be given here or stand in the message.
         """
         self._check(actor, Scope.SEND)
+        self._rates.take(self._office.snapshot, actor.application_id)
         taken = self._intake.prepare_submission(actor.tenant_id, actor.application_id, submission, key=key)
         self._accept(taken, told)
 
@@ -156,6 +161,7 @@ class Outbox:
     def _prepare(self, actor: Actor, draft: Draft, key: str | None) -> Taken:
         if not actor.may(Scope.SEND):
             raise Forbidden("This key may not hand over messages.")
+        self._rates.take(self._office.snapshot, actor.application_id)
         return self._intake.prepare(actor.tenant_id, actor.application_id, draft, key=key)
 
     def _accept(self, taken: Taken, told: Told) -> None:
@@ -234,7 +240,7 @@ class Outbox:
         """All silenced mail of the tenant, oldest first; returns how many messages. Runs in batches of its own
         commits.
         """
-        self._check(actor, Scope.ACT)
+        self._check_copies(actor, to)
         future: Future[int] = _promise()
         threading.Thread(target=self._release_all, args=(actor, to, future), name="postroom-release").start()
         return future
@@ -246,21 +252,27 @@ class Outbox:
                 lambda c: acts.silenced(c, actor.tenant_id, last, _RELEASE_BATCH)  # noqa: B023  (read at once)
             ).result():
                 for last in numbers:
-                    self.release(actor, last, to).result()
-                    count += 1
+                    with suppress(Forbidden):  # marked secret: no copy of it goes to anybody else
+                        self.release(actor, last, to).result()
+                        count += 1
             future.set_result(count)
         except Exception as error:
             future.set_exception(error)
 
     def resend(self, actor: Actor, message_id: int, to: Sequence[str] | None = None) -> Future[Receipt]:
-        """The same bytes once more as a new message: to those who did not get it, or to other recipients."""
-        self._check(actor, Scope.ACT)
+        """The same bytes once more as a new message: to those who did not get it, or to other recipients.
+
+        Who sends a copy to whom he likes can read it, so that needs the right to see contents; what is marked secret
+        goes to nobody else at all: Forbidden.
+        """
+        self._check_copies(actor, to)
         future: Future[Receipt] = _promise()
         found = self._store.read(lambda c: original(c, actor.tenant_id, message_id))
 
         def go(done: Future[Original]) -> None:
             try:
                 taken = copy_of(self._intake, self._office.snapshot, self._store.ids, actor, done.result(), to)
+                taken.unit.noted = [resend_noted(actor, taken, message_id, to, self._store.ids.next())]
                 self._on_loop(lambda: self._accept(taken, _teller(future)))
             except Exception as error:
                 future.set_exception(error)
@@ -280,6 +292,7 @@ class Outbox:
                 way = partial(self._way_now, tenant_id)
                 give_sender(connection, tenant_id, message_id, PLACEHOLDER.spec, way, moment, ids)
             acted = acts.perform(connection, tenant_id, message_id, n, act, moment, ids, actor.name, account_id)
+            audit.note(connection, [(ids(), act_noted(actor, message_id, act, acted, moment))])
             return acted, stored_receipt(connection, tenant_id, message_id)
 
         done = self._store.write(work)
@@ -305,6 +318,11 @@ class Outbox:
         raise Conflict(
             "It was taken before any sender was set up, and there is none yet. Add an account or a sender first."
         )
+
+    def _check_copies(self, actor: Actor, to: Sequence[str] | None) -> None:
+        self._check(actor, Scope.ACT)
+        if to:
+            self._check(actor, Scope.CONTENT)
 
     @staticmethod
     def _check(actor: Actor, scope: Scope) -> None:

@@ -29,6 +29,7 @@ from postroom.model.message import Draft, Priority
 from postroom.model.sender import Sender
 from postroom.model.state import State
 from postroom.model.tenant import INSTALLATION, Mode, Sending, UnknownPolicy
+from postroom.policy.allowed import is_free, within_its_own
 from postroom.policy.effective import effective
 from postroom.policy.explain import explain
 from postroom.policy.snapshot import NATIVE, Snapshot, own_address
@@ -48,13 +49,30 @@ _QUIET = frozenset({Mode.SILENT, Mode.DISABLED})
 
 
 def route(
-    snapshot: Snapshot, tenant_id: int, draft: Draft, *, test: bool = False, released: bool = False
+    snapshot: Snapshot,
+    tenant_id: int,
+    draft: Draft,
+    *,
+    test: bool = False,
+    released: bool = False,
+    application_id: int | None = None,
 ) -> Route | list[Fault]:
     """The way, or everything that keeps this message from being accepted.
 
     `test`: a person tests an account, so it leaves whatever the mode is. `released`: kept bytes are sent once more, so
-    their From stands as it is and the silent mode does not keep them.
+    their From stands as it is and the silent mode does not keep them. `application_id`: who hands it over, and may use
+    no more than it was given (see `allowed`).
     """
+    application = None if application_id is None else snapshot.applications.get(application_id)
+    foreign_from = snapshot.settings(tenant_id).foreign_from.value
+    if application is None or test or released or is_free(application, foreign_from):
+        return _route(snapshot, tenant_id, draft, test=test, released=released)
+    return within_its_own(application, foreign_from, draft, lambda one: _route(snapshot, tenant_id, one))
+
+
+def _route(
+    snapshot: Snapshot, tenant_id: int, draft: Draft, *, test: bool = False, released: bool = False
+) -> Route | list[Fault]:
     special = test or released or draft.hold or draft.priority is Priority.BULK
     if special or _has_wishes(draft) or len(draft.sender) + len(draft.account) > _LONGEST_REMEMBERED:
         return _Finding(snapshot, tenant_id, draft, test=test, released=released).route()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from postroom.errors import Conflict
 from postroom.failpoints import reach
-from postroom.store import tables
+from postroom.store import audit, tables
 from postroom.store.bulk import Row, insert_rows
 
 __all__ = ["EVENT_COLUMNS", "MESSAGE_COLUMNS", "RECIPIENT_COLUMNS", "Acceptance", "AcceptanceBatch", "Accepted"]
@@ -35,7 +35,10 @@ _KEY_COLUMNS = ("tenant_id", "key", "digest", "message_id", "created_ms")
 
 @dataclass(slots=True)
 class Acceptance:
-    """What one accepted message writes. `body` is None when the content is not kept (mode disabled)."""
+    """What one accepted message writes. `body` is None when the content is not kept (mode disabled).
+
+    `noted`: rows for the audit trail, when a person made it (a resend).
+    """
 
     message: Row
     recipients: Sequence[Row]
@@ -43,6 +46,7 @@ class Acceptance:
     body: bytes | None = field(repr=False)
     key: str | None = None
     digest: bytes = b""
+    noted: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class AcceptanceBatch:
             bodies = [(u.message[0], u.message[1], u.body) for u in fresh if u.body is not None]
             insert_rows(connection, tables.content, _CONTENT_COLUMNS, bodies)
             insert_rows(connection, tables.event, EVENT_COLUMNS, [row for u in fresh for row in u.events])
+            insert_rows(connection, tables.audit, audit.COLUMNS, [row for u in fresh if u.noted for row in u.noted])
         reach("accept.before-commit")
         return answers
 

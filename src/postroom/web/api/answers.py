@@ -30,6 +30,8 @@ _LETTERS = {
     "application_id": "p",
     "resend_of": "m",
     "message_id": "m",
+    "user_id": "u",
+    "session_id": "n",
 }
 
 

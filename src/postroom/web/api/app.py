@@ -17,7 +17,21 @@ from starlette.routing import Route, compile_path
 
 from postroom import __version__
 from postroom.errors import PostroomError
-from postroom.web.api import accounts, front, insight, installation, messages, senders, settings, tenants, versions
+from postroom.web.api import (
+    accounts,
+    as_code,
+    audit,
+    front,
+    insight,
+    installation,
+    messages,
+    people,
+    senders,
+    settings,
+    signing_in,
+    tenants,
+    versions,
+)
 from postroom.web.api.describing import json_answer
 from postroom.web.api.document import document_of
 from postroom.web.api.page import POLICY, page_of
@@ -32,7 +46,9 @@ from postroom.web.api.problems import (
 )
 from postroom.web.api.raw import RAW_PATH, RawPosting
 from postroom.web.api.requests import query_faults
+from postroom.web.choosing import choose
 from postroom.web.desk import Desk
+from postroom.web.letters import CHOOSING
 
 __all__ = ["Api", "create_app"]
 
@@ -94,13 +110,27 @@ def create_app(desk: Desk) -> FastAPI:
     app = Api(desk)
     app.router.routes.append(Route(_HOT, app.posting, methods=["POST"]))
     app.router.routes.append(Route(RAW_PATH, app.raw, methods=["POST"]))
-    for part in (messages, accounts, senders, settings, tenants, versions, installation, insight):
+    for part in (
+        messages,
+        accounts,
+        senders,
+        settings,
+        as_code,
+        tenants,
+        versions,
+        people,
+        signing_in,
+        audit,
+        installation,
+        insight,
+    ):
         app.include_router(part.router)
     app.add_api_route("/health", insight.read_health, include_in_schema=False)
     app.add_api_route("/ready", insight.read_ready, include_in_schema=False)
     app.add_route("/v1/openapi.json", _document, methods=["GET"])
     app.add_route("/docs", _page, methods=["GET"])
     app.add_route("/", _start, methods=["GET"])
+    app.add_route(CHOOSING, choose, methods=["GET", "POST"])
     app.add_exception_handler(PostroomError, _tell)
     app.add_exception_handler(RequestError, _tell)
     app.add_exception_handler(RequestValidationError, _tell_query)

@@ -21,6 +21,14 @@ __all__ = ["answers", "answers_nothing", "json_answer", "list_of", "object_of", 
 _CONFLICT = "It does not fit the present state; `detail` says which that is."
 
 
+_REFUSALS = {
+    "401": "Something presented is not right; it is not said what.",
+    "403": "The tenant is suspended.",
+    "404": "There is no such thing, or not any more.",
+    "429": "Too many tries; `Retry-After` says when to come again.",
+}
+
+
 def ref(shape: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{shape}"}
 
@@ -43,13 +51,18 @@ def answers(
     example: Mapping[str, Any] | None = None,
     may_be_empty: bool = False,
     conflicts: bool = False,
+    signs_in: bool = False,
 ) -> dict[str, Any]:
-    """Keywords for a route. `takes` and `example`: the body; `conflicts`: it may not fit the present state (409)."""
+    """Keywords for a route. `takes` and `example`: the body; `conflicts`: it may not fit the present state (409);
+    `signs_in`: it needs no key, may refuse who presents himself (401, 403, 404), and slows down who guesses (429).
+    """
     extra: dict[str, Any] = {
         "responses": {str(status): {"description": words, "content": {"application/json": {"schema": schema}}}}
     }
     if conflicts:
         extra["responses"]["409"] = {"description": _CONFLICT}
+    if signs_in:
+        extra["responses"] |= {code: {"description": words} for code, words in _REFUSALS.items()}
     if takes is not None:
         content: dict[str, Any] = {"schema": takes}
         if example is not None:

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 import postroom
 from postroom.model.application import Scope
-from postroom.web.api import problems, shapes
+from postroom.web.api import people_shapes, problems, shapes
 from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
 from postroom.web.api.login import SCHEME
 from postroom.web.api.posting import LONGEST_KEY
@@ -43,6 +43,8 @@ TAGS = [
     {"name": "tenants", "description": "Tenants, their applications and the keys of these."},
     {"name": "versions", "description": "What was changed, by whom, and going back to it."},
     {"name": "installation", "description": "The installation as a whole: the real one or a copy, and backups."},
+    {"name": "people", "description": "Users, their roles, and who did what."},
+    {"name": "self", "description": "Signing in, and what people do with their own: password, second step, sessions."},
     {"name": "insight", "description": "Why a message goes the way it goes, what waits, and whether all is well."},
 ]
 
@@ -67,7 +69,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
-    schemas |= shapes.schemas()
+    schemas |= shapes.schemas() | people_shapes.schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)
         _tell_problems(operation)
@@ -172,5 +174,5 @@ def _tell_problems(operation: dict[str, Any]) -> None:
     if responses.get("422", {}).get("description") == "Validation Error":  # FastAPI's own, of another shape
         del responses["422"]
     content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for status in sorted(statuses | ({"409"} & set(responses))):
+    for status in sorted(statuses | ({"401", "403", "404", "409", "429"} & set(responses))):
         responses.setdefault(status, {"description": _WORDS[status]}).setdefault("content", content)

@@ -17,7 +17,7 @@ from postroom.web.api import reading
 from postroom.web.api.describing import answers, json_answer, object_of, receipt_answer, ref
 from postroom.web.api.faults import Faults, kind_of
 from postroom.web.api.fields import in_json_names
-from postroom.web.api.login import ContentReader, Doer, Reader
+from postroom.web.api.login import ContentReader, Doer, Reader, at
 from postroom.web.api.requests import (
     At,
     Chosen,
@@ -150,47 +150,47 @@ async def read_content(message: str, actor: ContentReader, desk: At, tenant: Cho
 
 
 @router.post("/release", **answers(_COUNT, "They are released.", takes=_COPY, example={}, may_be_empty=True))
-async def release_all(actor: Doer, desk: At, values: OptionalValues) -> Response:
+async def release_all(actor: Doer, desk: At, tenant: Chosen, values: OptionalValues) -> Response:
     """Release all silenced messages
 
     The oldest first; with `to`, copies of them to that address instead.
     """
     given = _Given(values, ("to",))
-    return json_answer({"released": await asyncio.wrap_future(desk.outbox.release_all(actor, given.to))})
+    return json_answer({"released": await asyncio.wrap_future(desk.outbox.release_all(at(actor, tenant), given.to))})
 
 
 @router.post(
     "/{message}/cancel",
     **answers(ref("Receipt"), "It is cancelled.", takes=_SOME, example={}, may_be_empty=True, conflicts=True),
 )
-async def cancel_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+async def cancel_message(message: str, actor: Doer, desk: At, tenant: Chosen, values: OptionalValues) -> Response:
     """Cancel a message that has not left"""
     number, given = message_number(message), _Given(values, ("recipients", "n"))
-    return receipt_answer(await asyncio.wrap_future(desk.outbox.cancel(actor, number, given.numbers)))
+    return receipt_answer(await asyncio.wrap_future(desk.outbox.cancel(at(actor, tenant), number, given.numbers)))
 
 
 @router.post(
     "/{message}/hold",
     **answers(ref("Receipt"), "It is held.", takes=_SOME, example={}, may_be_empty=True, conflicts=True),
 )
-async def hold_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+async def hold_message(message: str, actor: Doer, desk: At, tenant: Chosen, values: OptionalValues) -> Response:
     """Hold a message until it is released"""
     number, given = message_number(message), _Given(values, ("recipients", "n"))
-    return receipt_answer(await asyncio.wrap_future(desk.outbox.hold(actor, number, given.numbers)))
+    return receipt_answer(await asyncio.wrap_future(desk.outbox.hold(at(actor, tenant), number, given.numbers)))
 
 
 @router.post(
     "/{message}/release",
     **answers(ref("Receipt"), "It is released.", takes=_SOME_TO, example={}, may_be_empty=True, conflicts=True),
 )
-async def release_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+async def release_message(message: str, actor: Doer, desk: At, tenant: Chosen, values: OptionalValues) -> Response:
     """Release a held or silenced message
 
     To its recipients, or with `to` as a copy to others: the answer is then the copy's.
     """
     number, given = message_number(message), _Given(values, ("recipients", "n", "to"))
     try:
-        receipt = await asyncio.wrap_future(desk.outbox.release(actor, number, given.to, given.numbers))
+        receipt = await asyncio.wrap_future(desk.outbox.release(at(actor, tenant), number, given.to, given.numbers))
     except BadInput as error:
         raise in_json_names(error) from None
     return receipt_answer(receipt, moved=receipt.message_id != number)
@@ -200,10 +200,10 @@ async def release_message(message: str, actor: Doer, desk: At, values: OptionalV
     "/{message}/retry",
     **answers(ref("Receipt"), "It is due now.", takes=_SOME, example={}, may_be_empty=True, conflicts=True),
 )
-async def retry_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+async def retry_message(message: str, actor: Doer, desk: At, tenant: Chosen, values: OptionalValues) -> Response:
     """Try a waiting message now"""
     number, given = message_number(message), _Given(values, ("recipients", "n"))
-    return receipt_answer(await asyncio.wrap_future(desk.outbox.retry(actor, number, given.numbers)))
+    return receipt_answer(await asyncio.wrap_future(desk.outbox.retry(at(actor, tenant), number, given.numbers)))
 
 
 @router.post(
@@ -218,14 +218,14 @@ async def retry_message(message: str, actor: Doer, desk: At, values: OptionalVal
         conflicts=True,
     ),
 )
-async def resend_message(message: str, actor: Doer, desk: At, values: OptionalValues) -> Response:
+async def resend_message(message: str, actor: Doer, desk: At, tenant: Chosen, values: OptionalValues) -> Response:
     """Send a message once more
 
     The same bytes as a new message: to those who did not get it, or to others.
     """
     number, given = message_number(message), _Given(values, ("to",))
     try:
-        receipt = await asyncio.wrap_future(desk.outbox.resend(actor, number, given.to))
+        receipt = await asyncio.wrap_future(desk.outbox.resend(at(actor, tenant), number, given.to))
     except BadInput as error:
         raise in_json_names(error) from None
     return receipt_answer(receipt, 202, moved=True)
@@ -235,10 +235,12 @@ async def resend_message(message: str, actor: Doer, desk: At, values: OptionalVa
     "/{message}/settle",
     **answers(ref("Receipt"), "It is settled.", takes=_SETTLED, example={"sent": True}, conflicts=True),
 )
-async def settle_message(message: str, actor: Doer, desk: At, values: Values) -> Response:
+async def settle_message(message: str, actor: Doer, desk: At, tenant: Chosen, values: Values) -> Response:
     """Say what became of a message whose answer never came"""
     number, given = message_number(message), _Given(values, ("sent", "recipients", "n"))
-    receipt = await asyncio.wrap_future(desk.outbox.settle_unknown(actor, number, sent=given.sent, n=given.numbers))
+    receipt = await asyncio.wrap_future(
+        desk.outbox.settle_unknown(at(actor, tenant), number, sent=given.sent, n=given.numbers)
+    )
     return receipt_answer(receipt)
 
 

@@ -87,7 +87,11 @@ def _scope(operation: Mapping[str, Any]) -> str:
     scopes = [scope for one in operation.get("security", ()) for scopes in one.values() for scope in scopes]
     if not operation.get("security"):
         return "<p>Needs no key.</p>"
-    return f"<p>Needs a key with the scope {', '.join(f'<code>{_e(scope)}</code>' for scope in scopes)}.</p>"
+    if not scopes:
+        return "<p>Needs a session (for some also a key), and no scope.</p>"
+    return (
+        f"<p>Needs a key or a session with the scope {', '.join(f'<code>{_e(scope)}</code>' for scope in scopes)}.</p>"
+    )
 
 
 def _parameters(document: Document, parameters: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from postroom.model.account import AccountState, CertificateCheck, Encryption, L
 from postroom.model.application import Scope
 from postroom.model.event import EventKind
 from postroom.model.message import RecipientRole
+from postroom.model.plan import What
 from postroom.model.state import State
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 
@@ -185,14 +186,13 @@ _TENANT_SHOWN = {
 }
 
 _APPLICATION = {
-    "id": _text("Like `p_…`."),
-    "tenant_id": _text(),
-    "name": _text(),
-    "suspended": _flag(),
-    "senders": _list(_text(), "Addresses, or `*@domain`, that it may use; none: all of its tenant's."),
-    "kinds": _list(_text(), "What it may name as a kind; none: anything."),
-    "per_minute": _or_null(_number("Messages it may hand over a minute. null: any number.")),
+    "name": _text("What people call it."),
+    "suspended": _flag("Its keys are refused while true."),
+    "senders": _list(_text(), "The addresses it may use, or `*@example.com`. Empty: all of its tenant's."),
+    "kinds": _list(_text(), "What it may name as a message's kind. Empty: anything."),
+    "per_minute": _or_null(_number("Messages it may hand over in a minute. null: no limit.", minimum=1)),
 }
+_APPLICATION_SHOWN = {"id": _text("Like `p_…`."), "tenant_id": _text(), **_APPLICATION, "created_at": _moment()}
 _KEY = {
     "id": _text("Like `k_…`."),
     "tenant_id": _text(),
@@ -351,6 +351,13 @@ _RETURNED = {
     "secret_dropped": _flag("The kept password is not for the server of that version; it has to be typed again."),
     "needs": _list(_text(), "What is missing before mail can leave, in sentences."),
 }
+_PLANNED = {
+    "what": _words(What),
+    "noun": _text(enum=["settings", "account", "sender", "application"]),
+    "name": _text("Its name or address; empty for settings."),
+    "fields": _list(_ref("Difference"), "Never a password: of that only what becomes of it."),
+}
+_PLAN = {"changes": _list(_ref("Planned")), "warnings": _list(_text(), "In sentences.")}
 _RESULT = {
     "status": _number("As if the message had been sent alone."),
     "replayed": _flag("An earlier request with this key made it."),
@@ -371,7 +378,8 @@ def schemas() -> dict[str, Schema]:
         "SettingsValues": _input("Settings to change. null inherits again; what is not named stays.", _TENANT),
         "Tenant": _answer("A tenant, or the installation, and its settings.", _TENANT_SHOWN),
         "Effective": _answer("A value that holds.", {"value": {}, "source": _text("Who set it.")}),
-        "Application": _answer("Something that hands messages over.", _APPLICATION | {"created_at": _moment()}),
+        "ApplicationValues": _input("An application, as it is given. What is not named stays as it is.", _APPLICATION),
+        "Application": _answer("Something that hands messages over.", _APPLICATION_SHOWN),
         "Key": _answer("A key, without the key itself.", _KEY),
         "NewKey": _answer("A new key. `key` is shown this one time.", {"key": _text()} | _KEY),
         "RecipientState": _answer("Where a recipient stands.", _PLACE),
@@ -398,5 +406,7 @@ def schemas() -> dict[str, Schema]:
         "Comparison": _answer("What differs between two versions.", _COMPARISON),
         "Difference": _answer("A field that differs.", {"field": _text(), "before": {}, "after": {}}),
         "Returned": _answer("What a return did.", _RETURNED),
+        "Plan": _answer("What an import changes.", _PLAN),
+        "Planned": _answer("What becomes of one thing.", _PLANNED),
         "Explanation": _answer("One step of the way a message would go.", _EXPLANATION),
     }  # fmt: skip

@@ -12,8 +12,8 @@ from postroom.errors import BadInput
 from postroom.model.application import Application, Key, Scope
 from postroom.web.api.answers import plain
 from postroom.web.api.describing import answers, json_answer, list_of, object_of, ref
-from postroom.web.api.faults import Faults, kind_of
-from postroom.web.api.login import Administrator, SettingsReader, SettingsWriter
+from postroom.web.api.faults import Faults
+from postroom.web.api.login import ApplicationManager, SettingsReader, SettingsWriter, TenantManager
 from postroom.web.api.requests import At, Chosen, Route, Values, tenant_number, words_of
 from postroom.web.api.settings import tenant_json
 
@@ -22,7 +22,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["tenants"], route_class=Route)
 
 _NAME = object_of(name={"type": "string", "description": "What people call it."})
-_SUSPENDED = object_of(suspended={"type": "boolean", "description": "Its keys are refused while true."})
 _KEY = object_of(
     scopes={"type": "array", "items": {"type": "string", "enum": [scope.value for scope in Scope]}},
     expires_at={"type": "string", "format": "date-time", "description": "Without it: never."},
@@ -43,7 +42,7 @@ async def list_tenants(actor: SettingsReader, desk: At) -> Response:
     "/tenants",
     **answers(ref("Tenant"), "It is made.", status=201, takes=_NAME, example={"name": "Acme"}, conflicts=True),
 )
-async def create_tenant(actor: Administrator, desk: At, values: Values) -> Response:
+async def create_tenant(actor: TenantManager, desk: At, values: Values) -> Response:
     """Make a tenant
 
     For the installation's administrator. It inherits everything, and has no key yet.
@@ -86,36 +85,40 @@ async def list_applications(actor: SettingsReader, desk: At, tenant: Chosen) -> 
 
 @router.post(
     "/applications",
-    **answers(ref("Application"), "It is made.", status=201, takes=_NAME, example={"name": "Shop"}, conflicts=True),
+    **answers(
+        ref("Application"),
+        "It is made.",
+        status=201,
+        takes=ref("ApplicationValues"),
+        example={"name": "Shop"},
+        conflicts=True,
+    ),
 )
-async def create_application(actor: Administrator, desk: At, tenant: Chosen, values: Values) -> Response:
+async def create_application(actor: ApplicationManager, desk: At, tenant: Chosen, values: Values) -> Response:
     """Make an application"""
-    name = words_of(values, {"name": None})["name"]
-    made = await asyncio.wrap_future(desk.office.create_application(actor, name, tenant))
-    return json_answer(_application(made), 201)
+    others = {name: value for name, value in values.items() if name != "name"}
+    made = desk.office.create_application(actor, values.get("name", ""), tenant, others)
+    return json_answer(_application(await asyncio.wrap_future(made)), 201)
 
 
 @router.patch(
     "/applications/{application}",
-    **answers(ref("Application"), "It is changed.", takes=_SUSPENDED, example={"suspended": False}),
+    **answers(
+        ref("Application"),
+        "It is changed.",
+        takes=ref("ApplicationValues"),
+        example={"suspended": False, "senders": ["news@example.com"]},
+        conflicts=True,
+    ),
 )
 async def change_application(
-    application: str, actor: Administrator, desk: At, tenant: Chosen, values: Values
+    application: str, actor: ApplicationManager, desk: At, tenant: Chosen, values: Values
 ) -> Response:
-    """Suspend an application, or let it work again
+    """Change an application, suspend it, or let it work again
 
-    Mail that was accepted before is not touched.
+    What is not named stays. Mail that was accepted before is not touched.
     """
-    faults = Faults()
-    for name in values:
-        if name != "suspended":
-            faults.unknown("", name, ("suspended",), {})
-    suspended = values.get("suspended")
-    if not isinstance(suspended, bool):
-        faults.add("suspended", f"is {kind_of(suspended)}, but has to be true or false.", "Say true or false.")
-    if faults:
-        raise BadInput(faults)
-    changed = desk.office.suspend_application(actor, application, bool(suspended), tenant)
+    changed = desk.office.change_application(actor, application, values, tenant)
     return json_answer(_application(await asyncio.wrap_future(changed)))
 
 
@@ -129,7 +132,7 @@ async def change_application(
         example={"scopes": ["messages:send", "messages:read"]},
     ),
 )
-async def create_key(application: str, actor: Administrator, desk: At, tenant: Chosen, values: Values) -> Response:
+async def create_key(application: str, actor: ApplicationManager, desk: At, tenant: Chosen, values: Values) -> Response:
     """Make a key for an application, by its id or name"""
     scopes, expires_ms = _key_values(values)
     made = await asyncio.wrap_future(desk.office.create_key(actor, application, scopes, expires_ms, tenant))
@@ -175,7 +178,7 @@ async def list_keys(actor: SettingsReader, desk: At, tenant: Chosen) -> Response
 
 
 @router.delete("/keys/{key}", **answers(ref("Key"), "It is refused from now on."))
-async def revoke_key(key: str, actor: Administrator, desk: At, tenant: Chosen) -> Response:
+async def revoke_key(key: str, actor: ApplicationManager, desk: At, tenant: Chosen) -> Response:
     """Revoke a key, by its id or prefix"""
     revoked = await asyncio.wrap_future(desk.office.revoke_key(actor, key, tenant))
     names = {one.id: one.name for one in await asyncio.wrap_future(desk.office.applications(actor, tenant))}
