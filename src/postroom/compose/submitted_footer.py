@@ -36,6 +36,8 @@ _WIDER = re.compile(
 """Charsets in which an octet below 0x40 is always the ASCII character, so that `<` and line ends are what they seem."""
 _OTHER = re.compile(r"latin-1|iso-2022-(?:jp|jp-2|kr)|utf-?(?:7|16|32)(?:[lb]e)?", re.IGNORECASE)
 """More charsets that are read at all: a name that came from outside must not choose among all codecs."""
+_WIDE = re.compile(r"utf-?(?:16|32)", re.IGNORECASE)
+_UNFIT = re.compile(r"[\x00\ud800-\udfff]")
 _TOO_LONG = re.compile(rb"[^\n]{999}")
 _BOUNDARY = re.compile(r"[ -~]{1,200}")
 _ENCODING = "content-transfer-encoding"
@@ -176,8 +178,8 @@ def _below_text(header: Header, kind: MediaType, body: bytes, footer: Footer) ->
         packed = _packed(header, body, octets, whole)
         if packed is not None:
             return Footed({}, packed)
-    text = _text_of(octets, charset)
-    if text is None:
+    text = None if _is_misplaced(header, charset) else _text_of(octets, charset)
+    if text is None or _UNFIT.search(text):
         return None
     return _written_anew("plain", text_with_footer(text.replace("\r\n", "\n"), footer), kind)
 
@@ -190,10 +192,10 @@ def _below_html(header: Header, kind: MediaType, body: bytes, footer: Footer) ->
         return None
     # In these charsets every octet may be looked at alone, so none of them has to be understood, and none is changed.
     name = "latin-1" if _WIDER.fullmatch(charset) else charset
-    text = _text_of(octets, name)
+    text = None if _is_misplaced(header, charset) else _text_of(octets, name)
     if text is None:
         return None
-    ends = "\r\n" if "\r\n" in text else "\n"
+    ends = "\n" if "\r\n" not in text and _encoding_of(header) == "base64" else "\r\n"
     text = html_with_footer(text.replace("\r\n", "\n"), Footer(html=addition)).replace("\n", ends)
     after = text.encode(name, "xmlcharrefreplace")
     packed = _packed(header, body, octets, after)
@@ -202,6 +204,11 @@ def _below_html(header: Header, kind: MediaType, body: bytes, footer: Footer) ->
             {"content-transfer-encoding": "Content-Transfer-Encoding: quoted-printable"}, _quoted_lines(after)
         )
     return Footed({}, packed)
+
+
+def _is_misplaced(header: Header, charset: str) -> bool:
+    """Whether these octets can't be lines of text, as their encoding says they are (RFC 2045, 2.7, 2.8)."""
+    return _WIDE.match(charset) is not None and _encoding_of(header) != "base64"
 
 
 def _text_of(octets: bytes, charset: str) -> str | None:

@@ -31,6 +31,7 @@ MAX_SHOWN = 998
 """Characters of a value that is shown to people."""
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*+)\r\n")
+_NAME = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]")
 _UNFIT = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+",
 )
@@ -42,7 +43,8 @@ _CHARSETS = re.compile(
     r"|shift_jis|iso-2022-(?:jp|kr)",
     re.IGNORECASE,
 )
-_NOT_AN_ADDRESS = re.compile(r'"(?:[^"\\]|\\.)*+"(?!@)|\((?:[^()\\]|\\.)*+\)')
+_QUOTED_NAME = re.compile(r'"(?:[^"\\]|\\.)*+"(?!@)')
+_PARENTHESIS = re.compile(r"\\.|[()]")
 _SPEC = re.compile(r"""[^\s<>,;:()"@]+@[^\s<>,;:()"@]+|"(?:[^"\\]|\\.)*+"@[^\s<>,;:()"@]+""")
 _TRAILING_COMMENT = re.compile(r"([^\s<>,;:()\"]+@[^\s<>,;:()\"]+)[ \t]*\(([^()\\]*)\)")
 
@@ -104,7 +106,7 @@ class Header:
         fields: list[Field] = []
         position, size = 0, len(octets)
         if size > MAX_HEADER:
-            if _FIELD.match(octets[:MAX_HEADER]) is None:
+            if _NAME.match(octets) is None:
                 return Header(b"", ()), content
             raise _refused(f"The header has more than {MAX_HEADER:,} octets.", "Shorten it.")
         while position < size:
@@ -181,11 +183,28 @@ def address_keys(fields: list[Field]) -> frozenset[str]:
     keys = set()
     for field in fields:
         text = field.text
-        if '"' in text or "(" in text:
-            text = _NOT_AN_ADDRESS.sub(" ", text)
+        if '"' in text:
+            text = _QUOTED_NAME.sub(" ", text)
+        if "(" in text:
+            text = _without_comments(text)
         for spec in _SPEC.findall(text):
             try:
                 keys.add(Address.parse(spec).key)
             except BadAddress:
                 continue
     return frozenset(keys)
+
+
+def _without_comments(text: str) -> str:
+    """RFC 5322, 3.2.2: comments may be within comments."""
+    pieces: list[str] = []
+    depth = start = 0
+    for found in _PARENTHESIS.finditer(text):
+        if found[0] == "(":
+            if not depth:
+                pieces.append(text[start : found.start()])
+            depth += 1
+        elif found[0] == ")" and depth:
+            depth -= 1
+            start = found.end()
+    return " ".join(pieces if depth else [*pieces, text[start:]])
