@@ -306,7 +306,7 @@ class Lane:
             return
         # The database did not take it (a full disk, a restart): what happened is known only here, so it is said again.
         self.worker.log.store_trouble(f"settle: {answer}")
-        if times < _MOST_TIMES:
+        if times < _MOST_TIMES and not self.worker.stopping:
             self.worker.later(_SAY_AGAIN_SECONDS, lambda: self._write_down(job, settlement, concluded, times + 1))
         else:
             self._leave(job)

@@ -68,11 +68,15 @@ class Upkeep:
         self._tasks = []
 
     async def _keep(self, duty: Duty) -> None:
+        said = ""
         while True:
             try:
                 more = await duty.run_once()
+                said = ""
             except Exception as error:
-                self._log.store_trouble(f"{duty.name}: {error}")
+                if str(error) != said:  # a database that is gone for an hour is told once by each
+                    said = str(error)
+                    self._log.store_trouble(f"{duty.name}: {said}")
                 more = False
             await asyncio.sleep(0 if more else duty.every_seconds)
 

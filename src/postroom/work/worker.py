@@ -67,6 +67,10 @@ class Worker:
     def snapshot(self) -> Snapshot:
         return self._office.snapshot
 
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
+
     def schedule(self, tenant_id: int) -> Schedule:
         return self.snapshot.schedule(tenant_id)
 
