@@ -11,10 +11,8 @@ from email.mime.image import MIMEImage
 from email.mime.text import MIMEText
 from typing import Any, cast
 
-import django
 import httpx2
 import pytest
-from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import (
@@ -33,18 +31,8 @@ from django.utils.functional import lazystr
 from postroom.client import NotAuthorised, Refused, Unreachable
 from postroom.django import EmailBackend
 from tests.doors.api_rig import Api
+from tests.doors.django_site import settings
 from tests.rigs.ports import free_port
-
-if not settings.configured:
-    settings.configure(
-        EMAIL_BACKEND="postroom.django.EmailBackend",
-        DEFAULT_FROM_EMAIL="Shop <shop@sender.test>",
-        SERVER_EMAIL="shop@sender.test",
-        ADMINS=[("Ann", "ann@x.test")],
-        SECRET_KEY="of the tests",
-        ROOT_URLCONF=[],
-    )
-    django.setup()
 
 
 class Post:

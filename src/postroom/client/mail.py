@@ -11,15 +11,21 @@ import email.policy
 import io
 from collections.abc import Iterator
 from email.generator import BytesGenerator
+from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
 from typing import Any, cast
 
 from postroom.client.letter import Attachment, Words
+from postroom.client.mailboxes import mailboxes_in
 
-__all__ = ["as_bytes", "words_of"]
+__all__ = ["as_bytes", "key_of", "words_of"]
 
 _ADDRESSES = {"to": "to", "cc": "cc", "bcc": "bcc", "reply-to": "reply_to"}
-_OURS = frozenset({"from", "sender", "subject", "date", "message-id", "mime-version", "return-path", *_ADDRESSES})
+_ASKED = {f"x-postroom-{word.replace('_', '-')}": word for word in ("kind", "priority", "send_at", "expires_at")}
+_TAG = "x-postroom-tag"
+KEY = "x-postroom-idempotency-key"
+"""What a message that is handed over by SMTP asks for in fields of its own, it may ask for here, too."""
+_OURS = frozenset({"from", "sender", "subject", "date", "message-id", "mime-version", "return-path", KEY, *_ADDRESSES})
 
 
 def as_bytes(message: Message) -> bytes:
@@ -41,24 +47,37 @@ def words_of(message: Message) -> Words:
 
 def _words_of(parsed: EmailMessage) -> dict[str, Any]:
     words: dict[str, Any] = {}
-    if parsed["from"] is not None:
+    if "from" in parsed:
         words["sender"] = next(iter(_addresses(parsed, "from")), "")
     for name, word in _ADDRESSES.items():
-        if parsed[name] is not None:
+        if name in parsed:
             words[word] = _addresses(parsed, name)
-    if parsed["subject"] is not None:
+    if "subject" in parsed:
         words["subject"] = str(parsed["subject"])
     return_path = _addresses(parsed, "return-path")
     if return_path:
         words["return_path"] = return_path[0]
     words |= _bodies(parsed)
     headers: dict[str, list[str]] = {}
-    for name, value in parsed.items():
-        if name.lower() not in _OURS and not name.lower().startswith("content-"):
-            headers.setdefault(name, []).append(str(value))
+    for name, raw in parsed.raw_items():
+        lower = name.lower()
+        if lower in _OURS or lower.startswith("content-"):
+            continue
+        value = str(parsed.policy.header_fetch_parse(name, raw))
+        if lower in _ASKED:
+            words[_ASKED[lower]] = value
+        elif lower == _TAG:
+            words.setdefault("tags", []).extend(tag for each in value.split(",") if (tag := each.strip()))
+        else:
+            headers.setdefault(name, []).append(value)
     if headers:
         words["headers"] = headers
     return words
+
+
+def key_of(message: Message) -> str:
+    """The idempotency key that the message itself names, or nothing."""
+    return str(message[KEY] or "").strip()
 
 
 def _modern(message: Message) -> EmailMessage:
@@ -69,11 +88,28 @@ def _modern(message: Message) -> EmailMessage:
 
 
 def _addresses(message: EmailMessage, name: str) -> list[str]:
+    """The mailboxes of these fields, as they are written.
+
+    Not as Python's own parser reads them: it decodes what only looks encoded, and so finds another address than the one
+    that stands there.
+    """
     found = []
-    for header in message.get_all(name, []):
-        listed = getattr(header, "addresses", None)
-        found += [str(header)] if listed is None else [str(address) for address in listed]
-    return [text.strip("<>") if text.startswith("<") else text for text in found if text]
+    for field, value in message.raw_items():
+        if field.lower() == name:
+            text = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            found += [_spelled(*parts) for parts in mailboxes_in(" ".join(text.split("\n")).replace("\r", ""))]
+    return [text for text in found if text]
+
+
+def _spelled(name: str, address: str) -> str:
+    if address.startswith('"') and "@" in address.rpartition("@")[0]:
+        raise ValueError("an address in it may hide another one")
+    if "=?" in name and not name.startswith('"'):
+        name = str(make_header(decode_header(name)))
+    if name and not name.startswith('"') and not name.replace(" ", "").isalnum():
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        name = f'"{escaped}"'
+    return f"{name} <{address}>" if name else address
 
 
 def _bodies(message: EmailMessage) -> dict[str, Any]:

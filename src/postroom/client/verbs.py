@@ -64,7 +64,7 @@ class Verbs:
         It is on Postroom's disk when this returns, and exactly once, however often it had to be asked. Raises
         ClientError; TypeError or ValueError for words that make no sense, OSError for a file that can't be read.
         """
-        key = idempotency_key or self._make_key()
+        key = idempotency_key or _key_in(message) or self._make_key()
         body = _body(message, words)
         return (yield from self._ask(_post("/v1/messages", body, _receipt, key=key)))
 
@@ -180,6 +180,14 @@ def _body(message: Mail | None, words: Mapping[str, Any]) -> dict[str, Any]:
     from postroom.client.mail import words_of
 
     return message_json({**words_of(message), **words})
+
+
+def _key_in(message: Mail | None) -> str:
+    if message is None:
+        return ""
+    from postroom.client.mail import key_of
+
+    return key_of(message)
 
 
 def _octets(message: Mail) -> bytes:

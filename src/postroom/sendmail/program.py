@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from postroom import __version__
-from postroom.sendmail.addresses import addresses_in, name_in
+from postroom.client import mailboxes
+from postroom.client.mailboxes import Unreadable, name_in
 from postroom.sendmail.configuration import Configuration, load
 from postroom.sendmail.exits import Ending, Exit
 from postroom.sendmail.handover import Accepted, hand_over, hand_over_spool
@@ -94,6 +95,14 @@ def prepared(letter: Letter, options: Options, configuration: Configuration) -> 
     sender = _sender(options, configuration)
     letter = with_author(letter.without("bcc", "resent-bcc"), options.name, sender, configuration)
     return Mail(new_key(), letter.octets, to, sender)
+
+
+def addresses_in(text: str) -> list[str]:
+    """Raises Ending (DATAERR)."""
+    try:
+        return mailboxes.addresses_in(text)
+    except Unreadable as error:
+        raise Ending(Exit.DATAERR, str(error)) from None
 
 
 def resolved(address: str, configuration: Configuration) -> list[str]:

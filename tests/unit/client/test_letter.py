@@ -167,6 +167,33 @@ def test_what_pythons_parser_stumbles_over_is_told_as_such(header: bytes) -> Non
         words_of(message)
 
 
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("=?utf-8?q?ann=40else.test?=@x.test", ["=?utf-8?q?ann=40else.test?=@x.test"]),
+        ("=?utf-8?q?Ann=2C_B?= <ann@x.test>", ['"Ann, B" <ann@x.test>']),
+        ('"=?utf-8?q?Ann?=" <ann@x.test>', ['"=?utf-8?q?Ann?=" <ann@x.test>']),
+        ("ann@x.test (=?utf-8?q?you=40else.test?=)", ["ann@x.test"]),
+        ("Ann <ann@x.test>,\n bob@x.test", ["Ann <ann@x.test>", "bob@x.test"]),
+        ("People: ann@x.test;", ["ann@x.test"]),
+        ("ann@b\u00fccher.test", ["ann@b\u00fccher.test"]),
+        ("ann@", ["ann@"]),
+    ],
+)
+def test_addresses_are_those_that_stand_there(written: str, found: list[str]) -> None:
+    """Threat A20: Python's own parser decodes parts of an address, and mail would go to somebody else."""
+    message = email.message_from_bytes(f"To: {written}\n\nx".encode(), policy=email.policy.default)
+    words: Any = words_of(message)
+    assert words["to"] == found
+
+
+def test_an_address_that_python_has_decoded_already_is_not_used() -> None:
+    message = EmailMessage()
+    message["To"] = "=?utf-8?q?ann=40else.test?=@x.test"
+    with pytest.raises(ValueError, match="send_raw"):
+        words_of(message)
+
+
 def test_octets_have_the_line_ends_of_mail() -> None:
     octets = as_bytes(full())
     assert b"\n" not in octets.replace(b"\r\n", b"")

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import re
 
-from postroom.sendmail.exits import Ending, Exit
-
-__all__ = ["addresses_in", "name_in"]
+__all__ = ["Unreadable", "addresses_in", "mailboxes_in", "name_in"]
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PARTS = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|.', re.DOTALL)
 
 
+class Unreadable(ValueError):
+    """This text is no list of addresses, or could be read as several."""
+
+
 def addresses_in(text: str) -> list[str]:
-    """The addresses of a list, in order, without names and comments. Raises Ending (DATAERR)."""
-    found = []
-    for mailbox in _mailboxes(_without_comments(text)):
-        address = _address_of(mailbox)
-        if address:
-            found.append(address)
-    return found
+    """The addresses of a list, in order, without names and comments. Raises Unreadable."""
+    return [address for _, address in mailboxes_in(text) if address]
+
+
+def mailboxes_in(text: str) -> list[tuple[str, str]]:
+    """Name, as it stands there, and address of each mailbox of a list, without comments. Raises Unreadable."""
+    return [_parts_of(piece) for piece in _pieces(_without_comments(text)) if piece.strip()]
 
 
 def name_in(text: str) -> str:
@@ -36,7 +38,7 @@ def name_in(text: str) -> str:
     return comment[1].strip() if comment else ""
 
 
-def _mailboxes(text: str) -> list[str]:
+def _pieces(text: str) -> list[str]:
     """The pieces between commas; the name of a group and its semicolon are no piece."""
     pieces, piece, brackets = [], "", False
     for part in _PARTS.findall(text):
@@ -51,17 +53,17 @@ def _mailboxes(text: str) -> list[str]:
     return [*pieces, piece]
 
 
-def _address_of(mailbox: str) -> str:
-    """What is between the brackets, else everything."""
+def _parts_of(mailbox: str) -> tuple[str, str]:
+    """Name and address: the address is what is between the brackets, else everything."""
     masked = _QUOTED.sub(lambda quoted: "q" * len(quoted.group()), mailbox)
     if '"' in masked:
         raise _unreadable(mailbox)
     opened, closed = masked.find("<"), masked.find(">")
     if opened < 0 and closed < 0:
-        return mailbox.strip()
+        return "", mailbox.strip()
     if masked.count("<") != 1 or masked.count(">") != 1 or closed < opened or masked[closed + 1 :].strip():
         raise _unreadable(mailbox)
-    return mailbox[opened + 1 : closed].strip()
+    return mailbox[:opened].strip(), mailbox[opened + 1 : closed].strip()
 
 
 def _without_comments(text: str) -> str:
@@ -87,5 +89,5 @@ def _without_comments(text: str) -> str:
     return "".join(kept)
 
 
-def _unreadable(text: str) -> Ending:
-    return Ending(Exit.DATAERR, f"This can't be read as addresses: {text.strip()[:200]!a}")
+def _unreadable(text: str) -> Unreadable:
+    return Unreadable(f"This can't be read as addresses: {text.strip()[:200]!a}")
