@@ -35,15 +35,22 @@ class Gate:
                 self._cap = 0
         return self._cap or self.connections
 
+    def trouble(self, now_ms: float) -> int:
+        """The number of the trouble that is told of now, from 1. What several connections meet together, while the
+        account rests already, is one trouble.
+        """
+        return max(1, self.troubles + self.open(now_ms))
+
     def failed(self, now_ms: float, rest_ms: float) -> None:
         """No session came about, or one that was of no use: the account rests for so long."""
-        self.troubles += 1
+        self.troubles = self.trouble(now_ms)
         self.opens_ms = max(self.opens_ms, now_ms + rest_ms)
 
     def slowed(self, now_ms: float, rest_ms: float) -> None:
         """The server asked to slow down: half as many connections, after a rest."""
-        self._cap = max(1, (self._cap or self.connections) // 2)
-        self._recovers_ms = now_ms + _RECOVER_MS
+        if self.open(now_ms):
+            self._cap = max(1, (self._cap or self.connections) // 2)
+            self._recovers_ms = now_ms + rest_ms + _RECOVER_MS
         self.failed(now_ms, rest_ms)
 
     def succeeded(self) -> None:

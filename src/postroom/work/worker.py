@@ -206,7 +206,7 @@ class Worker:
         if verdict.action in (Action.PAUSE, Action.HOLD_DAY):
             self._pause(lane.account, verdict)
             return
-        rest = account_rest_ms(verdict, room.gate.troubles + 1, self.chance())
+        rest = account_rest_ms(verdict, room.gate.trouble(monotonic_ms()), self.chance())
         room.gate.failed(monotonic_ms(), rest)
         self.log.account_waits(lane.account.name, rest / 1000, failure.result.words)
         self._wake_later(room.account.id, rest)
@@ -278,7 +278,7 @@ class Worker:
         if verdict.action in (Action.PAUSE, Action.HOLD_DAY):
             self._pause(lane.account, verdict)
         elif verdict.action is Action.SLOW:
-            rest = account_rest_ms(verdict, room.gate.troubles + 1, self.chance())
+            rest = account_rest_ms(verdict, room.gate.trouble(monotonic_ms()), self.chance())
             room.gate.slowed(monotonic_ms(), rest)
             room.end_all()
             self.log.account_waits(lane.account.name, rest / 1000, verdict.title)
