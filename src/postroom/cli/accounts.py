@@ -87,9 +87,13 @@ def show(call: Call, account: Ref) -> None:
 
 
 @page.command("default")
-def default(call: Call, account: Ref) -> None:
+def default(
+    call: Call,
+    account: Ref,
+    force: Annotated[bool, typer.Option("--force", help="Although no test message has left through it.")] = False,
+) -> None:
     """Makes an account the default; waiting mail that followed the old one moves along."""
-    answer = call.desk.post(f"/v1/accounts/{path_part(account)}/default")
+    answer = call.desk.post(f"/v1/accounts/{path_part(account)}/default", {"force": True} if force else None)
     call.answer(answer, lambda: call.terminal.line(f"{answer.get('name')} is the default account now."))
 
 

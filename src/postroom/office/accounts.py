@@ -17,7 +17,7 @@ from postroom.model.tenant import INSTALLATION, Tenant
 from postroom.office.account_values import apply, read, read_secret
 from postroom.office.changes import AGAIN, Again, Ref, number_of, require, tenant_for
 from postroom.office.fields import Reading, line
-from postroom.office.routing import BATCH, DefaultMove
+from postroom.office.routing import BATCH, DefaultMove, refuse_unproven, unproven
 from postroom.office.sealing import Sealing
 from postroom.office.tenants import account_named, find_account_number
 from postroom.office.views import AccountView, account_needs, account_warnings
@@ -99,7 +99,8 @@ class AccountVerbs(Sealing):
                 accounts.create(connection, account)
                 if typed is not None and account.login is not Login.NONE:
                     self._seal(connection, account, typed, moment, actor)
-                made[:] = [tenant.settings.default_account_id is None and account.enabled]
+                alone = tenant.settings.default_account_id is None and account.enabled
+                made[:] = [alone and not unproven(connection, tenant, account)]
             if made[0] and move.step(connection) is AGAIN:
                 return AGAIN
             return self._shown(connection, number, account_id)
@@ -171,24 +172,54 @@ class AccountVerbs(Sealing):
     def _is_only_hope(self, connection: Connection, account: Account) -> bool:
         """Whether the tenant has no default of its own and no other account: switched on, this one becomes it."""
         tenant = self._existing(connection, account.tenant_id)
-        return tenant.settings.default_account_id is None and len(accounts.of_tenant(connection, tenant.id)) == 1
+        if tenant.settings.default_account_id is not None or unproven(connection, tenant, account):
+            return False
+        return len(accounts.of_tenant(connection, tenant.id)) == 1
 
     # -- the default ------------------------------------------------------------------------------------------------
 
-    def set_default_account(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[AccountView]:
-        """Moves the default, with the waiting mail that followed it and mail that waited for any account at all."""
+    def set_default_account(
+        self, actor: Actor, ref: Ref, tenant_id: int | None = None, *, force: bool = False
+    ) -> Future[AccountView]:
+        """Moves the default, with the waiting mail that followed it and mail that waited for any account at all.
+
+        Raises Conflict where a tenant's own server is to take over from the installation's without a test that it
+        passed, unless `force`.
+        """
         require(actor, Scope.SETTINGS_WRITE)
         number, moment = tenant_for(actor, tenant_id), now_ms()
         moving: list[DefaultMove] = []
 
         def work(connection: Connection) -> AccountView | Again:
-            self._existing(connection, number)
+            tenant = self._existing(connection, number)
             account = _found(connection, number, ref)
             if not moving:
+                if not force:
+                    refuse_unproven(connection, tenant, account)
                 moving.append(DefaultMove(number, account.id, moment, self._store.ids.next))
             return moving[0].step(connection) or self._shown(connection, number, account.id)
 
         return self._change(work, actor)
+
+    def note_tested(self, account: Account) -> Future[bool]:
+        """A test message left through this account. False when its server or login was changed meanwhile.
+
+        It is what a tenant's own server needed to take over from the installation's default, so then it does.
+        """
+        number, moment = account.tenant_id, now_ms()
+        moving: list[DefaultMove] = []
+
+        def work(connection: Connection) -> bool | Again:
+            present = accounts.get(connection, number, account.id)
+            if present is None or SealedTo.of(present) != SealedTo.of(account):
+                return False
+            tenant = self._existing(connection, number)
+            if not moving and present.enabled and unproven(connection, tenant, present):
+                moving.append(DefaultMove(number, present.id, moment, self._store.ids.next))
+            accounts.tested(connection, number, present.id, moment)
+            return (moving[0].step(connection) if moving else None) or True
+
+        return self._change(work, None)
 
     # -- pausing ----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from postroom.errors import Conflict
 from postroom.model.account import Account
 from postroom.model.tenant import INSTALLATION, Mode, Tenant
 from postroom.office.changes import AGAIN, Again
@@ -19,7 +20,7 @@ from postroom.policy.snapshot import NATIVE
 from postroom.policy.way import Reason
 from postroom.store import queue, tenants
 
-__all__ = ["BATCH", "DefaultMove", "free_held", "unproven"]
+__all__ = ["BATCH", "DefaultMove", "free_held", "refuse_unproven", "unproven"]
 
 BATCH = 5_000
 """Recipients that one transaction moves at most."""
@@ -64,6 +65,16 @@ def unproven(connection: Connection, tenant: Tenant, account: Account) -> bool:
         return False
     installation = tenants.get(connection, INSTALLATION)
     return installation is not None and installation.settings.default_account_id is not None
+
+
+def refuse_unproven(connection: Connection, tenant: Tenant, account: Account) -> None:
+    """Raises Conflict for such an account, with what to do about it."""
+    if unproven(connection, tenant, account):
+        raise Conflict(
+            f"No test message has left through {account.name} yet, with this very server and login. Send one (`account "
+            "test`): when the server takes it, the account becomes the default by itself. Or insist with `force`.",
+            account=account.name,
+        )
 
 
 def free_held(connection: Connection, tenant: Tenant, now_ms: int, next_id: Callable[[], int]) -> Again | None:

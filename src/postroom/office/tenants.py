@@ -17,7 +17,7 @@ from postroom.model.tenant import INSTALLATION, Tenant, TenantSettings
 from postroom.office import fields
 from postroom.office.changes import Again, Changes, Ref, number_of, require, tenant_for
 from postroom.office.fields import Reading
-from postroom.office.routing import DefaultMove, free_held
+from postroom.office.routing import DefaultMove, free_held, refuse_unproven
 from postroom.office.tenant_values import read
 from postroom.store import accounts, senders, tenants
 
@@ -79,6 +79,10 @@ class TenantVerbs(Changes):
             tenant = self._existing(connection, number)
             settled = self._resolved(connection, number, values, reading)
             if "default_account_id" in settled:
+                chosen = settled["default_account_id"]
+                account = None if chosen is None or moving else accounts.get(connection, number, chosen)
+                if account is not None:
+                    refuse_unproven(connection, tenant, account)
                 if not moving:
                     moving.append(DefaultMove(number, settled["default_account_id"], moment, self._store.ids.next))
                 again = moving[0].step(connection)

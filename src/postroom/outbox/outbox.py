@@ -29,7 +29,7 @@ from postroom.maillog import MailLog
 from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft, Priority
-from postroom.model.state import WAITING
+from postroom.model.state import WAITING, State
 from postroom.model.submission import Submission
 from postroom.outbox.copies import Original, copy_of, original
 from postroom.outbox.noted import act_noted, resend_noted
@@ -58,6 +58,8 @@ class Settled(Protocol):
     def snapshot(self) -> Snapshot: ...
 
     def find_account(self, actor: Actor, ref: str | int) -> Account: ...
+
+    def note_tested(self, account: Account) -> Future[bool]: ...
 
 
 class Outbox:
@@ -155,8 +157,19 @@ class Outbox:
         taken = self._intake.prepare(actor.tenant_id, actor.application_id, draft, test=True)
         taken.route = replace(taken.route, instantly=True)
         future: Future[Receipt] = _promise()
-        self._on_loop(lambda: self._accept(taken, _teller(future)))
+        self._on_loop(lambda: self._accept(taken, self._tested(account, _teller(future))))
         return future
+
+    def _tested(self, account: Account, told: Told) -> Told:
+        """Has it noted when the server took the test, before anybody is told."""
+
+        def tell(answer: Receipt | PostroomError) -> None:
+            if isinstance(answer, PostroomError) or answer.state != State.SENT:
+                told(answer)
+                return
+            self._office.note_tested(account).add_done_callback(lambda _: told(answer))
+
+        return tell
 
     def _prepare(self, actor: Actor, draft: Draft, key: str | None) -> Taken:
         if not actor.may(Scope.SEND):

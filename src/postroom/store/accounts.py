@@ -31,6 +31,7 @@ __all__ = [
     "resume_due",
     "resume_mended",
     "save",
+    "tested",
 ]
 
 PERSON = "person"
@@ -110,6 +111,12 @@ def save(connection: Connection, account: Account) -> None:
         .where(within(_table, account.tenant_id), _table.c.id == account.id)
         .values(**_stored(account, _STATE | _FIXED), version=_table.c.version + 1)
     )
+
+
+def tested(connection: Connection, tenant_id: int, account_id: int, now_ms: int) -> None:
+    """A test message left through it. No setting, so no new version."""
+    mine = (within(_table, tenant_id), _table.c.id == account_id)
+    connection.execute(update(_table).where(*mine).values(tested_ms=now_ms))
 
 
 def remove(connection: Connection, tenant_id: int, account_id: int) -> None:

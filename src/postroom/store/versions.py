@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, select
+from sqlalchemy import Connection, Row, exists, select
 
 from postroom.model.version import NOUNS, Version, content_of
 from postroom.policy.snapshot import Snapshot
 from postroom.store import tables
 from postroom.store.scope import within
 
-__all__ = ["forget", "get", "note", "of_thing"]
+__all__ = ["get", "note", "of_thing"]
 
 _table = tables.version
 
@@ -69,11 +69,6 @@ def get(connection: Connection, tenant_id: int, noun_id: int, version: int) -> V
     chosen = (within(_table, tenant_id), _table.c.noun_id == noun_id, _table.c.version == version)
     row = connection.execute(select(_table).where(*chosen)).one_or_none()
     return None if row is None else _version(row)
-
-
-def forget(connection: Connection, tenant_id: int) -> None:
-    """All versions of a tenant that goes, and of everything it had."""
-    connection.execute(delete(_table).where(within(_table, tenant_id)))
 
 
 def _version(row: Row[Any]) -> Version:

@@ -15,7 +15,7 @@ from postroom.web.api.answers import plain
 from postroom.web.api.describing import answers, answers_nothing, json_answer, list_of, object_of, receipt_answer, ref
 from postroom.web.api.fields import in_json_names
 from postroom.web.api.login import SettingsReader, SettingsWriter
-from postroom.web.api.requests import At, Chosen, OptionalValues, Route, TenantQuery, Values, chosen, words_of
+from postroom.web.api.requests import At, Chosen, OptionalValues, Route, TenantQuery, Values, chosen, flags_of, words_of
 
 __all__ = ["router"]
 
@@ -36,6 +36,9 @@ _TEST = object_of(
     subject={"type": "string", "default": "Test message from Postroom"},
     text={"type": "string"},
 ) | {"required": ["to"]}
+_DEFAULT = object_of(
+    force={"type": "boolean", "default": False, "description": "Although no test message has left through it."}
+) | {"required": []}
 _SUBJECT = "Test message from Postroom"
 _TEXT = "This message was sent to prove that mail leaves through this account. It did.\n"
 
@@ -101,13 +104,21 @@ async def delete_account(account: str, actor: SettingsWriter, desk: At, query: A
     return Response(status_code=204)
 
 
-@router.post("/{account}/default", **answers(ref("Account"), "It is the default now."))
-async def set_default_account(account: str, actor: SettingsWriter, desk: At, tenant: Chosen) -> Response:
+@router.post(
+    "/{account}/default",
+    **answers(ref("Account"), "It is the default now.", takes=_DEFAULT, may_be_empty=True, conflicts=True),
+)
+async def set_default_account(
+    account: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: OptionalValues
+) -> Response:
     """Make an account the default
 
-    Waiting mail that followed the old default moves along.
+    Waiting mail that followed the old default moves along. A tenant's own server takes over from the installation's
+    default once a test message has left through it; then it does so by itself.
     """
-    return json_answer(account_json(await asyncio.wrap_future(desk.office.set_default_account(actor, account, tenant))))
+    force = flags_of(values, ("force",))["force"]
+    setting = desk.office.set_default_account(actor, account, tenant, force=force)
+    return json_answer(account_json(await asyncio.wrap_future(setting)))
 
 
 @router.post(

@@ -30,6 +30,7 @@ __all__ = [
     "TenantQuery",
     "Values",
     "chosen",
+    "flags_of",
     "message_number",
     "query_faults",
     "tenant_number",
@@ -104,6 +105,19 @@ def words_of(values: Mapping[str, Any], known: Mapping[str, str | None]) -> dict
     if faults:
         raise BadInput(faults)
     return {name: values[name] if values.get(name) is not None else default or "" for name, default in known.items()}
+
+
+def flags_of(values: Mapping[str, Any], known: Sequence[str]) -> dict[str, bool]:
+    """What a small body says of these; what it does not name is false."""
+    faults = Faults()
+    for name, value in values.items():
+        if name not in known:
+            faults.unknown("", name, known, {})
+        elif not isinstance(value, bool):
+            faults.add(name, f"is {kind_of(value)}, but has to be true or false.", "Say true or false.")
+    if faults:
+        raise BadInput(faults)
+    return {name: bool(values.get(name, False)) for name in known}
 
 
 class Query(BaseModel):
