@@ -8,7 +8,7 @@ import pytest
 
 from postroom.model.application import Actor, Scope
 from postroom.model.tenant import INSTALLATION
-from tests.doors.smtp_rig import FROM, TEXT, Letterbox
+from tests.doors.smtp_rig import FROM, TEXT, Application, Letterbox
 
 OTHER = TEXT.replace(b"shop@example.com", b"%b")
 
@@ -254,3 +254,71 @@ def test_an_application_without_the_right_to_send_does_not_get_in(letterbox: Let
     reader = letterbox.application("reader", INSTALLATION, Scope.READ)
     with pytest.raises(smtplib.SMTPAuthenticationError, match="may not hand over"), letterbox.client(reader):
         pass
+
+
+def restricted(letterbox: Letterbox, number: int, **values: object) -> Application:
+    """An application of this tenant that may not use everything."""
+    application = letterbox.application("restricted", number)
+    actor = Actor(number, frozenset({Scope.ADMIN}))
+    letterbox.engine.office.change_application(actor, "restricted", values).result(30)
+    return application
+
+
+def test_an_application_uses_only_its_own_senders_and_kinds(letterbox: Letterbox) -> None:
+    number = letterbox.tenant()
+    own, other = (f"{name}{number}@example.net" for name in ("own", "other"))
+    for address in (own, other):
+        letterbox.sender(address, number)
+    application = restricted(letterbox, number, senders=[own], kinds=["invoice"])
+
+    def told(envelope: str, header: str, kind: str = "invoice") -> tuple[int, str]:
+        with letterbox.client(application) as client:
+            code, words = client.mail(envelope)
+            if code == 250:
+                client.rcpt("b@example.org")
+                text = f"From: {header}\r\nX-Postroom-Kind: {kind}\r\n\r\nx\r\n"
+                code, words = client.data(text)
+            return code, words.decode().split()[0]
+
+    assert told(own, own) == (250, "2.0.0")
+    assert told(other, own) == (550, "5.7.60")
+    assert told(own, other) == (550, "5.7.60")
+    assert told(own, f"{own}, {other}") == (550, "5.7.60")
+    assert told(own, own, "newsletter") == (550, "5.6.0")
+
+
+def test_a_foreign_from_is_rewritten_where_the_tenant_chose_so(letterbox: Letterbox) -> None:
+    number = letterbox.tenant()
+    own = f"own{number}@example.net"
+    letterbox.sender(own, number)
+    settings(letterbox, number, foreign_from="rewrite")
+    application = restricted(letterbox, number, senders=[own])
+    for envelope in ("anna@customer.example", "bounces@customer.example", own):
+        with letterbox.client(application) as client:
+            client.sendmail(envelope, ["b@example.org"], b"From: Anna <anna@customer.example>\r\n\r\nx\r\n")
+        letter = letterbox.last(number)
+        assert str(letter.parsed["From"]) == f"Anna <{own}>"
+        assert letter.parsed["Reply-To"] == "anna@customer.example"
+        assert letter.view.message.mail_from == own
+
+
+def test_a_rate_is_told_as_something_that_passes(letterbox: Letterbox) -> None:
+    number = letterbox.tenant()
+    own = f"own{number}@example.net"
+    letterbox.sender(own, number)
+    application = restricted(letterbox, number, per_minute=1)
+    text = f"From: {own}\r\n\r\nx\r\n"
+    with letterbox.client(application) as client:
+        client.sendmail(own, ["b@example.org"], text)
+        with pytest.raises(
+            smtplib.SMTPDataError, match=r"4\.7\.1 restricted may hand over 1 messages a minute"
+        ) as told:
+            client.sendmail(own, ["b@example.org"], text)
+    assert told.value.smtp_code == 450
+
+
+def test_an_id_is_data_and_no_path(letterbox: Letterbox) -> None:
+    """A31."""
+    with letterbox.client() as client:
+        client.sendmail(FROM, ["b@example.org"], b"Message-ID: <../../etc/passwd@x/../..>\r\n" + TEXT)
+    assert letterbox.last().view.message.message_id == "../../etc/passwd@x/../.."

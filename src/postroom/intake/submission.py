@@ -26,6 +26,7 @@ from postroom.ids import encode
 from postroom.intake.checks import Addressed, check_labels, check_times
 from postroom.model.message import Draft, Priority, RecipientRole
 from postroom.model.submission import Submission
+from postroom.model.tenant import ForeignFrom
 from postroom.policy.allowed import may_use
 from postroom.policy.route import Route, route
 from postroom.policy.snapshot import Snapshot
@@ -82,7 +83,8 @@ def ready(
     submitted = read(submission.content)
     faults: list[Fault] = []
     to, reports = _recipients(submission, submitted, terms.most, faults)
-    draft, named = _draft(submission, submitted, now_ms, faults)
+    foreign = bool(_foreign_faults(snapshot, tenant_id, application_id, submission.mail_from))
+    draft, named = _draft(submission, submitted, now_ms, faults, foreign=foreign)
     key = key or named
     way = route(snapshot, tenant_id, draft, application_id=application_id)
     if not isinstance(way, Route):
@@ -109,28 +111,54 @@ def ready(
     )
 
 
-def envelope_faults(snapshot: Snapshot, tenant_id: int, sender: Address | None) -> list[Fault]:
-    """What is wrong with this envelope sender: it may be nobody (RFC 5321, 4.5.5), a sender that may be used, or a
-    return path of the settings; each also with something behind a plus, as programs mark their bounces.
+def envelope_faults(
+    snapshot: Snapshot, tenant_id: int, application_id: int | None, sender: Address | None
+) -> list[Fault]:
+    """What keeps the envelope from naming this sender; nothing where a foreign one is rewritten anyway."""
+    faults = _foreign_faults(snapshot, tenant_id, application_id, sender)
+    rewrites = snapshot.settings(tenant_id).foreign_from.value is ForeignFrom.REWRITE
+    return [] if rewrites else list(faults)
+
+
+def _foreign_faults(
+    snapshot: Snapshot, tenant_id: int, application_id: int | None, sender: Address | None
+) -> tuple[Fault, ...]:
+    """Why this is none of ours: it may be nobody (RFC 5321, 4.5.5), a sender that may be used, or a return path of the
+    settings; each also with something behind a plus, as programs mark their bounces.
     """
     if sender is None:
-        return []
-    key = ("envelope", tenant_id, sender.key)
-    found: tuple[Fault, ...] = snapshot.remembered(key, lambda: tuple(_envelope_faults(snapshot, tenant_id, sender)))
-    return list(found)
+        return ()
+    key = ("envelope", tenant_id, application_id, sender.key)
+    found: tuple[Fault, ...] = snapshot.remembered(
+        key, lambda: tuple(_worked_out(snapshot, tenant_id, application_id, sender))
+    )
+    return found
 
 
-def _envelope_faults(snapshot: Snapshot, tenant_id: int, sender: Address) -> list[Fault]:
+def _worked_out(snapshot: Snapshot, tenant_id: int, application_id: int | None, sender: Address) -> list[Fault]:
     faults: list[Fault] = []
-    for local in dict.fromkeys((sender.local, sender.local.partition("+")[0])):
+    marked = sender.local.partition("+")[0]
+    for local in (sender.local, marked) if marked else (sender.local,):
         address = Address(local, sender.domain)
-        if not local or address.key in _return_paths(snapshot, tenant_id):
-            return [] if local else faults
-        way = route(snapshot, tenant_id, Draft(sender=address.spec))
-        if isinstance(way, Route):
+        if address.key in _return_paths(snapshot, tenant_id):
             return []
-        faults = faults or way
+        found = _sender_faults(snapshot, tenant_id, application_id, address)
+        if not found:
+            return []
+        faults = faults or found
     return faults
+
+
+def _sender_faults(snapshot: Snapshot, tenant_id: int, application_id: int | None, address: Address) -> list[Fault]:
+    """What keeps the application from naming this address as a sender."""
+    way = route(snapshot, tenant_id, Draft(sender=address.spec))
+    if not isinstance(way, Route):
+        return _in_header_names(way)
+    application = None if application_id is None else snapshot.applications.get(application_id)
+    if application is None or may_use(application, address):
+        return []
+    problem = f"{address.spec} is not one of the senders that {application.name} may use."
+    return [Fault("from", problem, "Name only senders that it may use.")]
 
 
 def _return_paths(snapshot: Snapshot, tenant_id: int) -> frozenset[str]:
@@ -173,12 +201,16 @@ def _recipients(
     return to, reports
 
 
-def _draft(submission: Submission, submitted: Submitted, now_ms: int, faults: list[Fault]) -> tuple[Draft, str | None]:
-    """What the message asks for, in the words of a draft; and its idempotency key."""
+def _draft(
+    submission: Submission, submitted: Submitted, now_ms: int, faults: list[Fault], *, foreign: bool
+) -> tuple[Draft, str | None]:
+    """What the message asks for, in the words of a draft; and its idempotency key. `foreign`: the envelope's sender is
+    none that could be wished for.
+    """
     asked, sender = submitted.asked, submission.mail_from
     named = submitted.senders[0] if submitted.senders else None
     path = "<>" if sender is None and not submission.unnamed else ""
-    if sender is not None and named is not None and sender.key != named.key:
+    if sender is not None and named is not None and sender.key != named.key and not foreign:
         path = sender.spec
     chosen = named or sender
     draft = Draft(
@@ -245,16 +277,11 @@ def _others(
     submission: Submission, submitted: Submitted, snapshot: Snapshot, tenant_id: int, application_id: int | None
 ) -> list[Fault]:
     """Whether everybody else whom the message names as its sender may be one. They are never rewritten."""
-    application = None if application_id is None else snapshot.applications.get(application_id)
-    faults = list(envelope_faults(snapshot, tenant_id, submission.mail_from))
-    others = [*submitted.senders[1:], *([submitted.originator] if submitted.originator is not None else [])]
-    for address in others:
-        way = route(snapshot, tenant_id, Draft(sender=address.spec))
-        if not isinstance(way, Route):
-            faults += _in_header_names(way)
-        elif application is not None and not may_use(application, address):
-            problem = f"{address.spec} is not one of the senders that {application.name} may use."
-            faults.append(Fault("sender", problem, "Name only senders that it may use."))
+    faults = envelope_faults(snapshot, tenant_id, application_id, submission.mail_from)
+    for address in submitted.senders[1:]:
+        faults += _sender_faults(snapshot, tenant_id, application_id, address)
+    if submitted.originator is not None:
+        faults += _sender_faults(snapshot, tenant_id, application_id, submitted.originator)
     return faults
 
 

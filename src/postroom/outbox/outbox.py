@@ -104,7 +104,7 @@ class Outbox:
     def may_send(self, actor: Actor, sender: Address | None) -> list[Fault]:
         """Everything that keeps an envelope from naming this sender; for doors that are asked before the message."""
         self._check(actor, Scope.SEND)
-        return envelope_faults(self._office.snapshot, actor.tenant_id, sender)
+        return envelope_faults(self._office.snapshot, actor.tenant_id, actor.application_id, sender)
 
     def send(self, actor: Actor, draft: Draft, *, key: str | None = None) -> Future[Receipt]:
         """Takes one message. Raises Forbidden, BadInput, TooLarge at once; Conflict and StoreUnavailable by the
