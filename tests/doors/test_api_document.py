@@ -207,9 +207,10 @@ def test_a_query_nobody_knows_is_refused(api: Api, operation: Operation) -> None
 
 # A message has to wait before these can be done to it; and nothing is unknown where nobody delivers.
 _WAITING = {"hold_message", "retry_message"}
-_CONFLICTS = {"confirm_installation", "settle_message"}
+_CONFLICTS = {"confirm_installation", "settle_message", "delete_tenant"}
 _OF_THE_INSTALLATION = {
     "create_tenant", "rotate_key", "read_installation", "confirm_installation", "make_backup",
+    "delete_tenant",
 }  # fmt: skip
 
 

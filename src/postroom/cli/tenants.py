@@ -64,6 +64,51 @@ def edit(
     call.answer(answer, lambda: say_settings(call, answer))
 
 
+@page.command("suspend")
+def suspend(call: Call, tenant: Ref) -> None:
+    """Takes nothing in from a tenant any more, and holds what waits."""
+    answer = call.desk.patch(f"/v1/tenants/{path_part(tenant)}", {"suspended": True})
+    call.answer(answer, lambda: call.terminal.line(f"{answer.get('name')} is suspended. Its mail is kept."))
+
+
+@page.command("resume")
+def resume(call: Call, tenant: Ref) -> None:
+    """Ends a suspension; what was held for it goes back into the queue."""
+    answer = call.desk.patch(f"/v1/tenants/{path_part(tenant)}", {"suspended": False})
+    call.answer(answer, lambda: call.terminal.line(f"{answer.get('name')} goes on."))
+
+
+@page.command("delete")
+def delete(
+    call: Call,
+    tenant: Ref,
+    confirm: Annotated[str, typer.Option("--confirm", metavar="NAME", help="Its name, to be sure.")] = "",
+    waiting: Annotated[
+        str, typer.Option("--waiting", metavar="cancel|send-first", help="What becomes of mail that has not left.")
+    ] = "",
+    content: Annotated[
+        str, typer.Option("--content", metavar="keep|delete", help="The log: kept as retention says, or deleted now.")
+    ] = "keep",
+) -> None:
+    """Deletes a tenant with everything it has. On a terminal it asks for the name again."""
+    if not confirm and call.terminal.interactive:
+        name = call.desk.get(f"/v1/tenants/{path_part(tenant)}").get("name")
+        confirm = typer.prompt(f"This takes away everything {name} has. Type its name to confirm")
+    path = f"/v1/tenants/{path_part(tenant)}"
+    answer = call.desk.delete(path, confirm=confirm, waiting=waiting, content=content)
+    call.answer(answer, lambda: _deleted(call, tenant, answer))
+
+
+def _deleted(call: Call, tenant: str, answer: dict[str, Any]) -> None:
+    if answer.get("cancelled"):
+        call.terminal.line(f"{answer['cancelled']} recipients' mail was taken back.")
+    if answer.get("done"):
+        call.terminal.line(f"{tenant} is deleted, and {answer.get('messages', 0)} messages of its log.")
+        return
+    left = ", ".join(f"{count} {name}" for name, count in (answer.get("remaining") or {}).items() if count)
+    call.terminal.line(f"Not yet: {left}. Give the same command again later.")
+
+
 def _list(call: Call, tenants: list[dict[str, Any]]) -> None:
     rows = [
         (each.get("name", ""), each.get("id", ""), Cell("suspended", "wait") if each.get("suspended") else "")

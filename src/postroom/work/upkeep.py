@@ -129,4 +129,5 @@ class Upkeep:
         swept = await self._write(lambda c: retention.sweep(c, now_ms(), _BATCH, idempotency_hours=self._hours))
         if swept.contents or swept.messages:
             self._log.swept(swept.contents, swept.messages)
+        await asyncio.wrap_future(self._office.forget_deleted())
         return bool(swept.more)

@@ -43,7 +43,9 @@ async def read_settings(actor: SettingsReader, desk: At, tenant: Chosen) -> Resp
     return json_answer(tenant_json(desk, await asyncio.wrap_future(desk.office.tenant(actor, tenant))))
 
 
-@router.patch("", **answers(ref("Tenant"), "They are changed.", takes=ref("SettingsValues"), example=_EXAMPLE))
+@router.patch(
+    "", **answers(ref("Tenant"), "They are changed.", takes=ref("SettingsValues"), example=_EXAMPLE, conflicts=True)
+)
 async def change_settings(actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
     """Change settings
 

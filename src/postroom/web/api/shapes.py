@@ -351,6 +351,18 @@ _RETURNED = {
     "secret_dropped": _flag("The kept password is not for the server of that version; it has to be typed again."),
     "needs": _list(_text(), "What is missing before mail can leave, in sentences."),
 }
+_REMAINING = {
+    "waiting": _number("Waiting for their turn."),
+    "held": _number(),
+    "unknown": _number("Waiting for somebody's decision."),
+    "sending": _number("Being sent at this moment."),
+}
+_DELETION = {
+    "done": _flag("The tenant is gone. Otherwise `remaining` has to leave first; ask again then."),
+    "remaining": _answer("Recipients whose mail has not left.", _REMAINING),
+    "cancelled": _number("Recipients whose mail was taken back."),
+    "messages": _number("Messages deleted from the log."),
+}
 _PLANNED = {
     "what": _words(What),
     "noun": _text(enum=["settings", "account", "sender", "application"]),
@@ -406,6 +418,7 @@ def schemas() -> dict[str, Schema]:
         "Comparison": _answer("What differs between two versions.", _COMPARISON),
         "Difference": _answer("A field that differs.", {"field": _text(), "before": {}, "after": {}}),
         "Returned": _answer("What a return did.", _RETURNED),
+        "Deletion": _answer("How far the deletion of a tenant has come.", _DELETION),
         "Plan": _answer("What an import changes.", _PLAN),
         "Planned": _answer("What becomes of one thing.", _PLANNED),
         "Explanation": _answer("One step of the way a message would go.", _EXPLANATION),

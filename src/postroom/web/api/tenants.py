@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import dataclasses
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
+from fastapi import Query as FromQuery
+from pydantic import Field
 
 from postroom.clock import parse_iso
 from postroom.errors import BadInput
 from postroom.model.application import Application, Key, Scope
+from postroom.model.deletion import Content, Waiting
 from postroom.web.api.answers import plain
 from postroom.web.api.describing import answers, json_answer, list_of, object_of, ref
 from postroom.web.api.faults import Faults
 from postroom.web.api.login import ApplicationManager, SettingsReader, SettingsWriter, TenantManager
-from postroom.web.api.requests import At, Chosen, Route, Values, tenant_number, words_of
+from postroom.web.api.requests import At, Chosen, Query, Route, Values, tenant_number, words_of
 from postroom.web.api.settings import tenant_json
 
 __all__ = ["router"]
@@ -61,7 +65,7 @@ async def read_tenant(tenant: str, actor: SettingsReader, desk: At) -> Response:
 
 @router.patch(
     "/tenants/{tenant}",
-    **answers(ref("Tenant"), "It is changed.", takes=ref("SettingsValues"), example={"mode": "smtp"}),
+    **answers(ref("Tenant"), "It is changed.", takes=ref("SettingsValues"), example={"mode": "smtp"}, conflicts=True),
 )
 async def change_tenant(tenant: str, actor: SettingsWriter, desk: At, values: Values) -> Response:
     """Change a tenant
@@ -70,6 +74,37 @@ async def change_tenant(tenant: str, actor: SettingsWriter, desk: At, values: Va
     """
     changed = await asyncio.wrap_future(desk.office.change_tenant(actor, values, tenant_number(desk, tenant)))
     return json_answer(tenant_json(desk, changed))
+
+
+class _Deleting(Query):
+    confirm: str = Field("", description="The tenant's name, to be sure that this one is meant.")
+    waiting: Waiting | None = Field(
+        None,
+        description="What becomes of mail that has not left: `cancel` takes it back; `send-first` takes nothing new in "
+        "and deletes once all has left: ask again until `done`. Needed only while there is some.",
+    )
+    content: Content = Field(
+        Content.KEEP,
+        description="`keep` keeps the log and the contents for as long as the tenant's retention says; `delete` "
+        "deletes them now.",
+    )
+
+
+@router.delete("/tenants/{tenant}", **answers(ref("Deletion"), "What was done.", conflicts=True))
+async def delete_tenant(
+    tenant: str, actor: TenantManager, desk: At, query: Annotated[_Deleting, FromQuery()]
+) -> Response:
+    """Delete a tenant with everything it has
+
+    For the installation's administrator. Without the right name, or while mail waits and nothing is said of it, the
+    answer is a conflict that names the counts. A call that was cut short is gone on with by making it again.
+    """
+    number = tenant_number(desk, tenant)
+    deleting = desk.office.delete_tenant(
+        actor, number, confirm=query.confirm, waiting=query.waiting, content=query.content
+    )
+    done = await asyncio.wrap_future(deleting)
+    return json_answer(dataclasses.asdict(done))
 
 
 def _application(application: Application) -> dict[str, Any]:
