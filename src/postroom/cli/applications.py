@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from postroom.cli.command import Call
+from postroom.cli.complaint import usage
 from postroom.cli.desk import path_part
+from postroom.cli.fields import Field, unset
 from postroom.cli.sections import SETUP, Page
 from postroom.cli.terminal import Cell
 from postroom.cli.times import local, moment
@@ -18,6 +20,12 @@ __all__ = ["keys", "page"]
 page = Page(SETUP, "app", "The applications that hand mail over.", tenant=True)
 keys = Page(SETUP, "key", "The keys of applications.", tenant=True)
 Application = Annotated[str, typer.Argument(metavar="APP", help="The application's name or id.", show_default=False)]
+APPLICATION = (
+    Field("senders", "sender", "An address it may use, or *@example.com; several times.", list, "ADDRESS"),
+    Field("kinds", "kind", "A kind of mail it may name; several times.", list, "WORD"),
+    Field("per_minute", "per-minute", "At most so many messages a minute.", int),
+)
+Unset = Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="Take a limit away.")]
 _DEFAULT_SCOPES = (Scope.SEND, Scope.READ)
 _SCOPES = ", ".join(scope.value for scope in Scope)
 
@@ -29,12 +37,30 @@ def list_applications(call: Call) -> None:
     call.answer(answer, lambda: _list(call, answer.get("applications", [])))
 
 
-@page.command("add")
+@page.command("add", fields=APPLICATION)
 def add(
-    call: Call, name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.", show_default=False)]
+    call: Call,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.", show_default=False)],
+    values: dict[str, Any],
 ) -> None:
-    """Adds an application."""
-    answer = call.desk.post("/v1/applications", {"name": name})
+    """Adds an application. Without more words it may use all senders of its tenant."""
+    answer = call.desk.post("/v1/applications", {"name": name, **values})
+    call.answer(answer, lambda: _list(call, [answer]))
+
+
+@page.command("edit", fields=APPLICATION)
+def edit(
+    call: Call,
+    application: Application,
+    values: dict[str, Any],
+    unset_names: Unset = None,
+    name: Annotated[str, typer.Option("--name", help="What to call it from now on.")] = "",
+) -> None:
+    """Changes what an application may use; what is not named stays."""
+    changes = values | unset(APPLICATION, unset_names) | ({"name": name} if name else {})
+    if not changes:
+        raise usage("Say what to change; `postroom app edit --help` lists everything.")
+    answer = call.desk.patch(f"/v1/applications/{path_part(application)}", changes)
     call.answer(answer, lambda: _list(call, [answer]))
 
 
@@ -90,10 +116,17 @@ def revoke(
 
 def _list(call: Call, applications: list[dict[str, Any]]) -> None:
     rows = [
-        (each.get("name", ""), each.get("id", ""), Cell("suspended", "wait") if each.get("suspended") else "")
+        (
+            each.get("name", ""),
+            each.get("id", ""),
+            ", ".join(each.get("senders", ())) or "all senders",
+            ", ".join(each.get("kinds", ())) or "all kinds",
+            str(each.get("per_minute") or "no limit"),
+            Cell("suspended", "wait") if each.get("suspended") else "",
+        )
         for each in applications
     ]
-    call.terminal.columns(("NAME", "ID", ""), rows)
+    call.terminal.columns(("NAME", "ID", "SENDERS", "KINDS", "A MINUTE", ""), rows)
 
 
 def _list_keys(call: Call, found: list[dict[str, Any]]) -> None:

@@ -13,6 +13,8 @@ from postroom import __version__
 from postroom.cli import (
     account_trial,
     applications,
+    as_code,
+    audit,
     backup,
     history,
     installation,
@@ -25,6 +27,7 @@ from postroom.cli import (
     setup,
     show,
     tenants,
+    users,
 )
 from postroom.cli.sections import Sections
 
@@ -42,8 +45,12 @@ _PAGES = (
     senders.page,
     applications.page,
     applications.keys,
+    users.page,
+    users.roles,
     tenants.page,
     history.page,
+    as_code.page,
+    audit.page,
     installation.page,
     backup.page,
 )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from postroom.clock import iso, now_ms
 from postroom.errors import Conflict, Forbidden, PostroomError, StoreUnavailable
 from postroom.model.application import Actor, Scope
+from postroom.model.audit import Entry
 from postroom.model.clone import Clone
 from postroom.model.tenant import INSTALLATION, Mode
 from postroom.office.changes import Changes, require
@@ -41,6 +42,8 @@ class InstallationVerbs(Changes):
 
         def work(connection: Connection) -> None:
             clone.confirm(connection, original=original)
+            told = {"original": original}
+            self._note(connection, actor, Entry(INSTALLATION, "installation.confirmed", now_ms(), after=told))
             if original:
                 return
             for tenant in tenants.all_tenants(connection):
@@ -56,6 +59,8 @@ class InstallationVerbs(Changes):
         name = f"postroom-{iso(now_ms())[:19].replace(':', '')}.backup"
         future: Future[BackupMade] = Future()
         folder = self._settings.data / "backups"
+        entry = Entry(INSTALLATION, "installation.backed-up", now_ms(), after={"file": name})
+        self._store.write(lambda c: self._note(c, actor, entry)).result()
         threading.Thread(target=self._back_up, args=(folder / name, future), name="postroom-backup").start()
         return future
 
