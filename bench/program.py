@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: list[Figure | NotMeasured] = []
     parts = given.parts or list(PARTS)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postroom-bench-", dir=given.folder)))
+        if given.folder:
+            _put_everything_in(Path(given.folder).resolve(strict=True), stack)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postroom-bench-")))
         databases = _databases(given.databases if set(parts) & WITH_DATABASE else [], found, stack)
         bench = Bench(size, folder, databases, given.sink, given.generator, given.connections, given.lanes)
         about = _about(bench)
@@ -62,6 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         Path(given.json).write_text(json.dumps(as_json(found, about), indent=2) + "\n")
     return 0
+
+
+def _put_everything_in(folder: Path, stack: ExitStack) -> None:
+    """Postfix's queue and PostgreSQL's data too, or the file systems would be compared."""
+    stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
+    tempfile.tempdir = str(folder)
 
 
 def _databases(names: Sequence[str], found: list[Figure | NotMeasured], stack: ExitStack) -> dict[str, Postgres | None]:
@@ -89,6 +97,7 @@ def _measured(part: str, bench: Bench) -> list[Figure | NotMeasured]:
 
 def _about(bench: Bench) -> dict[str, object]:
     return {
+        "size": next(name for name, size in SIZES.items() if size.drained == bench.size.drained),
         "rounds": bench.size.rounds,
         "databases": list(bench.databases),
         "http_load": bench.generator,
