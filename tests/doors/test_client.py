@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -280,3 +284,16 @@ def test_the_installation_is_a_tenant_too(api: Api, kind: str) -> None:
     client = opened(kind, api.server.url, api.key(INSTALLATION, Scope.ADMIN))
     assert client.send(to="ann@x.test", sender="boss@sender.test", text="x").recipients
     client.close()
+
+
+DOCUMENTED = (Path(__file__).resolve().parents[2] / "docs/client.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("program", re.findall(r"```python\n(.*?)```", DOCUMENTED, re.S)[:1])
+def test_the_program_of_the_page(api: Api, tenant: int, tmp_path: Path, program: str) -> None:
+    (tmp_path / "invoice.pdf").write_bytes(b"%PDF")
+    key = api.key(tenant, Scope.SEND)
+    program = program.replace("https://mail.example.org", api.server.url).replace("pr_…", key)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert re.fullmatch(r"m_\w+ silenced\n", done.stdout), done.stderr

@@ -306,6 +306,26 @@ def test_mail_is_kept_and_handed_over_by_the_next_call(stranded: Host, api: Api)
     assert subjects == ["Test", "Kept 0", "Kept 1", "Kept 2"]
 
 
+def test_what_is_promised_is_on_the_disk_before(stranded: Host) -> None:
+    """P1 at this door, as the kernel was asked: file, name, folder, and then the exit code."""
+    require("strace")
+    trace = stranded.folder / "trace"
+    watched = ["strace", "-f", "-o", str(trace), "-e", "trace=fsync,rename,renameat,renameat2,exit_group"]
+    assert stranded.run(*watched, *PROGRAM, "-t", given=MAIL).returncode == 0
+    asked = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
+    kept = next(place for place, line in enumerate(asked) if "rename" in line and ".mail" in line)
+    assert asked[kept - 1].startswith("fsync(")
+    assert asked[kept + 1].startswith("fsync(")
+    assert any(line.startswith("exit_group(0)") for line in asked[kept + 2 :])
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_callers_that_closed_everything(host: Host, closed: str) -> None:
+    words = f'echo "Text" | {{ "{PROGRAM[0]}" sendmail ann@x.test {closed}; }}'
+    code = host.run("sh", "-c", words).returncode
+    assert code == (74 if "<" in closed else 0)
+
+
 def test_what_is_kept_says_everything_that_was_said(stranded: Host, api: Api) -> None:
     stranded.sendmail("-i", "-f", "", "dan@x.test", given=MAIL)
     stranded.set_up(api.server.url)

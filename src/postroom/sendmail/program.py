@@ -7,7 +7,6 @@ would send a mail about it.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -69,6 +68,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], called: str = "sen
 
 
 def _send(options: Options, configuration: Configuration) -> Exit:
+    if sys.stdin is None:  # closed by the caller
+        raise Ending(Exit.IOERR, "There is no standard input.")
     octets = _read(sys.stdin.buffer)
     letter = read_letter(until_dot(octets) if options.dot_ends else octets)
     mail = prepared(letter, options, configuration)
@@ -152,6 +153,9 @@ def _quoted(name: str) -> str:
 def _converse(options: Options, configuration: Configuration) -> Exit:
     from postroom.sendmail.session import Session
 
+    if sys.stdin is None or sys.stdout is None:
+        raise Ending(Exit.IOERR, "There is no standard input or output.")
+
     def deliver(sender: str, to: list[str], octets: bytes) -> str:
         address = _qualified(sender, configuration) if sender else ""
         letter = with_author(read_letter(octets).without("bcc", "resent-bcc"), options.name, address, configuration)
@@ -182,6 +186,7 @@ def _empty(configuration: Configuration) -> Exit:
 
 
 def _read(file: BinaryIO) -> bytes:
+    """Raises Ending."""
     try:
         octets = file.read(MOST_OCTETS + 1)
     except OSError as error:
@@ -204,4 +209,4 @@ def _complain(text: str) -> None:
     try:
         print(f"postroom-sendmail: {line}", file=sys.stderr, flush=True)
     except (OSError, ValueError, AttributeError):
-        os.environ.get("")  # nobody listens
+        return  # nobody listens

@@ -215,6 +215,8 @@ class Spool:
 
     def _checked(self) -> bool:
         """Whether the folder is shared, after making sure that mail is safe in it. Raises SpoolUnusable."""
+        if not self.folder.is_absolute():  # a user without a home, or a set-up that depends on where one stands
+            raise SpoolUnusable(f"{self.folder} is no full path.")
         try:
             if self._private:
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
