@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,16 +36,45 @@ def test_the_first_account_becomes_the_default_and_a_second_one_does_not(house: 
     ]  # fmt: skip
 
 
-def test_the_only_account_becomes_the_default_when_it_is_switched_on(house: House) -> None:
-    """A tenant may prepare its account while it still uses the inherited one."""
+def test_the_only_account_becomes_the_default_when_it_is_switched_on_and_tested(house: House) -> None:
+    """EL3: a tenant may prepare its account while it still uses the inherited one."""
     tenant = house.tenant("acme")
     inherited, account = house.account("ours"), house.account("theirs", tenant, enabled=False)
     mail = house.mail(("a@example.org", S.QUEUED, {"account_id": inherited}), tenant_id=tenant.tenant_id)
     assert not house.office.account(tenant, account).result().is_default
-    assert house.office.change_account(tenant, account, {"enabled": True}).result().is_default
+    assert not house.office.change_account(tenant, account, {"enabled": True}).result().is_default
+    assert house.account_of(mail) == [inherited]
+    tested = house.office.account(tenant, account).result().account
+    assert house.office.note_tested(tested).result()
+    assert house.office.account(tenant, account).result().is_default
     assert house.account_of(mail) == [account]
     second = house.account("second", tenant, enabled=False)
     assert not house.office.change_account(tenant, second, {"enabled": True}).result().is_default
+
+
+def test_a_test_of_an_earlier_server_proves_nothing(house: House) -> None:
+    """EL3: it has to be this very server and login; what else is changed does not matter."""
+    house.account("ours")
+    tenant = house.tenant("acme")
+    account = house.account("theirs", tenant)
+    tested = house.office.account(tenant, account).result().account
+    house.office.change_account(tenant, account, {"host": "other.example"}).result()
+    assert house.office.note_tested(tested).result() is False
+    for take_over in (
+        lambda: house.office.set_default_account(tenant, account).result(),
+        lambda: house.office.change_tenant(tenant, {"default_account_id": "theirs"}).result(),
+    ):
+        with pytest.raises(Conflict):
+            take_over()
+    changed = house.office.change_account(tenant, account, {"footer_text": "x"}).result().account
+    assert house.office.note_tested(replace(changed, footer_text="y")).result()
+    assert house.office.account(tenant, account).result().is_default
+
+
+def test_without_a_default_of_the_installation_a_tenant_needs_no_test(house: House) -> None:
+    tenant = house.tenant("acme")
+    account = house.account("theirs", tenant)
+    assert house.office.account(tenant, account).result().is_default
 
 
 def test_the_snapshot_has_a_change_before_the_caller_has_its_answer(house: House) -> None:
@@ -225,6 +255,7 @@ def test_tenants_that_inherit_the_default_follow_the_installations(house: House)
     house.office.set_default_account(ADMIN, "new").result()
     assert (house.account_of(one), house.account_of(two)) == ([new], [theirs])
     mine = house.account("mine", inherits)
+    house.office.set_default_account(inherits, "mine", force=True).result()
     assert house.account_of(one) == [mine]
 
 
