@@ -19,6 +19,7 @@ from tests.rigs.postroom import Postroom
 from tests.rigs.process import RigFailed, wait_until
 from tests.rigs.sink import Sink
 from tests.rigs.smtp_sink import SmtpSink, smtp_source
+from tests.rigs.trace import calls, strace
 
 FAST = {"lease_seconds": 2, "heartbeat_seconds": 0.5, "poll_seconds": 0.2}
 SENDER = "postroom@sender.test"
@@ -206,6 +207,35 @@ def test_a_kill_under_load_loses_and_repeats_nothing(
         postroom.settle([promise.message for promise in acknowledged])
         accounts = {promise.message: account_of(postroom.api, promise.message) for promise in acknowledged}
         judge(acknowledged, client.intended, accounts, sink.taken()).assert_nothing_wrong()
+
+
+def test_the_disk_is_synced_between_each_dot_and_its_250(
+    make_postroom: Callable[..., Postroom], tmp_path: Path
+) -> None:
+    """P1 as the kernel was asked, not as we say."""
+    require("strace")
+    doors = Doors(make_postroom, smtp_trusted="127.0.0.1=webshop")
+    doors.start().stop()
+    output = tmp_path / "trace"
+    doors.start(before=strace(output))
+    with smtplib.SMTP("127.0.0.1", doors.port, timeout=30) as client:
+        for _ in range(10):
+            client.sendmail(SENDER, ["ok@sink.test"], TEXT)
+    process = doors.postroom.process.pid
+    doors.postroom.stop()
+    traced = calls(output, ended=process)
+    dots = [call for call in traced if call.name in ("read", "recvfrom", "recvmsg") and f"From: {SENDER}" in call.text]
+    answers = [
+        call
+        for call in traced
+        if call.name in ("write", "writev", "sendto", "sendmsg") and "250 2.0.0 Ok: " in call.text
+    ]
+    assert len(dots) == len(answers) == 10
+    for dot, answer in zip(dots, answers, strict=True):
+        between = [call for call in traced if dot.ended < call.ended < answer.began]
+        written = [call for call in between if call.syncs or call.name in ("pwrite64", "pwritev")]
+        assert written, "nothing was written"
+        assert written[-1].syncs, f"answered after {written[-1]}, which was not synced"
 
 
 @pytest.mark.parametrize("point", ["accept.before-commit", "accept.after-commit", "accept.before-answer"])

@@ -78,10 +78,10 @@ class Connection(asyncio.Protocol):
             if sum(map(len, self._early)) > _MOST_EARLY:
                 self.abort()
             return
-        if self._conversation.waiting and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
+        ahead = self._conversation.waiting
         self._conversation.receive(data)
+        if ahead:
+            self._read_or_not()
         self._act()
 
     def eof_received(self) -> bool:
