@@ -29,6 +29,7 @@ import tests.doors.django_site  # noqa: F401  (Django is set up by it)
 from postroom import Postroom, ids
 from postroom.client import AsyncClient, Attachment, Client, NotAuthorised, TooLarge
 from postroom.client import Refused as NotTaken
+from postroom.client.mailboxes import addresses_in
 from postroom.clock import parse_iso
 from postroom.errors import BadInput
 from postroom.errors import TooLarge as EngineTooLarge
@@ -239,8 +240,7 @@ def by_embedding(house: House, case: Case) -> Came:
 
 def by_sendmail(house: House, case: Case) -> Came:
     """`-t -i`, as PHP calls it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
-    environment |= {"POSTROOM_API_URL": house.url, "POSTROOM_API_KEY": house.keys[case.key], "HOME": str(house.folder)}
+    environment = _environment(house, case)
     options = ["-v", "-t", "-i", *(["-f", case.words["return_path"]] if "return_path" in case.words else [])]
     octets = composed(case.words, bcc=True).replace(b"\r\n", b"\n")
     command = [*_PROGRAM, *options]
@@ -253,6 +253,34 @@ def by_sendmail(house: House, case: Case) -> Came:
     if done.returncode == 64 and "no recipient" in told:
         return Refused("to")
     return Refused({67: "to", 69: "size", 77: "key"}[done.returncode])
+
+
+def by_sendmail_speaking_smtp(house: House, case: Case) -> Came:
+    """`-bs`, as Symfony calls it."""
+    people = [address for one in everybody(case.words) for address in addresses_in(one)]
+    sender = addresses_in(case.words.get("return_path") or case.words.get("sender", FROM))[0]
+    lines = ["EHLO here", f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{address}>" for address in people), "DATA"]
+    octets = re.sub(rb"(?m)^\.", b"..", composed(case.words, bcc=False))
+    given = "".join(f"{line}\r\n" for line in lines).encode() + octets + b".\r\nQUIT\r\n"
+    environment = _environment(house, case)
+    done = subprocess.run(
+        [*_PROGRAM, "-bs"], input=given, capture_output=True, env=environment, timeout=_WAIT, check=False
+    )
+    replies = [line for line in done.stdout.decode().split("\r\n") if line and line[3] != "-"]
+    if found := [line for line in replies if line.startswith("250 2.0.0 m_")]:
+        return found[0].split()[2]
+    refused = next(line for line in replies if line[0] in "45")
+    if refused[:9] == "554 5.6.0":
+        return Refused("sender" if " sender: " in refused else "message")
+    return Refused(
+        {"550 5.1.1": "to", "501 5.5.4": "to", "503 5.5.1": "to", "550 5.7.1": "key"}.get(refused[:9], "size")
+    )
+
+
+def _environment(house: House, case: Case) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+    ours = {"POSTROOM_API_URL": house.url, "POSTROOM_API_KEY": house.keys[case.key], "HOME": str(house.folder)}
+    return kept | ours
 
 
 def by_django(house: House, case: Case) -> Came:
@@ -325,6 +353,7 @@ DOORS: dict[str, Callable[[House, Case], Came]] = {
     "client with a message": by_client_with_a_message,
     "embedded": by_embedding,
     "sendmail": by_sendmail,
+    "sendmail -bs": by_sendmail_speaking_smtp,
     "django": by_django,
     "smtp": by_smtp,
 }

@@ -23,7 +23,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def fits(case: Case, door: str) -> bool:
     """Whether this can be said at this door: the engine in a program asks for no key, and so on."""
-    return (case.composed or door in IN_WORDS) and (case.key == "webshop" or door != "embedded") and door != case.not_by
+    return (
+        (case.composed or door in IN_WORDS)
+        and (case.key == "webshop" or door != "embedded")
+        and door.partition(" ")[0] != case.not_by
+    )
 
 
 TABLE = [pytest.param(door, case, id=f"{case.name}-{door}") for case in CASES for door in DOORS if fits(case, door)]
