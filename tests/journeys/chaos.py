@@ -66,11 +66,16 @@ class Chaos:
         self.told = Told(seed)
         self.client = LedgerClient(folder, self._connect, run=f"s{seed}")
         self._over = threading.Event()
+        self._pause = 0.0
         self._failures: list[str] = []
 
-    def run(self, kills: int, *, threads: int = 3, seconds: float = 600) -> Told:
-        """Kills so often, lets everything finish, and judges. Raises AssertionError with the seed in its text."""
+    def run(self, kills: int, *, threads: int = 3, pause: float = 0.0, seconds: float = 600) -> Told:
+        """Kills so often, lets everything finish, and judges. Raises AssertionError with the seed in its text.
+
+        `pause`: seconds that each posting thread rests between two messages, at most.
+        """
         end = time.monotonic() + seconds
+        self._pause = pause
         self.postroom.start()
         self.postroom.deliver_to(self.sink.port)
         posting = [threading.Thread(target=self._post, args=(n,), daemon=True) for n in range(threads)]
@@ -99,8 +104,8 @@ class Chaos:
             except (RigFailed, OSError) as error:
                 self._failures.append(str(error))
                 return
-            if chance.random() < 0.3:
-                self._over.wait(chance.random() * 0.02)
+            if self._pause:
+                self._over.wait(chance.random() * self._pause)
 
     # -- death and life ---------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A courier that breaks in the middle: what it had in hand is settled by its mark, not lost and not guessed (P2, P3)."""
+"""A courier that breaks in the middle: its jobs are settled by their marks, neither lost nor guessed (P2, P3)."""
 
 from __future__ import annotations
 

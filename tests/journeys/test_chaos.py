@@ -25,6 +25,6 @@ def test_random_kills_under_load(
     fork_postroom: Callable[..., Postroom], sink: Sink, database_url: str, tmp_path: Path, part: int
 ) -> None:
     postroom = fork_postroom(database=database_url, lease_seconds=2, heartbeat_seconds=0.5, poll_seconds=0.1)
-    told = Chaos(postroom, sink, tmp_path, database_url, SEED + part).run(KILLS)
+    told = Chaos(postroom, sink, tmp_path, database_url, SEED + part).run(KILLS, pause=0.1)
     print(told)
     assert told.kills.total() >= KILLS
