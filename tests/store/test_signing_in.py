@@ -130,7 +130,7 @@ def test_guessing_is_slowed_per_login_and_per_address_alike_for_those_who_do_not
         with pytest.raises(TooMany) as slowed:
             house.office.sign_in(login, PASSWORD, address="198.51.100.1")
         assert slowed.value.seconds >= 1
-    for n in range(5):
+    for n in range(30):
         with pytest.raises(Unauthenticated):
             house.office.sign_in(f"guess {n}", OTHER, address="203.0.113.9").result()
     with pytest.raises(TooMany):
@@ -299,7 +299,7 @@ def test_a_reset_goes_to_the_stored_address_and_nobody_learns_who_exists(house: 
     assert reset.purpose is Purpose.RESET
     assert house.office.sign_in("ann", PASSWORD).result(), "the old password is good until the link is used"
     assert house.office.forgotten("nobody").result() is None
-    for n in range(4):
+    for n in range(2):
         assert house.office.forgotten("nobody", address=f"192.0.2.{n}").result() is None
     with pytest.raises(TooMany):
         house.office.forgotten("nobody")

@@ -60,7 +60,7 @@ class OwnSecondFactorVerbs(SigningInVerbs):
     def confirm_second_factor(self, actor: Actor, code: str) -> Future[list[str]]:
         """With the app's first code. Answers with the recovery codes, this one time; other sessions end."""
         whose = f"confirm {actor.user_id}"
-        self._slowing.enter((whose,))
+        self._slowing.enter(whose)
         codes = new_recovery_codes()
 
         def work(connection: Connection) -> list[str]:

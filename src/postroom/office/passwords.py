@@ -56,7 +56,11 @@ class Passwords:
     def verify(self, stored: str, password: str) -> bool:
         """Whether it is the one. With nothing stored: False, after the same work. Call it within `run`."""
         try:
-            return self._hasher.verify(stored or self._nobody, _plain(password)) and bool(stored)
+            return (
+                self._hasher.verify(stored or self._nobody, _plain(password))
+                and bool(stored)
+                and len(password) <= _MOST
+            )
         except (VerificationError, InvalidHashError):
             return False
 

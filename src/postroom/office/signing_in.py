@@ -66,6 +66,7 @@ class SigningInVerbs(PeopleVerbs):
         super().__init__(store, ring, settings)
         self._passwords = Passwords()
         self._slowing = Slowing()
+        self._forgetting = Slowing(free=3, longest_ms=15 * 60_000.0, free_of_an_address=10)
         self._idle_ms = round(settings.session_idle_hours * 3_600_000)
         self._absolute_ms = round(settings.session_hours * 3_600_000)
 
@@ -75,8 +76,8 @@ class SigningInVerbs(PeopleVerbs):
         """Raises Unauthenticated for whatever is wrong, TooMany at once while one has to wait, Forbidden for a tenant
         that is suspended.
         """
-        whose = (f"login {login_key(login)}", f"address {address}")
-        self._slowing.enter(whose)
+        whose = f"login {login_key(login)}"
+        self._slowing.enter(whose, address)
 
         def work() -> SignedIn:
             known = self._store.read(lambda c: users.by_login(c, login)).result()
@@ -84,7 +85,7 @@ class SigningInVerbs(PeopleVerbs):
             if known is None or not right or known.user.deactivated_ms is not None:
                 self._note_refusal(known, address)
                 raise Unauthenticated(_REFUSED)
-            self._slowing.forgive(*whose)
+            self._slowing.forgive(whose, address)
             if self._passwords.is_old(known.password):
                 self._rehash(known.user, password)
             pending = known.user.second_factor
@@ -99,12 +100,12 @@ class SigningInVerbs(PeopleVerbs):
 
         def work() -> SignedIn:
             user = self._pending_user(token)
-            whose = (f"second step {user.id}", f"address {address}")
-            self._slowing.enter(whose)
+            whose = f"second step {user.id}"
+            self._slowing.enter(whose, address)
             done = self._store.write(lambda c: self._take_second_step(c, user, token, code, address, agent)).result()
             if done is None:
                 raise Unauthenticated(_NO_CODE)
-            self._slowing.forgive(*whose)
+            self._slowing.forgive(whose, address)
             return done
 
         return self._passwords.run(work)
@@ -256,7 +257,8 @@ class SigningInVerbs(PeopleVerbs):
         """A link's holder chooses his password. All his sessions end. Raises NotFound for a link that is used, too old
         or no link, BadInput for a password that can't be one, TooMany.
         """
-        self._slowing.enter((f"link {address}",))
+        whose = f"link {token[:100]}"
+        self._slowing.enter(whose, address)
         self._passwords.check(password)
         digest = digest_of(token)
 
@@ -277,7 +279,7 @@ class SigningInVerbs(PeopleVerbs):
 
         def run() -> User:
             user = choose(self._passwords.hash(password))
-            self._slowing.forgive(f"link {address}")
+            self._slowing.forgive(whose, address)
             return user
 
         return self._passwords.run(run)
@@ -286,7 +288,7 @@ class SigningInVerbs(PeopleVerbs):
         """A link for somebody who says that he forgot his password; None when there is nobody to send one to. Whoever
         asks must not learn which. Raises TooMany.
         """
-        self._slowing.enter((f"forgotten {login_key(login)}", f"forgotten {address}"))
+        self._forgetting.enter(login_key(login), address)
 
         def work(connection: Connection) -> NewLink | None:
             known = users.by_login(connection, login)
@@ -335,7 +337,7 @@ class SigningInVerbs(PeopleVerbs):
     def _after_password(self, actor: Actor, password: str, go_on: Callable[[Hidden], T]) -> Future[T]:
         """Does it once the user's own password is right: whoever sits down at an open session does not know it."""
         whose = f"password of {actor.user_id}"
-        self._slowing.enter((whose,))
+        self._slowing.enter(whose)
 
         def work() -> T:
             hidden = self._store.read(lambda c: self._self(c, actor)).result()

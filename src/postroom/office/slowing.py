@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 
 from postroom.clock import monotonic_ms
 from postroom.errors import TooMany
@@ -17,26 +16,37 @@ from postroom.errors import TooMany
 __all__ = ["Slowing"]
 
 _FREE = 5
+_FREE_OF_AN_ADDRESS = 30
 _LONGEST_MS = 60_000.0
 _FORGOTTEN_MS = 15 * 60_000.0
 _MOST = 50_000
 
 
 class Slowing:
-    """`free`: tries without any wait. `longest_ms`: the wait that doubling ends at."""
+    """`free`: tries of one name without any wait, `free_of_an_address`: of one address, behind which a whole office may
+    sit. `longest_ms`: the wait that doubling ends at.
+    """
 
-    def __init__(self, free: int = _FREE, longest_ms: float = _LONGEST_MS) -> None:
+    def __init__(
+        self,
+        free: int = _FREE,
+        longest_ms: float = _LONGEST_MS,
+        *,
+        free_of_an_address: int = _FREE_OF_AN_ADDRESS,
+    ) -> None:
         self._free = free
+        self._free_of_an_address = free_of_an_address
         self._longest_ms = longest_ms
         self._lock = threading.Lock()
-        self._tries: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        """Who → how often, and when last (monotonic, ms)."""
+        self._tries: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        """What and who → how often, and when last (monotonic, ms)."""
 
-    def enter(self, whose: Sequence[str], now_ms: float | None = None) -> None:
-        """Counts a try of all of these. Raises TooMany while one of them has to wait; that is no try."""
+    def enter(self, name: str, address: str = "", now_ms: float | None = None) -> None:
+        """Counts a try of both. Raises TooMany while one of them has to wait; that is no try."""
         moment = monotonic_ms() if now_ms is None else now_ms
+        whose = _keys(name, address)
         with self._lock:
-            wait = max((self._wait(one, moment) for one in whose), default=0.0)
+            wait = max(self._wait(one, moment) for one in whose)
             if wait > 0:
                 raise TooMany("There were too many tries. Wait a little, then try again.", seconds=int(wait / 1000) + 1)
             for one in whose:
@@ -45,20 +55,24 @@ class Slowing:
             while len(self._tries) > _MOST:
                 self._tries.popitem(last=False)
 
-    def forgive(self, whole: str, *others: str) -> None:
-        """It succeeded: `whole` begins anew, and the others get this one try back."""
+    def forgive(self, name: str, address: str = "") -> None:
+        """It succeeded: the name begins anew, and the address gets this one try back."""
         with self._lock:
-            self._tries.pop(whole, None)
-            for one in others:
-                count, last = self._tries.get(one, (0, 0.0))
-                if count > 1:
-                    self._tries[one] = (count - 1, last)
-                else:
-                    self._tries.pop(one, None)
+            self._tries.pop(("name", name), None)
+            count, last = self._tries.get(("address", address), (0, 0.0))
+            if count > 1:
+                self._tries["address", address] = (count - 1, last)
+            else:
+                self._tries.pop(("address", address), None)
 
-    def _wait(self, one: str, moment: float) -> float:
+    def _wait(self, one: tuple[str, str], moment: float) -> float:
         count, last = self._tries.get(one, (0, moment))
-        if count < self._free or moment - last > _FORGOTTEN_MS:
+        free = self._free if one[0] == "name" else self._free_of_an_address
+        if count < free or moment - last > _FORGOTTEN_MS:
             return 0.0
-        pause: float = min(1000.0 * 2 ** min(count - self._free, 20), self._longest_ms)
+        pause: float = min(1000.0 * 2 ** min(count - free, 20), self._longest_ms)
         return last + pause - moment
+
+
+def _keys(name: str, address: str) -> tuple[tuple[str, str], ...]:
+    return (("name", name), ("address", address)) if address else (("name", name),)

@@ -109,7 +109,7 @@ class Reports:
             content = messages.content(connection, number, message_id)
             if content is None:
                 raise NotFound(_why_gone(messages.recipients(connection, number, message_id)))
-            looked = Entry(number, "message.content-seen", now_ms(), message_id, message.subject).by(actor)
+            looked = Entry(number, "message.content-seen", now_ms(), message_id).by(actor)
             audit.note(connection, [(self._store.ids.next(), looked)])
             return content
 

@@ -11,7 +11,7 @@ from postroom.office.slowing import Slowing
 def waits(slowing: Slowing, whose: str, now_ms: float) -> int:
     """Seconds one is told to wait; 0 when the try is taken."""
     try:
-        slowing.enter((whose,), now_ms)
+        slowing.enter(whose, "", now_ms)
     except TooMany as slowed:
         return slowed.seconds
     return 0
@@ -35,14 +35,24 @@ def test_a_refused_try_does_not_lengthen_the_wait() -> None:
 
 
 def test_success_forgives_the_name_and_gives_the_address_one_try_back() -> None:
-    slowing = Slowing(free=3)
-    for n in range(2):
-        slowing.enter((f"login {n}", "address"), 0)
-    slowing.enter(("ann", "address"), 0)
-    assert waits(slowing, "address", 0) > 0
-    slowing.forgive("ann", "address")
-    assert waits(slowing, "address", 0) == 0
-    assert waits(slowing, "address", 0) > 0, "one good account does not buy tries at all the others"
+    slowing = Slowing(free=3, free_of_an_address=4)
+
+    def slowed(name: str) -> bool:
+        try:
+            slowing.enter(name, "192.0.2.1", 0)
+        except TooMany:
+            return True
+        return False
+
+    assert [slowed(f"guess {n}") for n in range(5)] == [False] * 4 + [True]
+    slowing.forgive("guess 3", "192.0.2.1")
+    assert not slowed("ann")
+    assert slowed("bob"), "one good account does not buy tries at all the others"
+
+
+def test_those_without_an_address_are_not_taken_for_one() -> None:
+    slowing = Slowing(free=1, free_of_an_address=1)
+    assert [waits(slowing, f"guess {n}", 0) for n in range(100)] == [0] * 100
 
 
 def test_it_is_forgotten_after_a_quarter_of_an_hour_and_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
