@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from postroom.errors import BadInput, Conflict, PostroomError
+from postroom.errors import BadInput, Conflict, PostroomError, Unauthenticated
 from postroom.model.state import State
 from postroom.office import Office
 from postroom.store.database import Store
 from tests.store.house import ADMIN, House
+from tests.store.test_signing_in import person, signed_in
 
 
 @pytest.fixture
@@ -73,3 +74,38 @@ def test_a_key_revoked_on_one_node_is_refused_on_the_other_after_its_look(nodes:
     house.office.revoke_key(ADMIN, new.key.id).result()
     assert other.refresh().result() is True
     assert other.authenticated(new.text) is None
+
+
+def test_a_session_ended_on_one_node_is_refused_on_the_other_after_its_look(nodes: tuple[House, Office]) -> None:
+    house, other = nodes
+    person(house, "ann", "support")
+    token, actor = signed_in(house, "ann")
+    assert other.refresh().result() is True
+    assert other.authenticate(token).result() == actor
+    house.office.change_user(ADMIN, "ann", {"roles": ["reader"]}).result()
+    assert other.refresh().result() is True
+    assert other.authenticated(token) is None
+    with pytest.raises(Unauthenticated):
+        other.authenticate(token).result()
+
+
+def test_each_node_notes_its_own_changes_and_not_those_it_had_not_seen_yet(nodes: tuple[House, Office]) -> None:
+    house, other = nodes
+    house.account("main")
+    other.change_tenant(ADMIN, {"log_days": 99}).result()
+    house.office.change_account(ADMIN, "main", {"host": "i.example"}).result()
+    entries = house.office.audit(ADMIN).result().entries
+    assert [(one.verb, dict(one.after)) for one in entries[:2]] == [
+        ("account.changed", {"host": "i.example"}),
+        ("tenant.changed", {"log_days": 99}),
+    ]
+
+
+def test_one_login_is_given_once(nodes: tuple[House, Office]) -> None:
+    house, other = nodes
+    for n in range(5):
+        found = outcomes(
+            lambda n=n: house.office.create_user(ADMIN, {"login": f"ann{n}"}),
+            lambda n=n: other.create_user(ADMIN, {"login": f"ANN{n}"}),
+        )
+        assert len([one for one in found if isinstance(one, Conflict)]) == 1
