@@ -184,6 +184,7 @@ per_minute = 0
         ("settings = 1", "settings (line 1)"),
         ("[accounts]\nx = 1", "accounts.x (line 2)"),
         ("[SMTP]\nServer='h.example'\nColour='red'", "SMTP.Colour (line 3)"),
+        ("".join(f"[applications.a{n}]\n" for n in range(600)), "applications (line 1)"),
         ("x = " + "[" * 5_000, "file"),
         ("#" * 300_000, "file"),
     ],

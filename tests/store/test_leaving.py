@@ -92,6 +92,24 @@ def test_a_log_that_is_kept_goes_when_its_time_is_over(house: House) -> None:
     assert rows(house, tenant.tenant_id) == {}
 
 
+def test_nothing_is_set_for_a_tenant_that_is_deleted(house: House) -> None:
+    tenant, _ = furnished(house)
+    house.mail(("a@example.org", State.SENT), tenant_id=tenant.tenant_id)
+    house.office.delete_tenant(ADMIN, tenant.tenant_id, confirm="acme").result()
+    number = tenant.tenant_id
+    for verb in (
+        lambda: house.office.change_tenant(ADMIN, {"suspended": False}, number).result(),
+        lambda: house.office.create_account(ADMIN, {"host": "h.example"}, tenant_id=number).result(),
+        lambda: house.office.create_application(ADMIN, "Till", number).result(),
+        lambda: house.office.create_sender(ADMIN, {"address": "a@example.org"}, number).result(),
+        lambda: house.office.import_file(ADMIN, '[accounts.A]\nhost = "h.example"', tenant_id=number).result(),
+        lambda: house.office.return_to(ADMIN, "tenant", number, 1).result(),
+    ):
+        with pytest.raises(NotFound):
+            verb()
+    assert house.office.tenant(ADMIN, number).result().deleted_ms
+
+
 def test_a_kept_log_can_be_deleted_after_all(house: House) -> None:
     tenant, _ = furnished(house)
     house.mail(("a@example.org", State.SENT), tenant_id=tenant.tenant_id)

@@ -126,19 +126,25 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
             [one.address for one in senders.of_tenant(connection, number)],
         )
         taking.warnings.extend(wanted.warnings)
-        made = [self._take_account(connection, taking, one) for one in wanted.accounts or ()]
+        every = {one.name.casefold(): one for one in accounts.of_tenant(connection, number)}
+        made = [
+            self._take_account(connection, taking, one, every.get(one.account.name.casefold()))
+            for one in wanted.accounts or ()
+        ]
+        present = accounts.of_tenant(connection, number)
         for sender in wanted.senders or ():
-            self._take_sender(connection, taking, sender)
+            self._take_sender(connection, taking, sender, present)
         again = self._take_settings(connection, taking, wanted, [one for one in made if one is not None])
+        known = {one.name: one for one in applications.of_tenant(connection, number)}
         for application in wanted.applications or ():
-            self._take_application(connection, taking, application)
+            self._take_application(connection, taking, application, known.get(application.name))
         return again or (self._prune(connection, taking, wanted) if taking.prune else None)
 
-    def _take_account(self, connection: Connection, taking: _Taking, wanted: WantedAccount) -> Account | None:
+    def _take_account(
+        self, connection: Connection, taking: _Taking, wanted: WantedAccount, old: Account | None
+    ) -> Account | None:
         """Makes or changes it; the account when it is new."""
-        number, typed, there = taking.tenant_id, wanted.secret, wanted.account
-        every = accounts.of_tenant(connection, number)
-        old = next((one for one in every if one.name.casefold() == there.name.casefold()), None)
+        typed, there = wanted.secret, wanted.account
         after = account_code(there)
         if typed is not None and (old is None or old.secret_set_ms != taking.moment):  # else an earlier step sealed it
             after[_SECRET] = "typed"
@@ -165,9 +171,8 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         taking.note(What.CHANGE, "account", new.name, {"name": old.name} | before, {"name": new.name} | after)
         return None
 
-    def _take_sender(self, connection: Connection, taking: _Taking, wanted: WantedSender) -> None:
+    def _take_sender(self, connection: Connection, taking: _Taking, wanted: WantedSender, every: list[Account]) -> None:
         number = taking.tenant_id
-        every = accounts.of_tenant(connection, number)
         names = Names(every, ())
         there = replace(wanted.sender, account_id=_numbered(every, wanted.account))
         old = senders.by_address(connection, number, there.address)
@@ -238,9 +243,9 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         first = wanted.senders[0].sender.address if wanted.senders else None
         return present if present is not None else next((one.id for one in every if one.address == first), None)
 
-    def _take_application(self, connection: Connection, taking: _Taking, wanted: Application) -> None:
-        every = applications.of_tenant(connection, taking.tenant_id)
-        old = next((one for one in every if one.name == wanted.name), None)
+    def _take_application(
+        self, connection: Connection, taking: _Taking, wanted: Application, old: Application | None
+    ) -> None:
         after = application_code(wanted)
         if old is None:
             applications.create(connection, replace(wanted, id=self._store.ids.next(), created_ms=taking.moment))

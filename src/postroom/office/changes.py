@@ -223,7 +223,7 @@ class Changes:
 
     def _existing(self, connection: Connection, tenant_id: int) -> Tenant:
         tenant = tenants.get(connection, tenant_id)
-        if tenant is None:
+        if tenant is None or tenant.deleted_ms is not None:
             raise NotFound("There is no such tenant here.")
         return tenant
 

@@ -16,12 +16,14 @@ from typing import Any
 
 from postroom.errors import BadInput, Fault
 
-__all__ = ["ELIXEUM", "LONGEST", "CodeFile", "Places", "bare_or_quoted", "read_file"]
+__all__ = ["ELIXEUM", "LONGEST", "MOST", "CodeFile", "Places", "bare_or_quoted", "read_file"]
 
 ELIXEUM = "SMTP"
 """The name of the account that a file with Elixeum's keys makes: stable, so that a new server is a change of it."""
 LONGEST = 256 * 1024
 """Characters of a file."""
+MOST = 500
+"""Things of one kind in a file: all of them are one transaction, and others wait for it."""
 _TABLES = ("settings", "accounts", "senders", "applications")
 _ELIXEUM = {
     "server": "host",
@@ -133,6 +135,9 @@ def _parsed_or_faults(text: str) -> dict[str, Any]:
 
 
 def _tables(name: str, value: Mapping[str, Any], places: Places, faults: list[Fault]) -> Tables:
+    if len(value) > MOST:
+        faults.append(Fault(places.told(name), f"holds more than {MOST:,} things.", "Split the file by tenant."))
+        return {}
     for inner, one in value.items():
         if not isinstance(one, dict):
             mend = f"Each has a table of its own: [{name}.{bare_or_quoted(inner)}]."

@@ -25,7 +25,6 @@ from postroom.secrets import Secret
 __all__ = ["Wanted", "WantedAccount", "WantedSender", "WantedSettings", "wanted_of"]
 
 _ELSEWHERE = frozenset({"name", "suspended"})
-_REFERENCES = {"default_account_id": "accounts", "default_sender_id": "senders"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from postroom.clock import now_ms
-from postroom.errors import Conflict, Forbidden
+from postroom.errors import Conflict, Forbidden, NotFound
 from postroom.ids import encode
 from postroom.model.application import Actor, Scope
 from postroom.model.deletion import Content, Deletion, Remaining, Waiting
@@ -56,7 +56,7 @@ class LeavingVerbs(Changes):
         """Deletes a tenant with everything it has. `confirm` is its name.
 
         `waiting`: what becomes of mail that has not left. `cancel` takes it back; `send-first` takes nothing new in
-        (its applications are suspended) and answers with what remains, until nothing does. With CONTENT.KEEP the log
+        (its applications are suspended) and answers with what remains, until nothing does. With `content` KEEP the log
         and the contents stay for as long as the tenant's retention says, readable for the installation's people, and
         then go by themselves. Raises Conflict for a wrong name, and with the counts where mail waits and nothing is
         said of it; NotFound, Forbidden.
@@ -70,7 +70,9 @@ class LeavingVerbs(Changes):
         going = _Leaving(waiting, content, now_ms())
 
         def work(connection: Connection) -> Deletion | Again:
-            tenant = self._existing(connection, number)
+            tenant = tenants.get(connection, number)
+            if tenant is None:
+                raise NotFound("There is no such tenant here.")
             if tenant.deleted_ms is None:
                 _check(connection, tenant, confirm, going)
                 left = self._empty(connection, tenant, going)
@@ -84,13 +86,13 @@ class LeavingVerbs(Changes):
         return self._change(work, actor)
 
     def _empty(self, connection: Connection, tenant: Tenant, going: _Leaving) -> Deletion | Again | None:
-        """One step towards a tenant without waiting mail; None when it is one."""
-        if going.waiting is Waiting.SEND_FIRST:
-            for application in applications.of_tenant(connection, tenant.id):
-                if not application.suspended:
-                    applications.save(connection, replace(application, suspended=True))
-        elif not tenant.suspended:
-            tenants.save(connection, replace(tenant, suspended=True))
+        """One step towards a tenant without waiting mail; None when it is one.
+
+        Nothing is looked at before a transaction of its own has closed the doors: what was accepted meanwhile is then
+        in the queue, and counted.
+        """
+        if _close_doors(connection, tenant, applications_only=going.waiting is Waiting.SEND_FIRST):
+            return AGAIN
         if going.waiting is Waiting.CANCEL:
             next_id = self._store.ids.next
             count = leaving.cancel_waiting(connection, tenant.id, going.moment, next_id, BATCH)
@@ -126,6 +128,18 @@ class LeavingVerbs(Changes):
             return len(over)
 
         return self._change(work, None)
+
+
+def _close_doors(connection: Connection, tenant: Tenant, *, applications_only: bool) -> bool:
+    """False when they are closed already. A tenant that is suspended as a whole would not let its mail leave."""
+    if not applications_only:
+        if not tenant.suspended:
+            tenants.save(connection, replace(tenant, suspended=True))
+        return not tenant.suspended
+    open_ones = [one for one in applications.of_tenant(connection, tenant.id) if not one.suspended]
+    for application in open_ones:
+        applications.save(connection, replace(application, suspended=True))
+    return bool(open_ones)
 
 
 def _check(connection: Connection, tenant: Tenant, confirm: str, going: _Leaving) -> None:

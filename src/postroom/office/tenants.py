@@ -35,10 +35,16 @@ class TenantVerbs(Changes):
         return self._store.read(lambda c: [self._existing(c, actor.tenant_id)])
 
     def tenant(self, actor: Actor, tenant_id: int | None = None) -> Future[Tenant]:
-        """What is set for the tenant itself; `snapshot.settings` has the effective values and where they come from."""
+        """What is set for the tenant itself; `snapshot.settings` has the effective values and where they come from.
+        Also one that is deleted while its log is kept.
+        """
         require(actor, Scope.SETTINGS_READ)
         number = tenant_for(actor, tenant_id)
-        return self._store.read(lambda c: self._existing(c, number))
+
+        def work(connection: Connection) -> Tenant:
+            return tenants.get(connection, number) or self._existing(connection, number)
+
+        return self._store.read(work)
 
     def create_tenant(self, actor: Actor, name: str) -> Future[Tenant]:
         """For those who manage all tenants. The new one inherits everything. Conflict when the name is taken."""
