@@ -139,6 +139,12 @@ def test_the_same_key_makes_one_message(postroom: Any) -> None:
     assert postroom.send(to="ann@x.test", subject="Once", text="x").id != first.id
 
 
+@pytest.mark.parametrize("key", ["a\r\nX: y", "schl\u00fcssel", "\x00"])
+def test_a_key_that_would_be_another_header_is_a_mistake(postroom: Any, key: str) -> None:
+    with pytest.raises(ValueError, match="printable"):
+        postroom.send(to="ann@x.test", text="x", idempotency_key=key)
+
+
 def test_every_fault_is_told_at_once_and_in_pythons_words(postroom: Any) -> None:
     with pytest.raises(Refused) as caught:
         postroom.send(to=["nobody", "ann@x.test"], sender="a\nb@x.test", headers={"Received": "x"}, text="x")

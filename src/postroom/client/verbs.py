@@ -209,6 +209,8 @@ def _get(path: str, made: Callable[[Any], T]) -> Call[T]:
 
 
 def _post(path: str, body: object, made: Callable[[Answer], T], *, key: str = "") -> Call[T]:
+    if not key.isascii() or not key.isprintable():
+        raise ValueError("an idempotency key is made of printable ASCII characters")
     headers = {**_JSON, "idempotency-key": key} if key else _JSON
     # What JSON can't say (half of a surrogate pair) is sent as its escape, for Postroom to refuse in its words.
     octets = json.dumps(body, separators=(",", ":")).encode("ascii")

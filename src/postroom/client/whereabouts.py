@@ -71,13 +71,26 @@ def data_directory(environ: Mapping[str, str]) -> Path:
 
 
 def _of_this_machine(data: Path) -> tuple[str, str]:
-    """Address and key in `local.json`; empty where there is none."""
+    """Address and key in `local.json`; empty where there is none, no address while Postroom does not run."""
     try:
         found = json.loads((data / "local.json").read_text("utf-8"))
-        url, key = found["url"], found["key"]
+        url, key, pid = found["url"], found["key"], found["pid"]
     except (OSError, ValueError, TypeError, KeyError):
         return "", ""
-    return (url.rstrip("/"), key) if isinstance(url, str) and isinstance(key, str) else ("", "")
+    if not isinstance(url, str) or not isinstance(key, str) or type(pid) is not int:
+        return "", ""
+    return url.rstrip("/") if _runs(pid) else "", key
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process that wrote the address is there: after a crash its port may be anybody's, and so the key."""
+    try:
+        os.kill(pid, 0) if pid > 0 else None
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return pid > 0
 
 
 def _checked(url: str) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,7 +120,9 @@ def _values(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            _refuse_foreign(path, os.fstat(file.fileno()))
+            values = tomllib.loads(file.read().decode("utf-8"))
     except OSError as error:
         raise Ending(Exit.CONFIG, f"{path} can't be read: {error.strerror}.") from None
     except ValueError:
@@ -130,6 +133,14 @@ def _values(path: Path) -> dict[str, Any]:
             what = f"there is no {name[:40]!a}" if kind is None else f"{name} is not {kind.__name__}"
             raise Ending(Exit.CONFIG, f"{path}: {what}.")
     return values
+
+
+def _refuse_foreign(path: Path, found: os.stat_result) -> None:
+    """Who may write the file decides where mail goes: that has to be root or the user himself."""
+    if found.st_uid not in (0, os.geteuid()):
+        raise Ending(Exit.CONFIG, f"{path} belongs to another user.")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Ending(Exit.CONFIG, f"{path} may be written to by others: chmod go-w it.")
 
 
 def _key(values: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_the_key_of_this_machine_goes_to_no_other_address(tmp_path: Path) -> Non
 def test_a_postroom_that_rests_is_out_of_reach_and_not_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
         find("", "", machine(tmp_path, url=""))
+
+
+def test_after_a_crash_nobody_gets_the_key(tmp_path: Path) -> None:
+    """Who listens there now may be anybody."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for pid in (ended.pid, 0, -1, 2**40):
+        (tmp_path / "local.json").write_text(json.dumps({"url": HERE, "key": LOCAL_KEY, "pid": pid}))
+        with pytest.raises(Unreachable):
+            find("", "", {"POSTROOM_DATA": str(tmp_path)})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"url": 1, "key": 2}', '{"url": "x"}'])

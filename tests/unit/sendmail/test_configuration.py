@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ def test_a_mistake_in_the_file_is_told_and_its_values_are_not(tmp_path: Path, te
     assert "sendmail.toml" in told or "address" in told
     assert "not an address" not in told
     assert "'x'" not in told
+
+
+def test_a_file_that_others_may_write_is_not_obeyed(tmp_path: Path) -> None:
+    environ = home(tmp_path, f'url = "https://mail.test"\nkey = "{KEY}"\n')
+    file = tmp_path / ".config" / "postroom" / "sendmail.toml"
+    for mode in (0o622, 0o664):
+        file.chmod(mode)
+        assert "by others" in complaint(environ)
+    file.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(file, 65534, 65534)
+        assert "another user" in complaint(environ)
 
 
 def test_a_file_that_is_named_has_to_be_there(tmp_path: Path) -> None:
