@@ -3,6 +3,7 @@ people's acts are one table, and whatever happens in whatever order, every move 
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 
@@ -367,10 +368,8 @@ def _expire(hot: Hot, chance: random.Random, numbers: list[int], fences: list[in
 
 def _act(hot: Hot, chance: random.Random, numbers: list[int], fences: list[int]) -> None:
     act = chance.choice(ACTS if chance.random() < 0.2 else ACTS[1:])
-    try:
+    with contextlib.suppress(Conflict):
         perform(hot, chance.choice(numbers), act, chance.choice([[0], [1]]))
-    except Conflict:
-        pass
 
 
 STEPS: list[Callable[[Hot, random.Random, list[int], list[int]], None]] = [
