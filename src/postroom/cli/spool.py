@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,16 +42,16 @@ async def handing_over(data: Path, log: MailLog) -> AsyncIterator[None]:
 async def _keep_on(data: Path, log: MailLog, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         with contextlib.suppress(Exception):  # a turn says itself what went wrong; the next one begins anew
-            await asyncio.to_thread(_turn, data, log)
+            await asyncio.to_thread(_turn, data, log, lambda: math.inf if stopping.is_set() else time.monotonic())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), EVERY_SECONDS)
 
 
-def _turn(data: Path, log: MailLog) -> None:
+def _turn(data: Path, log: MailLog, clock: Callable[[], float]) -> None:
     from postroom.sendmail.handover import hand_over_spool
 
     for configuration in _configurations(data, log):
-        told = hand_over_spool(configuration, seconds=_TURN_SECONDS)
+        told = hand_over_spool(configuration, seconds=_TURN_SECONDS, clock=clock)
         if told or told.left:
             log.spool_handed_over(
                 str(configuration.spool), told.accepted, told.refused, told.damaged, told.left, told.trouble
