@@ -99,13 +99,13 @@ class BadSettings(BadInput):
 
 class Unauthenticated(PostroomError):
     status = 401
-    title = "A valid key is needed"
+    title = "It is not known who asks"
     slug = "unauthenticated"
 
 
 class Forbidden(PostroomError):
     status = 403
-    title = "This key may not do that"
+    title = "Whoever asks may not do that"
     slug = "forbidden"
 
 

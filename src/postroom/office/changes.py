@@ -92,7 +92,7 @@ def _see_one_moment(connection: Connection) -> None:
 def require(actor: Actor, scope: Scope) -> None:
     """Raises Forbidden without this right."""
     if not actor.may(scope):
-        raise Forbidden(f"This key may not do that; it needs the right {scope.value}.", needs=scope.value)
+        raise Forbidden(f"That needs the right {scope.value}.", needs=scope.value)
 
 
 def tenant_for(actor: Actor, tenant_id: int | None) -> int:

@@ -340,7 +340,7 @@ class Outbox:
     @staticmethod
     def _check(actor: Actor, scope: Scope) -> None:
         if not actor.may(scope):
-            raise Forbidden(f"This key may not do that; it needs the right {scope.value}.")
+            raise Forbidden(f"That needs the right {scope.value}.")
 
 
 def _promise() -> Future[Any]:

@@ -184,7 +184,7 @@ class Reports:
 
 def _require(actor: Actor, scope: Scope) -> None:
     if not actor.may(scope):
-        raise Forbidden(f"This key may not do that; it needs the right {scope.value}.", needs=scope.value)
+        raise Forbidden(f"That needs the right {scope.value}.", needs=scope.value)
 
 
 def _tenant_for(actor: Actor, tenant_id: int | None) -> int:
