@@ -36,6 +36,7 @@ BEHAVIOURS = (
     ("rst-after-250",),
     ("close-421-once",),
 )
+PRIORITIES = ("normal",) * 8 + ("urgent", "bulk")
 _LONGEST_LIFE = 0.4
 
 
@@ -98,9 +99,9 @@ class Chaos:
     def _post(self, n: int) -> None:
         chance = random.Random(f"{self.told.seed}-{n}")
         while not self._over.is_set():
-            priority: dict[str, Any] = {"priority": chance.choice(["urgent", "normal", "bulk"])} if chance.random() < 0.2 else {}
+            fields: dict[str, Any] = {"priority": chance.choice(PRIORITIES)}
             try:
-                self.client.hand_over(*chance.choice(BEHAVIOURS), **priority)
+                self.client.hand_over(*chance.choice(BEHAVIOURS), **fields)
             except (RigFailed, OSError) as error:
                 self._failures.append(str(error))
                 return

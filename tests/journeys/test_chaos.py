@@ -15,7 +15,7 @@ from tests.journeys.chaos import Chaos
 from tests.rigs.postroom import Postroom
 from tests.rigs.sink import Sink
 
-KILLS = 35
+KILLS = 20
 SEED = int(os.environ.get("CHAOS_SEED", "20261120"))
 
 
