@@ -112,8 +112,11 @@ def test_trouble_of_a_moment_is_tried_again(postroom: Postroom, make_sink: Calla
     assert "unknown" not in kinds(postroom, message)
 
 
-def test_replies_of_hostile_servers_are_data(postroom: Postroom, sink: Sink) -> None:
-    """NUL, UTF-8 and half characters in a reply are kept as words that every door can show."""
+def test_replies_of_hostile_servers_are_data(
+    fork_postroom: Callable[..., Postroom], sink: Sink, database_url: str
+) -> None:
+    """NUL, UTF-8 and half characters in a reply are kept as words that every database takes and every door shows."""
+    postroom = fork_postroom(database=database_url, poll_seconds=0.1).start()
     postroom.deliver_to(sink.port)
     sink.answer(rcpt="550 5.1.1 \x00 \u20ac \udcff\udcfe <script>alert(1)</script> \x1b[2J")
     message = postroom.api.send("ok@sink.test")
