@@ -186,6 +186,9 @@ per_minute = 0
         ("[SMTP]\nServer='h.example'\nColour='red'", "SMTP.Colour (line 3)"),
         ("".join(f"[applications.a{n}]\n" for n in range(600)), "applications (line 1)"),
         ("x = " + "[" * 5_000, "file"),
+        (".".join(["a"] * 60_000) + " = 1", "file"),
+        (f"[{'.'.join(['a'] * 60_000)}]", "file"),
+        ("x = {b = '\\', " + '."a"' * 60_000 + " = 1}", "file"),
         ("#" * 300_000, "file"),
     ],
 )  # fmt: skip

@@ -33,8 +33,10 @@ _ELIXEUM = {
     "sendername": "sender_name",
     "senderaddress": "sender_address",
 }
+_PARTS = 16
+_TOKEN = re.compile("\"\"\"|'''|[\"'#\n=,{}\\[\\].]")
 _TOP: tuple[str, ...] = ()
-_LINES_READ = 4_000_000
+_LINES_READ = 500_000
 """Characters that looking for lines may cost: a file made to be slow gets its faults without lines."""
 
 Tables = Mapping[str, Mapping[str, Any]]
@@ -97,6 +99,8 @@ def read_file(text: str) -> CodeFile:
     """Raises BadInput for what is no TOML, or has no such shape."""
     if len(text) > LONGEST:
         raise BadInput([Fault("file", f"is longer than {LONGEST:,} characters.", "Split it by tenant.")])
+    if _too_deep(text):
+        raise BadInput([Fault("file", "has a key of more parts than any setting has.", "Make it simpler.")])
     document = _parsed_or_faults(text)
     places = Places(text)
     faults: list[Fault] = []
@@ -119,6 +123,42 @@ def read_file(text: str) -> CodeFile:
     if faults:
         raise BadInput(faults)
     return CodeFile(**found, places=places, elixeum=origins, owned=frozenset(_TABLES) & document.keys())
+
+
+def _too_deep(text: str) -> bool:
+    """Whether a dotted key has more than `_PARTS` parts: TOML's parser takes their number squared in time.
+
+    One pass over what is neither string nor comment; what is no TOML is told by the parser afterwards.
+    """
+    inside, dots = "", 0
+    for found in _TOKEN.finditer(text):
+        mark, start = found.group(), found.start()
+        if inside in ("", "#"):
+            if mark == "\n":
+                inside, dots = "", 0
+            elif not inside and mark[0] in "\"'#":
+                inside = mark
+            elif not inside:
+                dots = dots + 1 if mark == "." else 0
+                if dots > _PARTS:
+                    return True
+        elif mark == "\n":
+            inside = "" if len(inside) == 1 else inside
+        elif (
+            mark[0] == inside[0]
+            and len(mark) >= len(inside)
+            and not (inside[0] == '"' and _backslashes(text, start) % 2)
+        ):
+            inside = ""
+    return False
+
+
+def _backslashes(text: str, end: int) -> int:
+    """How many stand right before this place."""
+    start = end
+    while start and text[start - 1] == "\\":
+        start -= 1
+    return end - start
 
 
 def _parsed_or_faults(text: str) -> dict[str, Any]:
