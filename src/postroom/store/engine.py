@@ -12,13 +12,13 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from postroom.errors import PostroomError, StoreFull, StoreLocked, StoreUnavailable
 
-__all__ = ["FileLock", "explain_failure", "is_sqlite", "open_engine", "sqlite_path"]
+__all__ = ["FileLock", "explain_failure", "is_sqlite", "open_engine", "prepare_writer", "sqlite_path"]
 
 _BUSY_MS = 5_000
 _CACHE_KIB = 16_384
@@ -98,6 +98,20 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "trusted_schema=OFF",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def prepare_writer(connection: Connection) -> None:
+    """The writer's statements are few, go by keys, and come thousands of times: PostgreSQL is told so.
+
+    Otherwise it plans each of them anew, and while a table is small it reads all of it for a join with a list of keys,
+    a plan that stays when the table has grown.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
+    for way in ("hashjoin", "mergejoin", "seqscan"):
+        connection.exec_driver_sql(f"SET enable_{way} = off")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -28,7 +28,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 
 from postroom.errors import PostroomError, StoreFull, StoreUnavailable
-from postroom.store.engine import explain_failure
+from postroom.store.engine import explain_failure, prepare_writer
 from postroom.store.reserve import Reserve
 
 __all__ = ["Batch", "Done", "Unit", "Writer"]
@@ -242,6 +242,7 @@ class Writer:
         if self._connection is None or self._connection.closed or self._connection.invalidated:
             self._close()
             self._connection = self._engine.connect()
+            prepare_writer(self._connection)
         return _Transaction(self._connection)
 
     def _maybe_checkpoint(self) -> None:

@@ -43,7 +43,7 @@ ROOM = 256
 _ROOM_BYTES = 8 * 1024 * 1024
 LOW = 96
 """With less than this in hand a lane asks the queue for more."""
-_MARK_AHEAD = 7
+_MARK_AHEAD = 15
 _SAY_AGAIN_SECONDS = 0.5
 _MOST_TIMES = 120
 

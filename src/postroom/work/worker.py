@@ -40,6 +40,8 @@ from postroom.work.waiters import Waiters
 __all__ = ["Worker"]
 
 _GROW_AT = 8
+_WHILE_ALONE = 64
+"""What a lane claims while its account may open more lanes."""
 _ODD_PAUSE_MS = 2_000.0
 _NATIVE_PAUSE_MS = 60_000.0
 
@@ -233,8 +235,10 @@ class Worker:
         self._spawn(self._refill(room, lane))
 
     async def _refill(self, room: Room, lane: Lane) -> None:
-        wanted = ROOM - lane.in_hand
         account = lane.account
+        # One lane does not take what several could carry side by side.
+        alone = len(room.lanes) + room.opening < room.gate.allowed(monotonic_ms())
+        wanted = min(ROOM - lane.in_hand, _WHILE_ALONE if alone else ROOM)
         room.backlog = False  # whoever queues more from now on says so again
         try:
             taken: Taken | None = await self._store_call(
