@@ -281,6 +281,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._door.log.unexpected("smtp door", error)
             self._answer(request, answers.INTERNAL)
+        request.content = b""  # what is written down is another copy; a large one need not be kept twice
 
     def _submission(self, request: Accept) -> Submission:
         envelope = request.envelope

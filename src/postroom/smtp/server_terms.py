@@ -66,9 +66,12 @@ class LogIn:
     presented: Presented
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Accept:
-    """A message is whole: answer with `accepted` once it is on the disk, or with why it is not."""
+    """A message is whole: answer with `accepted` once it is on the disk, or with why it is not.
+
+    The driver may let go of `content` when it has handed it on; it is not asked for again.
+    """
 
     envelope: Envelope
     content: bytes = field(repr=False)
