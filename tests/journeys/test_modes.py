@@ -18,6 +18,7 @@ from postroom.model.message import Draft
 from postroom.model.tenant import INSTALLATION
 from postroom.settings import load
 from postroom.work.service import Engine
+from tests.journeys.aftermath import query
 from tests.rigs.ledger import LedgerClient
 from tests.rigs.oracle import account_of, judge
 from tests.rigs.postroom import Postroom
@@ -78,6 +79,25 @@ def test_silent_keeps_mail_and_releases_one_all_or_to_another(postroom: Postroom
     assert sorted(address for _, address in sink.deliveries()) == sorted(
         ["tester@sink.test", *(f"ok+{n}@sink.test" for n in range(6))]
     )
+
+
+def test_what_can_not_be_released_keeps_nothing_else_back(
+    fork_postroom: Callable[..., Postroom], sink: Sink, sqlite_url: str
+) -> None:
+    postroom = fork_postroom(database=sqlite_url, poll_seconds=0.1).start()
+    postroom.deliver_to(sink.port)
+    mode(postroom, "silent")
+    gone, *others = [postroom.api.send(f"ok+{n}@sink.test") for n in range(3)]
+    postroom.stop()
+    query(sqlite_url, "DELETE FROM content WHERE message_id = (SELECT min(message_id) FROM content)")
+    postroom.start()
+    assert postroom.api.post("/v1/messages/release").expect(200)["released"] == 2
+    for message in others:
+        postroom.api.wait_for_state(message, "sent")
+    assert states(postroom, gone) == {"silenced"}
+    refused = postroom.api.post("/v1/messages/release")
+    assert refused.status == 409
+    assert "content" in str(refused.body)
 
 
 NATIVE = """

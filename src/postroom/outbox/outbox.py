@@ -10,7 +10,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -260,14 +259,21 @@ class Outbox:
 
     def _release_all(self, actor: Actor, to: Sequence[str] | None, future: Future[int]) -> None:
         count, last = 0, 0
+        refusal: Conflict | None = None
         try:
             while numbers := self._store.read(
                 lambda c: acts.silenced(c, actor.tenant_id, last, _RELEASE_BATCH)  # noqa: B023  (read at once)
             ).result():
                 for last in numbers:
-                    with suppress(Forbidden):  # marked secret: no copy of it goes to anybody else
+                    try:
                         self.release(actor, last, to).result()
                         count += 1
+                    except Forbidden:  # marked secret: no copy of it goes to anybody else
+                        continue
+                    except Conflict as error:  # its content is gone, or somebody else was faster
+                        refusal = error
+            if refusal is not None and not count:
+                raise refusal
             future.set_result(count)
         except Exception as error:
             future.set_exception(error)
