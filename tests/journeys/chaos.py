@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,20 +48,29 @@ class Told:
     seed: int
     kills: Counter[str] = field(default_factory=Counter)
     messages: int = 0
+    freezes: int = 0
     findings: Findings | None = None
 
     def __str__(self) -> str:
         kills = ", ".join(f"{name} {count}" for name, count in sorted(self.kills.items()))
         doubled = len(self.findings.explained) if self.findings else 0
         what = f"{self.messages} messages, {doubled} explained copies"
-        return f"seed {self.seed}: {self.kills.total()} kills ({kills}), {what}"
+        return f"seed {self.seed}: {self.kills.total()} kills ({kills}), {self.freezes} freezes, {what}"
 
 
 class Chaos:
-    """One Postroom (not started) with its sink and a client; `url` as Postroom is given it."""
+    """One Postroom (not started) with its sink and a client; `url` as Postroom is given it.
 
-    def __init__(self, postroom: Postroom, sink: Sink, folder: Path, url: str, seed: int) -> None:
+    `workers`: further processes on the same database, killed and frozen too. One that is frozen is continued at its
+    next turn, beyond its lease or within it.
+    """
+
+    def __init__(
+        self, postroom: Postroom, sink: Sink, folder: Path, url: str, seed: int, workers: Sequence[Postroom] = ()
+    ) -> None:
         self.postroom = postroom
+        self.workers = workers
+        self._frozen: set[int] = set()
         self.sink = sink
         self.url = url
         self.chance = random.Random(seed)
@@ -79,6 +89,8 @@ class Chaos:
         self._pause = pause
         self.postroom.start()
         self.postroom.deliver_to(self.sink.port)
+        for worker in self.workers:
+            worker.start()
         posting = [threading.Thread(target=self._post, args=(n,), daemon=True) for n in range(threads)]
         for thread in posting:
             thread.start()
@@ -111,6 +123,9 @@ class Chaos:
     # -- death and life ---------------------------------------------------------------------------------------------
 
     def _one_death(self) -> None:
+        if self.workers and self.chance.random() < 0.5:
+            self._worker_in_trouble(self.chance.randrange(len(self.workers)))
+            return
         kind = self.chance.random()
         if kind < 0.3:
             self._at_a_point(f"{self.chance.choice(POINTS)}:{self.chance.randint(1, 6)}")
@@ -128,6 +143,21 @@ class Chaos:
         time.sleep(self.chance.random() * _LONGEST_LIFE)
         self.postroom.kill9()
         self.told.kills["at any time"] += 1
+
+    def _worker_in_trouble(self, number: int) -> None:
+        worker = self.workers[number]
+        if number in self._frozen:
+            self._frozen.discard(number)
+            worker.process.thaw()
+        elif self.chance.random() < 0.5:
+            self._frozen.add(number)
+            worker.process.freeze()
+            self.told.freezes += 1
+        else:
+            worker.kill9()
+            self.told.kills["a worker"] += 1
+            worker.start()
+        time.sleep(self.chance.random() * _LONGEST_LIFE)
 
     def _at_a_point(self, spec: str) -> None:
         """A point that is not reached soon is as good as any other time."""
@@ -170,12 +200,15 @@ class Chaos:
         accounts = {promise.message: account_of(self.postroom.api, promise.message) for promise in promised}
         self.told.findings = judge(promised, self.client.intended, accounts, self.sink.taken())
         assert not self.told.findings.wrong, f"seed {self.told.seed}: {self.told.findings.wrong}"
-        self.postroom.stop()
+        for process in (self.postroom, *self.workers):
+            process.stop()
         check_integrity(self.url)
 
     def _settle(self, promised: list[Acknowledged]) -> None:
         """Nothing is on its way any more. What the dead had in hand is free when their leases end."""
         self.postroom.kill9()
+        for number in self._frozen:
+            self.workers[number].process.thaw()
         end_leases(self.url)
         self.postroom.start()
         self.postroom.settle([promise.message for promise in promised], seconds=120)
