@@ -282,6 +282,34 @@ def test_nonsense_has_an_end(small: Letterbox, data: bytes, last: str) -> None:
     quiet(small)
 
 
+def test_refused_messages_one_behind_the_other_have_an_end(small: Letterbox) -> None:
+    """Each is answered at once, and none within the answer to the one before."""
+    one = b"MAIL FROM:<shop@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nFrom: evil@x.example\r\n\r\nx\r\n.\r\n"
+    with small.raw() as raw:
+        raw.ask(b"EHLO x\r\n")
+        with contextlib.suppress(ConnectionError):
+            raw.say(one * 3_000)
+        told = []
+        while reply := raw.reply():
+            told.append(reply[:12])
+    assert told.count("550-5.7.60 f") + told.count("550 5.7.60 f") == 20
+    assert told[-1] == "421 4.7.0 To"
+    quiet(small)
+
+
+def test_good_messages_one_behind_the_other_are_all_taken(small: Letterbox) -> None:
+    one = b"MAIL FROM:<shop@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n" + TEXT + b".\r\n"
+    before = len(small.messages())
+    with small.raw() as raw:
+        raw.ask(b"EHLO x\r\n")
+        raw.say(one * 50 + b"QUIT\r\n")
+        told = []
+        while reply := raw.reply():
+            told.append(reply[:3])
+    assert told == ["250", "250", "354", "250"] * 50 + ["221"]
+    assert len(small.messages()) == before + 50
+
+
 def test_a_crowd_of_idle_clients_disturbs_nobody(tmp_path: Path) -> None:
     with open_letterbox(
         tmp_path, smtp_trusted="127.0.0.1=webshop", smtp_connections_per_client=2_000, smtp_connections=3_000

@@ -43,7 +43,7 @@ class Connection(asyncio.Protocol):
         self._actor: Actor | None = None
         self._user = self._key = ""
         self._transport: asyncio.Transport | None = None
-        self._choked = self._paused = self._upgrading = self._ended = self._left = False
+        self._choked = self._paused = self._upgrading = self._acting = self._ended = self._left = False
         self._early: list[bytes] = []
         now = door.now()
         self._began = self._moved = self._wrote = now
@@ -114,14 +114,18 @@ class Connection(asyncio.Protocol):
     def _act(self) -> None:
         """Says what is to be said and does what is asked for, until something has to be waited for."""
         conversation, transport = self._conversation, self._transport
-        if transport is None:
-            return
-        request = conversation.request
-        while request is not None:
-            self._do(request)
-            if conversation.request is request or isinstance(request, StartTls):
-                break
+        if transport is None or self._acting:
+            return  # an answer that is there at once is gone on with below, not within itself
+        self._acting = True
+        try:
             request = conversation.request
+            while request is not None:
+                self._do(request)
+                if conversation.request is request:
+                    break
+                request = conversation.request
+        finally:
+            self._acting = False
         said = conversation.take()
         if said:
             transport.write(said)
@@ -343,6 +347,11 @@ class Connection(asyncio.Protocol):
         else:
             self._conversation.stop()
             self._act()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the client waits for what becomes of something."""
+        return self._conversation.waiting and not self._conversation.over
 
     def abort(self) -> None:
         if self._transport is not None:

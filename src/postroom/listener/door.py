@@ -37,6 +37,8 @@ __all__ = ["Door", "Terms", "open_door"]
 _AT_ONCE = 64
 """Connections that are taken in one turn of the loop, so that a flood of them leaves room for the others."""
 _BREATH_SECONDS = 0.5
+_GLANCE_SECONDS = 0.1
+_FAREWELL_SECONDS = 1.0
 _TOO_MANY = b"421 4.7.0 Too many connections; come back later\r\n"
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -187,10 +189,7 @@ class Door:
         self._sockets = []
         for connection in list(self.connections):
             connection.stop()
-        if self._places.taken:
-            self._empty = self._loop.create_future()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty, self.timing.last)
+        await self._wait_for_the_last()
         for connection in list(self.connections):
             connection.abort()
         for task in list(self._tasks):
@@ -199,6 +198,18 @@ class Door:
             await asyncio.wait(self._tasks, timeout=1)
         if self._sweep is not None:
             self._sweep.cancel()
+
+    async def _wait_for_the_last(self) -> None:
+        """For who waits for an answer as long as may be; for who has heard his and does not hang up, a moment."""
+        end = self.now() + self.timing.last
+        patience = end
+        while self._places.taken and self.now() < patience:
+            self._empty = self._loop.create_future()
+            await asyncio.wait({self._empty}, timeout=_GLANCE_SECONDS)
+            if any(connection.busy for connection in self.connections):
+                patience = end
+            else:
+                patience = min(patience, self.now() + _FAREWELL_SECONDS)
 
 
 @contextlib.asynccontextmanager

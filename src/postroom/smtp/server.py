@@ -127,7 +127,10 @@ class Conversation:
         self._reception.forget()
         if reply.positive:
             self._junk = self._errors = 0
-        self._say(reply)
+        if reply.permanent:
+            self._wrong(reply)
+        else:
+            self._say(reply)
         if self._stopping:
             self.end(say.STOPPING)
         self._go_on()
