@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.rigs.disk import fill
 from tests.rigs.fixtures import require
 from tests.rigs.handover import SmtpHandover, trusting
 from tests.rigs.ledger import LedgerClient
@@ -236,6 +237,29 @@ def test_the_disk_is_synced_between_each_dot_and_its_250(
         written = [call for call in between if call.syncs or call.name in ("pwrite64", "pwritev")]
         assert written, "nothing was written"
         assert written[-1].syncs, f"answered after {written[-1]}, which was not synced"
+
+
+def test_a_full_disk_is_told_as_such_and_takes_mail_again_once_there_is_room(
+    make_postroom: Callable[..., Postroom], make_small_disk: Callable[[int], Path]
+) -> None:
+    disk = make_small_disk(24)
+    doors = Doors(make_postroom, database=f"sqlite:///{disk / 'postroom.db'}", smtp_trusted="127.0.0.1=webshop", **FAST)
+    doors.start()
+
+    def told() -> tuple[int, str]:
+        with smtplib.SMTP("127.0.0.1", doors.port, timeout=30) as client:
+            client.ehlo()
+            client.mail(SENDER)
+            client.rcpt("ok@sink.test")
+            code, words = client.data(TEXT + "x" * 60 + "\r\n" + ("y" * 70 + "\r\n") * 30)
+            return code, words.decode()
+
+    assert told()[0] == 250
+    ballast = fill(disk)
+    wait_until(lambda: told()[0] == 452, 20, lambda: "a full disk took mail")
+    assert told()[1].startswith("4.3.1 The disk")
+    ballast.unlink()
+    wait_until(lambda: told()[0] == 250, 20, lambda: "it did not recover")
 
 
 @pytest.mark.parametrize("point", ["accept.before-commit", "accept.after-commit", "accept.before-answer"])
