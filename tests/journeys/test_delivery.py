@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -325,3 +328,23 @@ def test_a_message_that_is_too_large_is_refused_whole(fork_postroom: Callable[..
     refused = postroom.api.post("/v1/messages", {"to": ["ok@sink.test"], "text": "x", "attachments": [file]})
     assert refused.status == 413
     assert postroom.api.get("/v1/messages").expect(200)["messages"] == []
+
+
+def test_callers_that_hang_up_harm_nobody(postroom: Postroom, sink: Sink) -> None:
+    """Gone while their message is on its way into the database: it is taken or not, the others get their answers."""
+    postroom.deliver_to(sink.port)
+    body = json.dumps({"to": ["ok+gone@sink.test"], "text": "x"}).encode()
+    head = f"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {postroom.key}\r\n"
+    request = f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    for n in range(60):
+        with socket.create_connection(("127.0.0.1", postroom.port)) as caller:
+            caller.sendall(request if n % 3 else request[:-5])
+            if n % 2:
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if n % 10 == 0:
+            postroom.api.wait_for_state(postroom.api.send(f"ok+{n}@sink.test"), "sent")
+    settings(postroom, sending="instantly")
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", postroom.port)) as caller:
+            caller.sendall(request)
+    postroom.api.wait_for_state(postroom.api.send("ok+last@sink.test"), "sent")
