@@ -36,8 +36,10 @@ def states(postroom: Postroom, message: int) -> set[str]:
 
 
 def sent(postroom: Postroom, *messages: int) -> None:
-    for message in messages:
-        wait_until(lambda m=message: states(postroom, m) == {"sent"}, 30, lambda m=message: str(states(postroom, m)))
+    def seen() -> list[set[str]]:
+        return [states(postroom, message) for message in messages]
+
+    wait_until(lambda: all(found == {"sent"} for found in seen()), 30, lambda: str(seen()))
 
 
 def test_a_program_sends_and_the_mail_leaves(make_embedded: Callable[..., Postroom], sink: Sink) -> None:
@@ -53,7 +55,9 @@ def test_coroutines_on_any_loop_send_at_once(make_embedded: Callable[..., Postro
     async def run() -> list[Receipt]:
         async with make_embedded() as postroom:
             await asyncio.to_thread(set_up, postroom, sink, sending="instantly")
-            return await asyncio.gather(*[postroom.send_async(to=f"ok+{n}@sink.test", text="x") for n in range(40)])
+            sending = [postroom.send_async(to=f"ok+{n}@sink.test", text="x") for n in range(40)]
+            receipts: list[Receipt] = await asyncio.gather(*sending)
+            return receipts
 
     receipts = asyncio.run(run())
     assert {receipt.state for receipt in receipts} == {"sent"}
@@ -68,7 +72,8 @@ def test_whoever_stops_waiting_harms_nobody(make_embedded: Callable[..., Postroo
         await asyncio.sleep(0)
         for one in given_up:
             one.cancel()
-        return await postroom.send_async(to="ok+last@sink.test", text="x")
+        receipt: Receipt = await postroom.send_async(to="ok+last@sink.test", text="x")
+        return receipt
 
     with make_embedded() as postroom:
         set_up(postroom, sink)
