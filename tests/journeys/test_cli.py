@@ -384,7 +384,7 @@ def test_settings_senders_tenants_and_keys(postroom: Postroom, shell: Shell) -> 
     message = _id(theirs.run("send", "--to", "a@example.org", "--text", "x"))
     assert message in theirs.run("log").expect().out
     assert message not in shell.run("log").expect().out
-    assert "scope" in theirs.run("mode", "smtp").expect(1).err
+    assert "settings:write" in theirs.run("mode", "smtp").expect(1).err
     number = json.loads(shell.run("key", "list", "--tenant", "Acme", "--json").expect().out)["keys"][0]["id"]
     shell.run("key", "revoke", number, "--tenant", "Acme").expect()
     assert "POSTROOM_API_KEY" in theirs.run("log").expect(1).err
