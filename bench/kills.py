@@ -28,9 +28,10 @@ def main() -> int:
     left, seed = options.kills, options.seed or random.SystemRandom().randrange(1 << 30)
     kills = messages = 0
     while left > 0:
+        print(f"seed {seed}:", flush=True)
         began = time.monotonic()
         told = one_round(options.database, seed, min(left, A_ROUND))
-        print(f"{told}; {time.monotonic() - began:.0f} s", flush=True)
+        print(f"    {told}; {time.monotonic() - began:.0f} s", flush=True)
         kills, messages = kills + told.kills.total(), messages + told.messages
         left -= told.kills.total()
         seed += 1
@@ -55,7 +56,7 @@ def one_round(database: str, seed: int, kills: int) -> Told:
             heartbeat_seconds=0.5,
             poll_seconds=0.1,
         )
-        return Chaos(postroom, sink, folder, url, seed).run(kills)
+        return Chaos(postroom, sink, folder, url, seed).run(kills, pause=0.05)
 
 
 def _options() -> argparse.Namespace:

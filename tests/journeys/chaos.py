@@ -211,4 +211,4 @@ class Chaos:
             self.workers[number].process.thaw()
         end_leases(self.url)
         self.postroom.start()
-        self.postroom.settle([promise.message for promise in promised], seconds=120)
+        self.postroom.settle([promise.message for promise in promised], seconds=60 + len(promised) / 5)

@@ -173,6 +173,21 @@ def test_mail_that_waits_for_smtp_leaves_by_the_native_command_when_that_is_the_
     assert len(list((tmp_path / "taken").iterdir())) == 1
 
 
+def test_a_worker_that_has_not_heard_of_a_new_mode_does_not_keep_mail_back(
+    fork_postroom: Callable[..., Postroom], sink: Sink, postgres_url: str
+) -> None:
+    """It reads the settings only now and then; mail that was accepted under newer ones is judged by those."""
+    door = fork_postroom(database=postgres_url, role="http").start()
+    door.deliver_to(sink.port)
+    mode(door, "silent")
+    fork_postroom(database=postgres_url, role="worker", poll_seconds=1.5).start()
+    for n in range(6):
+        mode(door, "smtp" if n % 2 == 0 else "silent")
+        message = door.api.send(f"ok+{n}@sink.test")
+        door.api.wait_for_state(message, "sent", "silenced")
+        assert states(door, message) == ({"sent"} if n % 2 == 0 else {"silenced"}), n
+
+
 def test_mail_that_waits_follows_a_default_that_moves(postroom: Postroom, make_sink: Callable[..., Sink]) -> None:
     old, new = make_sink(), make_sink()
     first = postroom.deliver_to(old.port, name="old")

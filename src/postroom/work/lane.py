@@ -30,7 +30,7 @@ from postroom.model.tenant import UnknownPolicy
 from postroom.policy.guard import guard_of
 from postroom.policy.route import recheck
 from postroom.policy.verdict import Context, judge
-from postroom.policy.way import Reason
+from postroom.policy.way import Change, Reason
 from postroom.store.transmission import LeaseLost, Mark, Settlement
 
 if TYPE_CHECKING:
@@ -241,17 +241,36 @@ class Lane:
         if job.expires_ms is not None and job.expires_ms <= now_ms():
             self._put_aside(job, State.EXPIRED, None, "expired")
             return False
-        change = recheck(self.worker.snapshot, job.tenant_id, job.account_id, job.sender_id, job.routed)
-        if change is None and self._guard_lets_pass(job):
+        if self._recheck(job) is None and self._guard_lets_pass(job):
             return True
+        if self.worker.sees_all_changes:
+            self._divert(job)
+        else:
+            self.worker.spawn(self._look_again(job))
+        return False
+
+    def _recheck(self, job: Job) -> Change | None:
+        return recheck(self.worker.snapshot, job.tenant_id, job.account_id, job.sender_id, job.routed)
+
+    async def _look_again(self, job: Job) -> None:
+        """Another node may have accepted the job under newer settings than are known here: those decide."""
+        if not await self.worker.settings_read_anew():
+            self._return(job)
+        elif self._recheck(job) is None and self._guard_lets_pass(job):
+            self.add(job)
+        else:
+            self._divert(job)
+
+    def _divert(self, job: Job) -> None:
+        """Where the job goes that may not leave this way."""
+        change = self._recheck(job)
         if change is None:
             self._put_aside(job, State.SILENCED, None, Reason.GUARD)
-            return False
+            return
         due = now_ms() if change.state is State.QUEUED else None
         self._put_aside(job, change.state, due, change.reason, change.account_id)
         if change.account_id is not None:
             self.worker.wake(change.account_id)
-        return False
 
     def _guard_lets_pass(self, job: Job) -> bool:
         """Mail that was queued before the non-production guard was switched on stays here, too."""

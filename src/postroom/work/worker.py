@@ -73,6 +73,19 @@ class Worker:
     def stopping(self) -> bool:
         return self._stopping
 
+    @property
+    def sees_all_changes(self) -> bool:
+        """Whether every change of settings is made in this process, so that they are never older than the mail."""
+        return self.store.sqlite
+
+    async def settings_read_anew(self) -> bool:
+        try:
+            await asyncio.wrap_future(self._office.refresh())
+        except Exception as error:
+            self.log.store_trouble(str(error))
+            return False
+        return True
+
     def schedule(self, tenant_id: int) -> Schedule:
         return self.snapshot.schedule(tenant_id)
 
@@ -146,9 +159,9 @@ class Worker:
     def _grow(self, room: Room) -> None:
         if not self._stopping and room.wants_more(monotonic_ms()):
             room.opening += 1
-            self._spawn(self._open_lane(room))
+            self.spawn(self._open_lane(room))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -232,7 +245,7 @@ class Worker:
         if room is None or not room.backlog or lane.refilling or lane.ending or lane.lost or lane.in_hand > LOW:
             return
         lane.refilling = True
-        self._spawn(self._refill(room, lane))
+        self.spawn(self._refill(room, lane))
 
     async def _refill(self, room: Room, lane: Lane) -> None:
         account = lane.account
@@ -304,7 +317,7 @@ class Worker:
             return
         if room is not None:
             room.pausing = True
-            self._spawn(self._told_of(room, self._office.pause_for(account.id, verdict.title, resume, account.version)))
+            self.spawn(self._told_of(room, self._office.pause_for(account.id, verdict.title, resume, account.version)))
         self.log.account_paused(account.name, verdict.title)
 
     async def _told_of(self, room: Room, pausing: Future[bool]) -> None:
