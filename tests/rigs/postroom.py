@@ -83,7 +83,7 @@ class Api:
         found = self.get(f"/v1/messages/{message}").expect(200)
         return {recipient["address"]: recipient["state"] for recipient in found["recipients"]}
 
-    def wait_for_state(self, message: str, *wanted: str, seconds: float = 30) -> dict[str, str]:
+    def wait_for_state(self, message: str, *wanted: str, seconds: float = 80) -> dict[str, str]:
         """The recipients' states, as soon as every one is in one of these."""
         seen: dict[str, str] = {}
 
