@@ -26,7 +26,7 @@ from tests.rigs.sink import Sink
 __all__ = ["Chaos", "Told"]
 
 BEHAVIOURS = (
-    *((("ok",),) * 12),
+    *((("ok",),) * 24),
     ("ok", "ok", "ok"),
     ("ok", "fail"),
     ("mixed", "mixed", "mixed"),

@@ -25,7 +25,7 @@ def test_random_kills_under_load(
     fork_postroom: Callable[..., Postroom], sink: Sink, database_url: str, tmp_path: Path, part: int
 ) -> None:
     postroom = fork_postroom(database=database_url, lease_seconds=2, heartbeat_seconds=0.5, poll_seconds=0.1)
-    told = Chaos(postroom, sink, tmp_path, database_url, SEED + part).run(KILLS, pause=0.1)
+    told = Chaos(postroom, sink, tmp_path, database_url, SEED + part).run(KILLS, pause=0.2)
     print(told)
     assert told.kills.total() >= KILLS
 
@@ -37,6 +37,6 @@ def test_several_workers_killed_and_frozen(
     """One database, three processes, each of which may vanish or fall asleep and wake up late."""
     times = {"lease_seconds": 1.2, "heartbeat_seconds": 0.3, "poll_seconds": 0.1}
     door, *workers = (fork_postroom(database=postgres_url, role=role, **times) for role in ("all", "worker", "worker"))
-    told = Chaos(door, sink, tmp_path, postgres_url, SEED, workers).run(KILLS, pause=0.1)
+    told = Chaos(door, sink, tmp_path, postgres_url, SEED, workers).run(KILLS, pause=0.2)
     print(told)
     assert told.freezes
