@@ -56,7 +56,15 @@ class Fault:
     mend: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.problem} {self.mend}".rstrip()
+        return f"{_short(self.field)}: {_short(self.problem)} {_short(self.mend)}".rstrip()
+
+
+_MOST_SHOWN = 1_000
+_MOST_TOLD = 100
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 class PostroomError(Exception):
@@ -77,7 +85,10 @@ class PostroomError(Exception):
 
 
 class BadInput(PostroomError):
-    """Everything that is wrong with the input, at once."""
+    """Everything that is wrong with the input, at once.
+
+    `faults` has all of it; the text stays readable however much that is: input from outside decides its length.
+    """
 
     status = 422
     title = "Some of what was given can't be used"
@@ -85,7 +96,10 @@ class BadInput(PostroomError):
 
     def __init__(self, faults: Iterable[Fault], **fields: object) -> None:
         self._faults = tuple(faults)
-        super().__init__("; ".join(str(fault) for fault in self._faults) or self.title, **fields)
+        told = [str(fault) for fault in self._faults[:_MOST_TOLD]]
+        if len(self._faults) > _MOST_TOLD:
+            told.append(f"and {len(self._faults) - _MOST_TOLD} more")
+        super().__init__("; ".join(told) or self.title, **fields)
 
     @property
     def faults(self) -> tuple[Fault, ...]:

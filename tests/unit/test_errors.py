@@ -48,3 +48,10 @@ def test_bad_input_tells_every_fault_at_once() -> None:
 
 def test_all_that_is_promised_to_be_there_is_there() -> None:
     assert all(hasattr(errors, name) for name in errors.__all__)
+
+
+def test_the_text_of_endless_faults_stays_short_and_says_how_many_there_are() -> None:
+    error = BadInput([Fault("x" * 100_000, "is too long.", "y" * 100_000)] * 5_000)
+    assert len(error.faults) == 5_000
+    assert len(error.text) < 300_000
+    assert error.text.endswith("and 4900 more")
