@@ -6,6 +6,7 @@
     tls       contexts                     certificate  what a certificate says, why it was refused
     drive     runs the conversations of `postroom.smtp` over a link
     command   runs the host's own sendmail
+    http      one question to a web service: an identity provider, a vault
     failures  what the system's errors mean, in plain words
 
 What goes wrong here is data (promise P6): `NoLink`, `Gone`, `smtp.fault.Lost`, `Ran`. Nothing raises because a server
