@@ -21,13 +21,16 @@ CHALLENGE = 334
 class Login:
     """One login under way. `begin` and each `hear` give a line to write, or None when it is over: see `fault` then.
 
-    `secrets` are the texts that must not be shown to anybody.
+    `secrets` are the texts that must not be shown to anybody; `told` is what the server said within the exchange of
+    its reasons to refuse, "" when nothing.
     """
 
-    __slots__ = ("_exchange", "_held", "_name", "_over", "_started", "fault", "secrets")
+    __slots__ = ("_exchange", "_held", "_name", "_over", "_started", "_told_by", "fault", "secrets", "told")
 
     def __init__(self, mechanism: Mechanism, credentials: Credentials, nonce: str) -> None:
         self._name = mechanism.name
+        self._told_by = mechanism.told_by
+        self.told = ""
         self._exchange = mechanism.start(credentials, nonce)
         self._started = False
         self._over = False
@@ -75,6 +78,8 @@ class Login:
         except (binascii.Error, ValueError):
             self.fault = _unproven("The server's challenge is not base64.")
             return None
+        if self._told_by is not None and self._started:
+            self.told = self._told_by(challenge)
         return self._advance(challenge)
 
     def _advance(self, heard: bytes | None) -> bytes | None:

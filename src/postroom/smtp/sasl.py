@@ -54,11 +54,15 @@ Exchange = Generator[bytes | None, bytes | None, Lost | Refusal | None]
 
 @dataclass(frozen=True, slots=True)
 class Mechanism:
-    """A way to log in. `readable`: whoever listens on an unencrypted link learns the password."""
+    """A way to log in. `readable`: whoever listens on an unencrypted link learns the password.
+
+    `told_by`: for a mechanism whose second challenge is an error, what that says, on one printable line.
+    """
 
     name: str
     readable: bool
     start: Callable[[Credentials, str], Exchange] = field(repr=False)
+    told_by: Callable[[bytes], str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +89,20 @@ class NoCommonLogin:
 
 
 def choose(
-    offered: Iterable[str], allowed: Iterable[str], encrypted: bool, allow_clear: bool = False
+    offered: Iterable[str],
+    allowed: Iterable[str],
+    encrypted: bool,
+    allow_clear: bool = False,
+    known: Iterable[Mechanism] = (),
 ) -> Mechanism | NoCommonLogin:
-    """The strongest mechanism that is offered, allowed and, on an unencrypted link, harmless or permitted there."""
+    """The strongest mechanism that is offered, allowed and, on an unencrypted link, harmless or permitted there.
+
+    `known`: mechanisms besides those with a password, for accounts that allow them.
+    """
     offered, allowed = tuple(offered), tuple(allowed)
-    common = [mechanism for mechanism in MECHANISMS if mechanism.name in offered and mechanism.name in allowed]
+    common = [
+        mechanism for mechanism in (*MECHANISMS, *known) if mechanism.name in offered and mechanism.name in allowed
+    ]
     usable = [mechanism for mechanism in common if encrypted or allow_clear or not mechanism.readable]
     if usable:
         return usable[0]

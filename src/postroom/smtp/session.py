@@ -26,6 +26,7 @@ from postroom.smtp.login import CHALLENGE, LOGGED_IN, Login
 from postroom.smtp.phase import Phase
 from postroom.smtp.reply import Reply
 from postroom.smtp.sasl import MECHANISM_NAMES, Credentials, NoCommonLogin, choose
+from postroom.smtp.sasl_oauth import OAUTH_MECHANISMS
 from postroom.smtp.steps import Send, StartTls, Step
 from postroom.smtp.timeouts import Timeouts
 from postroom.smtp.transcript import Transcript
@@ -103,6 +104,7 @@ class _Opening:
         self._encrypted = settings.encryption is Encryption.TLS
         self._secrets: set[str] = set()
         self._is_mail_server = False
+        self._heard_at = 0.0
 
     def run(self) -> Generator[Step, Any, Opened | Failed]:
         settings = self._settings
@@ -157,7 +159,9 @@ class _Opening:
         settings = self._settings
         if settings.credentials is None:
             return None
-        mechanism = choose(capabilities.auth, settings.mechanisms, self._encrypted, settings.allow_clear)
+        mechanism = choose(
+            capabilities.auth, settings.mechanisms, self._encrypted, settings.allow_clear, OAUTH_MECHANISMS
+        )
         if isinstance(mechanism, NoCommonLogin):
             return self._failed(Phase.AUTH, mechanism.refusal())
         login = Login(mechanism, settings.credentials, settings.nonce)
@@ -167,9 +171,17 @@ class _Opening:
         while line is not None:
             answer = yield from self._ask(line, Phase.AUTH, self._timeouts.command, LOGGED_IN, CHALLENGE, shown=shown)
             if isinstance(answer, Failed):
-                return answer
+                return self._explained(answer, login.told)
             line, shown = login.hear(answer), _BLANK
         return mechanism.name if login.fault is None else self._failed(Phase.AUTH, login.fault)
+
+    def _explained(self, failed: Failed, told: str) -> Failed:
+        """The refusal together with the reasons that the server gave before it, for people and for the diagnosis."""
+        if not told or not isinstance(failed.cause, Reply):
+            return failed
+        self._transcript.note(self._heard_at, f"the server's reason: {self._blanked(told)}")
+        cause = failed.cause
+        return self._failed(failed.phase, Reply(cause.code, cause.enhanced, f"{cause.text}\n{self._blanked(told)}"))
 
     def _ask(
         self, line: bytes, phase: Phase, patience: float, *expected: int, shown: str = ""
@@ -177,6 +189,7 @@ class _Opening:
         """Write a line (none for the greeting) and give the reply if it has one of the expected codes."""
         step = Send(line, 1, patience)
         heard: list[Reply] | Lost = yield step
+        self._heard_at = step.ended
         if line:
             self._transcript.sent(step.began, f"{shown}\r\n".encode() if shown else line)
         if isinstance(heard, Lost) and not heard.replies:
