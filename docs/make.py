@@ -2,7 +2,7 @@
 
     settings.md   every setting of an installation         states.md      states, moves, events
     cli.md        every command and option                 diagnoses.md   every diagnosis
-    api.md        every route of the HTTP API
+    api.md        every route of the HTTP API              presets.md     every provider that is known
 
 `tests/docs` holds that the pages are as the code would make them now, so none of them can go out of date.
 """
@@ -212,12 +212,46 @@ def api_document() -> dict[str, Any]:
     return create_app(parts).openapi()  # type: ignore[arg-type]  # only its description is asked for
 
 
+def presets_page() -> str:
+    """Every provider that Postroom knows."""
+    from postroom.policy.presets import presets
+
+    rows = []
+    for preset in presets().values():
+        limits = ", ".join(f"{name.replace('_', ' ')}: {number:,}" for name, number in preset.limits.items())
+        server = f"`{preset.host}:{preset.port}`" if preset.host else f"port {preset.port}"
+        user = f"`{preset.user}`" if preset.user else preset.user_words
+        rows.append((f"`{preset.id}`", preset.name, server, preset.encryption.value, user, limits, preset.hint))
+    head = ("Preset", "Provider", "Server", "Encryption", "User name", "Limits", "To know")
+    regions = [
+        (f"`{preset.id}:{region}`", f"`{host}`")
+        for preset in presets().values()
+        for region, host in preset.regions.items()
+    ]
+    sources = [(f"`{preset.id}`", preset.source) for preset in presets().values()]
+    return f"""# Providers
+{_MADE}
+`postroom account add --preset microsoft365` fills what you do not give yourself: server, port, encryption, login and
+the limits that the provider tells. `postroom account show` and `postroom explain` say which values came from there. The
+limits count recipients; where the provider counts messages, they are on the safe side. Where you have other limits (a
+larger plan, a quota raised by the provider), set your own: `postroom account edit NAME --per-day 50000`.
+
+{_table(head, rows)}
+## Regions
+
+{_table(("Preset", "Server"), regions)}
+## Where this is told
+
+{_table(("Preset", "Source"), sources)}"""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "states.md": states_page,
     "diagnoses.md": diagnoses_page,
     "cli.md": commands_page,
     "api.md": api_page,
+    "presets.md": presets_page,
 }
 """File → what it should hold."""
 

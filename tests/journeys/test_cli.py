@@ -51,6 +51,22 @@ def _account(sink: Sink) -> list[str]:
     return ["account", "add", "--name", "Relay", "--host", sink.host, "--port", str(sink.port), "--encryption", "none"]
 
 
+# Providers
+
+
+def test_a_provider_by_its_name_is_all_that_has_to_be_typed(alone: Shell) -> None:
+    """`--preset` fills the rest, says what the user name is, and `show` tells what came from it."""
+    assert "amazon-ses:eu-west-1" in alone.run("account", "presets").expect().out
+    refused = alone.run("account", "add", "--preset", "postmark", "--password-stdin", given="x").expect(2)
+    assert "Server API token" in refused.err
+    unknown = alone.run("account", "add", "--preset", "postmarc", "--user", "u", "--password-stdin", given="x")
+    assert "There are: microsoft365" in unknown.expect(1).err
+    alone.run("account", "add", "--preset", "sendgrid", "--name", "Grid", "--password-stdin", given="x").expect()
+    assert re.search(r"host +smtp\.sendgrid\.net  \(preset\)", alone.run("account", "show", "Grid").expect().out)
+    way = alone.run("explain", "--to", "a@example.org", "--from", "b@example.org", "--account", "Grid").expect().out
+    assert "4 connections" in way
+
+
 # A newcomer's first minutes
 
 

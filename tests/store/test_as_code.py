@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +49,17 @@ def test_an_import_of_an_export_changes_nothing(house: House) -> None:
     after = house.office.snapshot
     assert (before.accounts, before.senders, before.applications) == (after.accounts, after.senders, after.applications)
     assert before.tenants == after.tenants
+
+
+def test_an_account_that_differs_from_its_preset_survives_an_export(house: House) -> None:
+    """What a preset would fill in again stands in the file, also where it is what a new account has anyway."""
+    house.account("Usual", preset="gmail", user="a@example.com")
+    house.account("Own", preset="icloud", user="a@example.com", limits={"recipients": 100, "per_day": 7})
+    house.account("Free", preset="gmail", user="a@example.com", limits={"per_day": None})
+    before = house.office.snapshot.accounts
+    assert house.office.import_file(ADMIN, house.office.export(ADMIN).result(), prune=True).result().warnings == ()
+    for number, account in house.office.snapshot.accounts.items():
+        assert replace(account, preset="", version=0) == replace(before[number], preset="", version=0)
 
 
 def test_an_export_makes_the_same_elsewhere(house: House) -> None:

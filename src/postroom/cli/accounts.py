@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from postroom.cli import secret
-from postroom.cli.accounts_asking import ask_for_account
+from postroom.cli.accounts_asking import ask_for_account, ask_for_user
 from postroom.cli.command import Call
 from postroom.cli.complaint import usage
 from postroom.cli.desk import path_part
 from postroom.cli.fields import ACCOUNT, as_body, read, unset
+from postroom.cli.presets import fills_host, preset_named, say_presets
 from postroom.cli.sections import SETUP, Page
 from postroom.cli.terminal import Cell
 from postroom.cli.times import local
@@ -44,18 +45,39 @@ def add(
 ) -> None:
     """Adds an account. On a terminal it asks for what is missing."""
     password = secret.given(password_stdin, password_file)
-    if "host" not in values:
+    preset = preset_named(call, values.get("preset", ""))
+    if "host" not in values and not fills_host(values, preset):
         if not call.terminal.interactive:
             raise usage("Which server? Give at least --host; `postroom account add --help` lists the rest.")
         password = ask_for_account(call.terminal, values, password)
-    elif values.get("user") and password is None:
-        if not call.terminal.interactive:
-            raise usage("The account logs in, so it needs a password: --password-stdin or --password-file.")
-        password = secret.ask(f"Password of {values['user']} (not shown): ")
+    elif values.get("login") != "none":
+        password = _ask_for_login(call, values, preset, password)
     answer = call.desk.post("/v1/accounts", as_body(values) | _secret(password))
     if default:
         answer = call.desk.post(f"/v1/accounts/{path_part(answer['id'])}/default")
     call.answer(answer, lambda: _added(call, answer))
+
+
+def _ask_for_login(call: Call, values: dict[str, Any], preset: Mapping[str, Any], password: str | None) -> str | None:
+    """The user name that the preset wants, and the password that belongs to a user name."""
+    if preset and not preset.get("user") and "user" not in values:
+        if not call.terminal.interactive:
+            raise usage(f"{preset['name']} wants a user name: --user. It is {preset['user_words']}.")
+        call.terminal.paragraph(str(preset["hint"]))
+        values["user"] = ask_for_user(call.terminal, str(preset["user_words"]))
+    user = values.get("user") or preset.get("user")
+    if not user or password is not None:
+        return password
+    if not call.terminal.interactive:
+        raise usage("The account logs in, so it needs a password: --password-stdin or --password-file.")
+    return secret.ask(f"Password of {user} (not shown): ")
+
+
+@page.command("presets")
+def list_presets(call: Call) -> None:
+    """Lists the providers that --preset knows, with what they want."""
+    answer = call.desk.get("/v1/presets")
+    call.answer(answer, lambda: say_presets(call.terminal, answer.get("presets", [])))
 
 
 @page.command("edit", fields=ACCOUNT)
@@ -181,10 +203,12 @@ def _show(call: Call, account: dict[str, Any]) -> None:
     facts.append(("Default", "yes" if account.get("default") else "no"))
     since = local(account.get("secret_set_at"))
     facts.append(("Password", f"typed {since}".strip() if account.get("has_secret") else "none"))
+    filled = account.get("from_preset") or ()
     for field in ACCOUNT:
         value = read(account, field.name)
         if value not in (None, "", False) and field.name != "name":
-            facts.append((field.flag, "yes" if value is True else str(value)))
+            origin = "  (preset)" if field.name in filled else ""
+            facts.append((field.flag, f"{'yes' if value is True else value}{origin}"))
     terminal.facts(facts, indent="  ")
     say_remarks(call, account)
 

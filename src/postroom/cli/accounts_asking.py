@@ -9,7 +9,7 @@ from postroom.cli.complaint import usage
 from postroom.cli.terminal import Cell, Terminal, plain
 from postroom.model.account import Encryption, default_port
 
-__all__ = ["ask_for_account"]
+__all__ = ["ask_for_account", "ask_for_user"]
 
 _CHOICES = (
     (Encryption.STARTTLS, "STARTTLS: begins in clear, is encrypted before anything is said. Usual with port 587."),
@@ -37,6 +37,11 @@ def ask_for_account(terminal: Terminal, values: dict[str, Any], password: str | 
     if "name" not in values:
         values["name"] = _ask(terminal, "A name for this account", values["host"])
     return password or None
+
+
+def ask_for_user(terminal: Terminal, words: str) -> str:
+    """The user name, after saying what it is with this provider."""
+    return _ask(terminal, f"User name ({plain(words)})", "")
 
 
 def _ask_encryption(terminal: Terminal) -> str:

@@ -61,6 +61,7 @@ MESSAGE_MORE = (
 
 ACCOUNT = (
     Field("name", "name", "What people call this account."),
+    Field("preset", "preset", "The provider that fills what is not given; see `account presets`.", metavar="PROVIDER"),
     Field("host", "host", "The server's name or IP address.", metavar="HOST"),
     Field("encryption", "encryption", "How the connection is protected.", metavar="starttls|tls|none"),
     Field("port", "port", "Without it: 587 for starttls, 465 for tls, 25 for none.", int),

@@ -80,6 +80,7 @@ class Limits:
 class Account:
     """One way out. `port`: 1 to 65535. `limits.size` and sizes elsewhere: octets. Times: ms UTC.
 
+    `preset`: the provider whose values filled what was not given (`policy.presets`), or "".
     `tested_ms`: when this very server last took a test message by this very login; None after a change of these.
     """
 
@@ -111,6 +112,7 @@ class Account:
     ehlo_name: str = ""
     fallback_account_id: int | None = None
     rewrite_from: bool = False
+    preset: str = ""
     limits: Limits = field(default_factory=Limits)
     state: AccountState = AccountState.READY
     paused_reason: str = ""

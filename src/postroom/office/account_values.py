@@ -28,6 +28,7 @@ from postroom.office.fields import (
     one_of,
     optional,
 )
+from postroom.policy import presets
 from postroom.secrets import Secret
 
 __all__ = ["FOOTER_OCTETS", "apply", "read", "read_secret"]
@@ -59,8 +60,20 @@ def _empty(value: object) -> str:
     return ""
 
 
+def _preset(value: object) -> str:
+    text: str = line(100)(value)
+    if not text:
+        return ""
+    try:
+        preset, region = presets.find(text)
+    except presets.UnknownPreset as unknown:
+        raise Unfit(unknown.problem, unknown.mend) from None
+    return f"{preset.id}:{region}" if region else preset.id
+
+
 _READERS: dict[str, Reader] = {
     "name": name,
+    "preset": _preset,
     "host": host,
     "port": optional(count(1, 65_535)),
     "encryption": one_of(Encryption, _ENCRYPTIONS),
@@ -224,7 +237,8 @@ def read_secret(given: Mapping[str, object], secret: str | Secret | None, readin
 
 def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, reading: Reading) -> Account:
     """The account with these values, what goes together kept together: the port with the encryption, the login with
-    a user. What does not fit is a fault."""
+    a user, a new preset with all that it fills. What does not fit is a fault."""
+    values = _filled(account, values)
     plain = {field: value for field, value in values.items() if not field.startswith("limits.")}
     limits = {field.removeprefix("limits."): value for field, value in values.items() if field.startswith("limits.")}
     if "port" not in plain and account.port in (0, default_port(account.encryption)):
@@ -238,10 +252,30 @@ def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, re
     return changed
 
 
+def _filled(account: Account, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With what a new preset fills where nothing was given. Its port goes with its own encryption only."""
+    wanted = values.get("preset")
+    if not wanted or wanted == account.preset:
+        return values
+    preset, region = presets.find(wanted)
+    filled = preset.values(region)
+    if values.get("encryption", filled["encryption"]) is not filled["encryption"]:
+        del filled["port"]
+    if values.get("login") is Login.NONE:
+        filled.pop("user", None)
+    return {**filled, **values}
+
+
+def _what_user(account: Account) -> str:
+    """What the user name is, where the preset knows it."""
+    preset = presets.of_account(account)
+    return "Give the user name, or set login to none." if preset is None else f"It is {preset.user_words}."
+
+
 def _fit(account: Account, reading: Reading) -> None:
     if not account.host and not any(fault.field == "host" for fault in reading.faults):
         reading.fault("host", "is missing.", "Give the name of the SMTP server, like smtp.example.com.")
     if account.login is not Login.NONE and not account.user:
-        reading.fault("user", "is missing, but the account is to log in.", "Give the user name, or set login to none.")
+        reading.fault("user", "is missing, but the account is to log in.", _what_user(account))
     if account.rewrite_from and not account.sender_address:
         reading.fault("rewrite_from", "needs an address to write there.", "Give sender_address as well.")

@@ -15,6 +15,7 @@ from postroom.model.sender import Sender
 from postroom.model.tenant import Tenant, TenantSettings
 from postroom.model.version import content_of
 from postroom.office.code_file import bare_or_quoted
+from postroom.policy.presets import filled_by
 
 __all__ = ["Names", "account_code", "application_code", "sender_code", "settings_code", "written"]
 
@@ -85,8 +86,12 @@ def written(
     parts.append(_table("settings", settings_code(tenant.settings, names), {}))
     blank = account_code(Account(0, 0, "", "", 0, limits=Limits()))
     for account in accounts:
-        usual = {name: value for name, value in blank.items() if name not in _ALWAYS}
-        table = _table(f"accounts.{bare_or_quoted(account.name)}", account_code(account), usual)
+        filled = filled_by(account)
+        usual = {name: value for name, value in blank.items() if name not in _ALWAYS and name not in filled}
+        code = account_code(account)
+        if any(code[name] is None for name in filled):  # TOML can't say "none": the preset would fill it in again
+            code["preset"] = ""
+        table = _table(f"accounts.{bare_or_quoted(account.name)}", code, usual)
         needs = account.login is not Login.NONE
         parts.append(table + (_TYPE_IT.format(name=bare_or_quoted(account.name)) if needs else ""))
     for sender in senders:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroom.addresses import Address
+from postroom.model.account import Account
 from postroom.model.state import State
 from postroom.model.tenant import Mode, Sending, UnknownPolicy
+from postroom.policy.presets import of_preset
 from postroom.policy.sourced import DEFAULT, Sourced
 from postroom.policy.way import Effective, Explanation, Reason, Route, Routed
 
@@ -46,6 +48,7 @@ def _steps(route: Route, found: Effective) -> Iterable[Explanation]:
     yield _step("mode", found.mode.value.value, found.mode, _MODES[found.mode.value])
     yield _sender(found)
     yield _account(route, found)
+    yield from _limits(found)
     yield from _addresses(found)
     yield _footer(found)
     yield Explanation("state", route.state.value, "", _REASONS.get(route.reason, route.reason))
@@ -80,6 +83,27 @@ def _account(route: Route, found: Effective) -> Explanation:
     if found.mode.value is Mode.NATIVE:
         return _step("account", "none", found.account, "The mail command of this machine needs no account.")
     return _step("account", "none", found.account, "No account is set up that it could go through.")
+
+
+def _limits(found: Effective) -> Iterable[Explanation]:
+    """What the account may do at once, and whether that is the provider's word or somebody's choice."""
+    account = found.account.value
+    if account is None:
+        return
+    limits = account.limits
+    own = [f"limits.{name}" for name in ("connections", "per_minute", "per_day")]
+    told = [f"{limits.connections} connections"]
+    told += [f"{limits.per_minute:,} a minute"] if limits.per_minute is not None else []
+    told += [f"{limits.per_day:,} a day"] if limits.per_day is not None else []
+    from_preset = [name for name in own if name in of_preset(account)]
+    chosen = any(name not in from_preset and _limited(account, name) for name in own[1:])
+    source = f"preset {account.preset}" if from_preset and not chosen else found.account.source
+    sentence = "So much the provider allows." if from_preset and not chosen else "So much the account allows."
+    yield Explanation("limits", ", ".join(told), source, f"{sentence} What exceeds it waits.")
+
+
+def _limited(account: Account, name: str) -> bool:
+    return getattr(account.limits, name.removeprefix("limits.")) is not None
 
 
 def _addresses(found: Effective) -> Iterable[Explanation]:

@@ -96,6 +96,7 @@ account = Table(
     number("tested_ms"),
     number("created_ms", 0),
     number("version", 1),
+    words("preset"),
     UniqueConstraint("tenant_id", "name"),
     CheckConstraint("port BETWEEN 1 AND 65535", name="port"),
     one_of("encryption", Encryption),

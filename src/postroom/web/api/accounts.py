@@ -11,6 +11,7 @@ from pydantic import Field
 
 from postroom.errors import BadInput
 from postroom.office.views import AccountView
+from postroom.policy.presets import of_preset
 from postroom.web.api.answers import plain
 from postroom.web.api.describing import answers, answers_nothing, json_answer, list_of, object_of, receipt_answer, ref
 from postroom.web.api.fields import in_json_names
@@ -49,6 +50,7 @@ def account_json(view: AccountView) -> dict[str, Any]:
         "needs": list(view.needs),
         "warnings": list(view.warnings),
         "secret_dropped": view.secret_dropped,
+        "from_preset": sorted(of_preset(view.account)),
     }
 
 

@@ -26,6 +26,7 @@ from postroom.web.api import (
     installation,
     messages,
     people,
+    presets,
     senders,
     settings,
     signing_in,
@@ -113,6 +114,7 @@ def create_app(desk: Desk) -> FastAPI:
     for part in (
         messages,
         accounts,
+        presets,
         senders,
         settings,
         as_code,

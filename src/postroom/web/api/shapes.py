@@ -86,6 +86,7 @@ _LIMITS = {
 
 _ACCOUNT = {
     "name": _text("What people call it."),
+    "preset": _text("The provider whose values fill what is not given: an id of `GET /v1/presets`."),
     "host": _text("The server's name or IP address."),
     "port": _number("Without it: 25, 587 or 465, as the encryption is.", minimum=1, maximum=65535),
     "encryption": _words(Encryption, "`starttls`, `tls` from the start (often called SSL), or `none`."),
@@ -130,6 +131,21 @@ _ACCOUNT_SHOWN = {
     "needs": _list(_text(), "What is missing before mail can leave, in sentences."),
     "warnings": _list(_text(), "What works but is unwise, in sentences."),
     "secret_dropped": _flag("This very change made the kept password useless; it has to be typed again."),
+    "from_preset": _list(_text(), "The fields whose values are just what the preset says."),
+}
+_PRESET = {
+    "id": _text("As an account names it; with a region: `amazon-ses:eu-west-1`."),
+    "name": _text("The provider."),
+    "host": _text("Empty: your own server, or a region has to be chosen."),
+    "regions": _told({"type": "object", "additionalProperties": {"type": "string"}}, "Region and its host."),
+    "port": _number(),
+    "encryption": _words(Encryption),
+    "login": _words(Login),
+    "user": _text("The user name, where it is the same for everybody."),
+    "user_words": _text("What the user name is."),
+    "limits": _told({"type": "object", "additionalProperties": {"type": "integer"}}, "As far as the provider tells."),
+    "hint": _text("What people stumble over."),
+    "source": _text("The page this is told on."),
 }
 
 _SENDER = {
@@ -385,6 +401,7 @@ def schemas() -> dict[str, Schema]:
             **_ACCOUNT, "secret": _text("The password. It is sealed, and never shown again.", writeOnly=True),
         }),
         "Account": _answer("An account, as it is shown.", _ACCOUNT_SHOWN),
+        "Preset": _answer("What is known of a provider.", _PRESET),
         "SenderValues": _input("A sender, as it is given. What is not named stays as it is.", _SENDER),
         "Sender": _answer("A sender, as it is shown.", _SENDER_SHOWN),
         "SettingsValues": _input("Settings to change. null inherits again; what is not named stays.", _TENANT),
