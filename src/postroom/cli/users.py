@@ -60,10 +60,12 @@ def add(
 
 @page.command("show")
 def show(call: Call, user: Ref) -> None:
-    """Shows a user, and where he is signed in."""
-    answer = call.desk.get(f"/v1/users/{path_part(user)}")
-    sessions = call.desk.get(f"/v1/users/{path_part(user)}/sessions").get("sessions", [])
-    call.answer(answer | {"sessions": sessions}, lambda: _show(call, answer, sessions))
+    """Shows a user, his passkeys, and where he is signed in."""
+    path = f"/v1/users/{path_part(user)}"
+    answer = call.desk.get(path)
+    sessions = call.desk.get(f"{path}/sessions").get("sessions", [])
+    keys = call.desk.get(f"{path}/passkeys").get("passkeys", [])
+    call.answer(answer | {"sessions": sessions, "passkeys": keys}, lambda: _show(call, answer, sessions, keys))
 
 
 @page.command("edit", fields=USER)
@@ -128,9 +130,20 @@ def sign_out(call: Call, user: Ref) -> None:
 
 @page.command("remove-second-factor")
 def remove_second_factor(call: Call, user: Ref) -> None:
-    """For somebody who lost his telephone: signing in asks for the password alone again."""
+    """For somebody who lost his telephone: signing in asks for the password alone again. Passkeys go as well."""
     answer = call.desk.post(f"/v1/users/{path_part(user)}/remove-second-factor")
     call.answer(answer, lambda: _list(call, [answer]))
+
+
+@page.command("remove-passkey")
+def remove_passkey(
+    call: Call,
+    user: Ref,
+    passkey: Annotated[str, typer.Argument(metavar="PASSKEY", help="Its id; `show` tells it.", show_default=False)],
+) -> None:
+    """For somebody who lost a key: it opens nothing any more, and his sessions end."""
+    answer = call.desk.delete(f"/v1/users/{path_part(user)}/passkeys/{path_part(passkey)}")
+    call.answer(answer, lambda: call.terminal.line("The passkey opens nothing any more."))
 
 
 def _set_deactivated(call: Call, user: str, off: bool) -> None:
@@ -171,7 +184,7 @@ def _list(call: Call, users: list[dict[str, Any]]) -> None:
     call.terminal.columns(("LOGIN", "NAME", "ROLES", "LAST SEEN", "ID"), rows)
 
 
-def _show(call: Call, user: dict[str, Any], sessions: list[dict[str, Any]]) -> None:
+def _show(call: Call, user: dict[str, Any], sessions: list[dict[str, Any]], keys: list[dict[str, Any]]) -> None:
     call.terminal.facts(
         [
             ("Login", user.get("login", "")),
@@ -179,10 +192,14 @@ def _show(call: Call, user: dict[str, Any], sessions: list[dict[str, Any]]) -> N
             ("E-mail", user.get("email", "")),
             ("Roles", ", ".join(user.get("roles", ()))),
             ("Password", local(user.get("password_set_at")) or "not chosen yet"),
-            ("Second factor", "yes" if user.get("second_factor") else "no"),
+            ("Authenticator app", "yes" if user.get("second_factor") else "no"),
             ("Deactivated", local(user.get("deactivated_at")) or ""),
         ]
     )
+    if keys:
+        call.terminal.heading("Passkeys")
+        shown = [(each.get("name", ""), local(each.get("used_at")) or "never", each.get("id", "")) for each in keys]
+        call.terminal.columns(("NAME", "LAST USED", "ID"), shown)
     if sessions:
         call.terminal.heading("Signed in")
         rows = [(local(each.get("seen_at")), each.get("address", ""), each.get("agent", "")) for each in sessions]

@@ -46,7 +46,9 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who signs in. `roles`: names of ready roles, and ids (`r_…`) of the tenant's own. No field is secret."""
+    """Somebody who signs in. `roles`: names of ready roles, and ids (`r_…`) of the tenant's own. `second_factor`: codes
+    of an authenticator app; `passkeys`: how many he has. No field is secret.
+    """
 
     id: int
     tenant_id: int
@@ -60,7 +62,13 @@ class User:
     deactivated_ms: int | None = None
     created_ms: int = 0
     signed_in_ms: int | None = None
+    passkeys: int = 0
     version: int = 1
+
+    @property
+    def second_step(self) -> bool:
+        """Whether his password alone does not sign him in."""
+        return self.second_factor or self.passkeys > 0
 
 
 @dataclass(frozen=True, slots=True)

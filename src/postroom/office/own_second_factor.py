@@ -88,7 +88,9 @@ class OwnSecondFactorVerbs(SigningInVerbs):
                 raise Conflict("There is no second factor.")
             users.set_totp(connection, user, None, confirmed=False)
             sessions_of_people.end_all(connection, user, but=actor.session_id)
-            self._put_codes(connection, actor, user, [], "user.second-factor-removed")
+            if not user.passkeys:
+                users.put_codes(connection, user, ())
+            self._tell(connection, actor, user, "user.second-factor-removed")
 
         return self._after_password(actor, password, lambda _: self._change(work, actor).result())
 
@@ -98,7 +100,7 @@ class OwnSecondFactorVerbs(SigningInVerbs):
 
         def work(connection: Connection) -> list[str]:
             user = self._self(connection, actor).user
-            if not user.second_factor:
+            if not user.second_step:
                 raise Conflict("There is no second factor. Set it up first.")
             self._put_codes(connection, actor, user, codes, "user.recovery-codes-made")
             return codes
@@ -111,4 +113,7 @@ class OwnSecondFactorVerbs(SigningInVerbs):
 
     def _put_codes(self, connection: Connection, actor: Actor, user: User, codes: list[str], verb: str) -> None:
         users.put_codes(connection, user, [recovery_digest(code) for code in codes])
+        self._tell(connection, actor, user, verb)
+
+    def _tell(self, connection: Connection, actor: Actor, user: User, verb: str) -> None:
         self._note(connection, actor, Entry(user.tenant_id, verb, now_ms(), user.id, user.login))

@@ -26,10 +26,10 @@ from postroom.office.fields import Reading, Unfit
 from postroom.office.keys import digest_of, refuse_beyond
 from postroom.office.roles import RoleVerbs, own_roles
 from postroom.policy.rights import READY, rights_of
-from postroom.store import sessions_of_people, users
+from postroom.store import challenges, passkeys, sessions_of_people, users
 from postroom.store.sessions_of_people import KnownLink
 
-__all__ = ["NewLink", "PeopleVerbs"]
+__all__ = ["NewLink", "PeopleVerbs", "find_user"]
 
 _HOUR_MS = 3600 * 1000
 _GOOD_FOR_MS = {Purpose.INVITATION: 7 * 24 * _HOUR_MS, Purpose.RESET: 2 * _HOUR_MS}
@@ -55,7 +55,7 @@ class PeopleVerbs(RoleVerbs):
         """By id or login. Raises NotFound."""
         require(actor, Scope.USERS)
         number = tenant_for(actor, tenant_id)
-        return self._store.read(lambda c: _found(c, number, ref))
+        return self._store.read(lambda c: find_user(c, number, ref))
 
     def create_user(self, actor: Actor, values: Mapping[str, object], tenant_id: int | None = None) -> Future[NewLink]:
         """A new user, who can't sign in before he has chosen a password by the link in the answer.
@@ -126,6 +126,8 @@ class PeopleVerbs(RoleVerbs):
             sessions_of_people.end_all(connection, user)
             sessions_of_people.drop_links(connection, user)
             users.put_codes(connection, user, ())
+            passkeys.remove_all(connection, user)
+            challenges.drop_of(connection, user)
             users.remove(connection, user)
             self._note(
                 connection, actor, Entry(number, "user.deleted", moment, user.id, user.login, *_told(user, None))
@@ -150,7 +152,9 @@ class PeopleVerbs(RoleVerbs):
         return self._change(work, actor)
 
     def take_second_factor(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[User]:
-        """For somebody who lost his telephone and his recovery codes. His sessions end."""
+        """For somebody who lost his telephone, his keys and his recovery codes: the authenticator app and all passkeys
+        are forgotten. His sessions end.
+        """
         require(actor, Scope.USERS)
         number, moment = tenant_for(actor, tenant_id), now_ms()
 
@@ -158,12 +162,16 @@ class PeopleVerbs(RoleVerbs):
             user = self._others(connection, actor, number, ref)
             users.set_totp(connection, user, None, confirmed=False)
             users.put_codes(connection, user, ())
+            passkeys.remove_all(connection, user)
             sessions_of_people.end_all(connection, user)
-            told = ({"second_factor": user.second_factor}, {"second_factor": False})
+            told = (
+                {"second_factor": user.second_factor, "passkeys": user.passkeys},
+                {"second_factor": False, "passkeys": 0},
+            )
             self._note(
                 connection, actor, Entry(number, "user.second-factor-removed", moment, user.id, user.login, *told)
             )
-            return replace(user, second_factor=False)
+            return replace(user, second_factor=False, passkeys=0)
 
         return self._change(work, actor)
 
@@ -171,7 +179,7 @@ class PeopleVerbs(RoleVerbs):
         """Where somebody is signed in."""
         require(actor, Scope.USERS)
         number = tenant_for(actor, tenant_id)
-        return self._store.read(lambda c: sessions_of_people.of_user(c, _found(c, number, ref)))
+        return self._store.read(lambda c: sessions_of_people.of_user(c, find_user(c, number, ref)))
 
     def end_sessions_of(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[int]:
         """Signs somebody out everywhere; how many sessions ended."""
@@ -191,7 +199,7 @@ class PeopleVerbs(RoleVerbs):
 
     def _others(self, connection: Connection, actor: Actor, tenant_id: int, ref: Ref) -> User:
         """The user that is meant. Raises Forbidden for one who may do more than the actor."""
-        user = _found(connection, tenant_id, ref)
+        user = find_user(connection, tenant_id, ref)
         refuse_beyond(actor, rights_of(user.roles, own_roles(connection, tenant_id)))
         return user
 
@@ -274,7 +282,8 @@ def _check_login(connection: Connection, login: str) -> None:
         raise Conflict("This login is taken, or looks like one that is. Choose another.")
 
 
-def _found(connection: Connection, tenant_id: int, ref: Ref) -> User:
+def find_user(connection: Connection, tenant_id: int, ref: Ref) -> User:
+    """By id, number or login. Raises NotFound."""
     number = number_of("u", ref)
     user = users.get(connection, tenant_id, number) if number is not None else None
     if user is None and isinstance(ref, str):

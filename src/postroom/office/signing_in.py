@@ -11,11 +11,11 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -46,6 +46,7 @@ TOKEN_SHAPE = re.compile(r"ps_([0-9a-z]{8})_[A-Za-z0-9_-]{43}", re.ASCII)
 _NOBODY = digest_of("nobody")
 _SECOND_STEP_MS = 5 * 60_000
 _SEEN_EVERY_MS = 60_000
+_FRESH_MS = 10 * 60_000
 _REFUSED = "The login or the password is not right."
 _NO_CODE = "The code is not right, or was used before."
 _OVER = "The session is over. Sign in again."
@@ -88,7 +89,7 @@ class SigningInVerbs(PeopleVerbs):
             self._slowing.forgive(whose, address)
             if self._passwords.is_old(known.password):
                 self._rehash(known.user, password)
-            pending = known.user.second_factor
+            pending = known.user.second_step
             return self._store.write(lambda c: self._begin(c, known.user, pending, address, agent)).result()
 
         return self._passwords.run(work)
@@ -148,7 +149,10 @@ class SigningInVerbs(PeopleVerbs):
                 return False
         return True if users.use_code(connection, user, recovery_digest(code)) else None
 
-    def _begin(self, connection: Connection, user: User, pending: bool, address: str, agent: str) -> SignedIn:
+    def _begin(
+        self, connection: Connection, user: User, pending: bool, address: str, agent: str, *, by: str = ""
+    ) -> SignedIn:
+        """`by`: what he signed in with, where it was no password, for the audit trail."""
         moment = now_ms()
         tenant = tenants.get(connection, user.tenant_id)
         if tenant is None or tenant.suspended:
@@ -164,11 +168,13 @@ class SigningInVerbs(PeopleVerbs):
         sessions_of_people.create(connection, session, prefix, digest_of(token))
         if not pending:
             users.signed_in(connection, user, moment)
-            self._note_step(connection, user, "user.signed-in", address)
+            self._note_step(connection, user, "user.signed-in", address, {"by": by} if by else {})
         return SignedIn(session, user, token)
 
-    def _note_step(self, connection: Connection, user: User, verb: str, address: str) -> None:
-        entry = Entry(user.tenant_id, verb, now_ms(), user.id, user.login)
+    def _note_step(
+        self, connection: Connection, user: User, verb: str, address: str, told: Mapping[str, Any] | None = None
+    ) -> None:
+        entry = Entry(user.tenant_id, verb, now_ms(), user.id, user.login, after=told or {})
         entry = replace(entry, who_kind="user", who_id=user.id, who=user.login, address=address, door="sign-in")
         self._note(connection, None, entry)
 
@@ -334,14 +340,24 @@ class SigningInVerbs(PeopleVerbs):
             raise Forbidden("This is for people who have signed in, not for keys.")
         return found
 
+    def _self_since(self, connection: Connection, actor: Actor) -> tuple[Hidden, int]:
+        """The user who asks, and when his session began."""
+        hidden = self._self(connection, actor)
+        mine = [one for one in sessions_of_people.of_user(connection, hidden.user) if one.id == actor.session_id]
+        return hidden, mine[0].created_ms if mine else 0
+
     def _after_password(self, actor: Actor, password: str, go_on: Callable[[Hidden], T]) -> Future[T]:
-        """Does it once the user's own password is right: whoever sits down at an open session does not know it."""
+        """Does it once the user's own password is right: whoever sits down at an open session does not know it. Where
+        he has none (he signs in by a provider or a passkey), the session has to be a few minutes old at most.
+        """
         whose = f"password of {actor.user_id}"
         self._slowing.enter(whose)
 
         def work() -> T:
-            hidden = self._store.read(lambda c: self._self(c, actor)).result()
-            if not self._passwords.verify(hidden.password, password):
+            hidden, began = self._store.read(lambda c: self._self_since(c, actor)).result()
+            if not hidden.password and now_ms() - began > _FRESH_MS:
+                raise Forbidden("You have no password to prove yourself with. Sign in again, then do it at once.")
+            if hidden.password and not self._passwords.verify(hidden.password, password):
                 raise Forbidden("The password is not right.")
             self._slowing.forgive(whose)
             return go_on(hidden)

@@ -159,7 +159,8 @@ class Settings:
     public_url: str = _setting(
         spelling.URL,
         "",
-        "How people reach this Postroom from outside; used in links. Empty: the address it listens on.",
+        "How people reach this Postroom from outside: used in links, and what passkeys belong to. Empty: the address "
+        "it listens on.",
     )
     key_file: Path = _setting(
         spelling.FILE,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, delete, select, update
 
 from postroom.model.person import Purpose, User, UserSession
-from postroom.store import tables
+from postroom.store import challenges, tables
 from postroom.store.scope import across, within
 
 __all__ = [
@@ -118,9 +118,10 @@ def end_all(connection: Connection, user: User, *, but: int | None = None) -> in
 
 
 def drop_old(connection: Connection, now_ms: int, idle_before_ms: int) -> None:
-    """Deletes sessions and links whose time is over, whoever's they are."""
+    """Deletes sessions, challenges and links whose time is over, whoever's they are."""
     over = (_table.c.expires_ms <= now_ms) | (_table.c.seen_ms < idle_before_ms)
     connection.execute(across(delete(_table).where(over), "time is over for everybody alike"))
+    challenges.drop_old(connection, now_ms)
     connection.execute(across(delete(_links).where(_links.c.expires_ms <= now_ms), "time is over for everybody alike"))
 
 

@@ -63,6 +63,7 @@ def from_row(row: Row[Any]) -> User:
         deactivated_ms=row.deactivated_ms,
         created_ms=row.created_ms,
         signed_in_ms=row.signed_in_ms,
+        passkeys=row.passkeys,
         version=row.version,
     )
 

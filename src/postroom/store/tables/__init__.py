@@ -6,7 +6,16 @@ business.
 
 from postroom.store.tables.columns import metadata
 from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, session
-from postroom.store.tables.people import audit, person, person_link, person_session, recovery_code, role
+from postroom.store.tables.people import (
+    audit,
+    challenge,
+    passkey,
+    person,
+    person_link,
+    person_session,
+    recovery_code,
+    role,
+)
 from postroom.store.tables.running import lane, meta, node, pace
 from postroom.store.tables.settings import account, api_key, application, credential, sender, tenant, version
 
@@ -16,6 +25,7 @@ __all__ = [
     "application",
     "attempt",
     "audit",
+    "challenge",
     "content",
     "credential",
     "event",
@@ -26,6 +36,7 @@ __all__ = [
     "metadata",
     "node",
     "pace",
+    "passkey",
     "person",
     "person_link",
     "person_session",

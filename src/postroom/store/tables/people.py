@@ -7,7 +7,7 @@ from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint
 from postroom.model.person import Purpose
 from postroom.store.tables.columns import flag, key, metadata, number, one_of, tenant_of, words
 
-__all__ = ["audit", "person", "person_link", "person_session", "recovery_code", "role"]
+__all__ = ["audit", "challenge", "passkey", "person", "person_link", "person_session", "recovery_code", "role"]
 
 role = Table(
     "role",
@@ -42,6 +42,7 @@ person = Table(
     number("created_ms", 0),
     number("signed_in_ms"),
     number("version", 1),
+    number("passkeys", 0),
     Index("ix_person_tenant_id_id", "tenant_id", "id"),
 )
 
@@ -82,6 +83,37 @@ person_link = Table(
     number("expires_ms", 0),
     Index("ix_person_link_person_id", "person_id"),
     one_of("purpose", Purpose),
+)
+
+passkey = Table(
+    "passkey",
+    metadata,
+    key(),
+    tenant_of(),
+    number("person_id", 0),
+    words("name"),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    number("sign_count", 0),
+    flag("backed_up"),
+    words("transports"),
+    number("created_ms", 0),
+    number("used_ms"),
+    Index("ix_passkey_person_id", "person_id"),
+)
+
+challenge = Table(
+    "challenge",
+    metadata,
+    key(),
+    tenant_of(),
+    number("person_id"),
+    number("session_id"),
+    Column("asking", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    words("content"),
+    number("created_ms", 0),
+    number("expires_ms", 0),
 )
 
 # Append-only: triggers, made with the table, refuse every UPDATE and DELETE.

@@ -44,7 +44,8 @@ _USER_SHOWN = {
     **_USER,
     "has_password": _told(_FLAG, "Whether he has chosen one."),
     "password_set_at": _or_null(_MOMENT, "When he did."),
-    "second_factor": _told(_FLAG, "Whether signing in asks for a code as well."),
+    "second_factor": _told(_FLAG, "Whether there is an authenticator app."),
+    "passkeys": _told(_NUMBER, "How many passkeys he has."),
     "deactivated_at": _or_null(_MOMENT, "Since when he can't sign in."),
     "created_at": _MOMENT,
     "signed_in_at": _or_null(_MOMENT, "When he last signed in."),
@@ -65,6 +66,14 @@ _SESSION = {
     "address": _told(_TEXT, "Where he signed in from."),
     "agent": _told(_TEXT, "The program he used, by its own words."),
     "current": _told(_FLAG, "Whether it is this very one."),
+}
+_PASSKEY = {
+    "id": _told(_TEXT, "Like `w_…`."),
+    "name": _told(_TEXT, "What its owner calls it."),
+    "created_at": _told(_MOMENT, "When it was added."),
+    "used_at": _or_null(_MOMENT, "When it was last signed in with."),
+    "backed_up": _told(_FLAG, "Its provider keeps copies: more than one device may have it."),
+    "transports": _told({"type": "array", "items": _TEXT}, "How a browser reaches it, in its own words."),
 }
 _ENTRY = {
     "id": _told(_TEXT, "Like `j_…`."),
@@ -90,6 +99,30 @@ _ME = {
     "session_id": _or_null(_TEXT, "The session; null for a key."),
     "recovery_codes": _or_null(_NUMBER, "How many of one's recovery codes are left; null for a key."),
 }
+
+
+def _passkeys() -> dict[str, Schema]:
+    return {
+        "Passkey": _shape("A key of somebody's device that signs in without a password.", _PASSKEY),
+        "AddedPasskey": _shape(
+            "A new passkey.",
+            _PASSKEY
+            | {
+                "recovery_codes": _told(
+                    {"type": "array", "items": _TEXT},
+                    "With the first passkey of somebody who had none: each good once, shown this one time.",
+                )
+            },
+        ),
+        "PasskeyOptions": _shape(
+            "What the browser is asked, and what its answer comes back with.",
+            {
+                "attempt": _told(_TEXT, "Send it back with the answer. It is good once."),
+                "options": {"type": "object", "description": "For the browser, as it is."},
+                "expires_at": _MOMENT,
+            },
+        ),
+    }
 
 
 def schemas() -> dict[str, Schema]:
@@ -127,10 +160,15 @@ def schemas() -> dict[str, Schema]:
             {
                 "token": _told(_TEXT, "Send it as `Authorization: Bearer ps_…`. It is shown this one time."),
                 "second_step": _told(_FLAG, "The session opens nothing yet: POST /v1/sessions/second-step first."),
+                "second_step_by": _told(
+                    {"type": "array", "items": {"type": "string", "enum": ["code", "passkey", "recovery-code"]}},
+                    "By what it can be done: a code of the app, a passkey, a recovery code.",
+                ),
                 "expires_at": _MOMENT,
                 "user": {"anyOf": [{"$ref": "#/components/schemas/User"}, {"type": "null"}]},
             },
         ),
+        **_passkeys(),
         "Me": _shape("Who asks.", _ME),
         "AuditEntry": _shape("Who did what, when, from where.", _ENTRY),
     }

@@ -20,7 +20,7 @@ from postroom.web.api.login import Anybody, client_address
 from postroom.web.api.requests import At, Route, Values, words_of
 from postroom.web.letters import send_in_background
 
-__all__ = ["router", "session_json", "user_json"]
+__all__ = ["From", "router", "session_json", "signed_in_answer", "user_json"]
 
 router = APIRouter(prefix="/v1", tags=["self"], route_class=Route)
 
@@ -62,15 +62,22 @@ def session_json(session: UserSession, current: int | None) -> dict[str, Any]:
     return plain(session, "n", without=["pending"]) | {"current": session.id == current}
 
 
-def _signed_in(done: SignedIn) -> Response:
+def signed_in_answer(done: SignedIn) -> Response:
     pending = done.session.pending
     body = {
         "token": done.token,
         "second_step": pending,
+        "second_step_by": _second_steps(done.user) if pending else [],
         "expires_at": moment(done.session.expires_ms),
         "user": None if pending else user_json(done.user),
     }
     return json_answer(body, 201)
+
+
+def _second_steps(user: User) -> list[str]:
+    """By what a session that waits for its second step can go on."""
+    found = (("code", user.second_factor), ("passkey", user.passkeys > 0), ("recovery-code", True))
+    return [word for word, there in found if there]
 
 
 # -- signing in -------------------------------------------------------------------------------------------------------
@@ -93,7 +100,7 @@ async def sign_in(desk: At, values: Values, source: From) -> Response:
     401 for whatever is wrong, in the same words; 429 after too many tries.
     """
     given = words_of(values, {"login": None, "password": None})
-    return _signed_in(await asyncio.wrap_future(desk.office.sign_in(given["login"], given["password"], **source)))
+    return signed_in_answer(await asyncio.wrap_future(desk.office.sign_in(given["login"], given["password"], **source)))
 
 
 @router.post(
@@ -113,7 +120,7 @@ async def second_step(desk: At, values: Values, source: From) -> Response:
     `token` is the one of the first step; it is worthless afterwards, and the answer has another.
     """
     given = words_of(values, {"token": None, "code": None})
-    return _signed_in(await asyncio.wrap_future(desk.office.second_step(given["token"], given["code"], **source)))
+    return signed_in_answer(await asyncio.wrap_future(desk.office.second_step(given["token"], given["code"], **source)))
 
 
 @router.post(
