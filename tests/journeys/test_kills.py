@@ -64,10 +64,19 @@ STEPWISE = {
     "mark.after-commit": Death((MARKED,), "envelope", doubts=(1,)),
 }
 PLACED = {
-    # The lane is open: a fresh message is accepted already in its hand, and claims and sessions are not needed.
-    **{point: death for point, death in DEATHS.items() if not point.startswith(("claim", "session"))},
+    # The lane is open: a fresh message is accepted already in its hand and marked; claims, sessions and marks of their
+    # own are not needed.
+    **{point: death for point, death in DEATHS.items() if not point.startswith(("claim", "session", "mark"))},
+    "accept.after-commit": Death((MARKED,), "connected", doubts=(1,)),
+    "accept.before-answer": Death((MARKED,), "connected", doubts=(1,)),
+}
+PLACED_UNMARKED = {
+    # Where a doubt waits for a person, none is raised before it must be.
+    "accept.before-commit": Death((None,), "nothing"),
     "accept.after-commit": Death((IN_HAND,), "connected"),
     "accept.before-answer": Death((IN_HAND,), "connected"),
+    "mark.before-commit": Death((IN_HAND,), "connected"),
+    "settle.after-commit": Death((SENT,), "whole"),
 }
 
 
@@ -178,10 +187,13 @@ def test_a_kill_at_each_point_loses_nothing_and_hides_nothing(make_scene: Callab
     scene.judge()
 
 
-def test_a_kill_at_each_point_of_a_message_that_never_queued(make_scene: Callable[..., Scene]) -> None:
+@pytest.mark.parametrize(("policy", "deaths"), [("retry", PLACED), ("hold", PLACED_UNMARKED)], ids=["retry", "hold"])
+def test_a_kill_at_each_point_of_a_message_that_never_queued(
+    make_scene: Callable[..., Scene], policy: str, deaths: dict[str, Death]
+) -> None:
     """With an open lane a fresh message is accepted in its hand already: the row names a lease from the beginning."""
-    scene = make_scene()
-    for point, death in PLACED.items():
+    scene = make_scene(policy=policy)
+    for point, death in deaths.items():
         check(scene, point, death, warm=True)
     scene.judge()
 

@@ -59,7 +59,7 @@ class Hot:
         )  # fmt: skip
         recipients = [
             (number, n, tenant_id, one, "to", state.value, account_id, None, "default", priority, due, expires_ms,
-             lease, "", moment, None, None)
+             lease, 0, "", moment, None, None)
             for n, one in enumerate(to or ("x@test",))
         ]  # fmt: skip
         events = [(number, self.store.ids.next(), tenant_id, None, moment, EventKind.ACCEPTED.value, json.dumps({}))]

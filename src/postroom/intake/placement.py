@@ -6,12 +6,16 @@ worker in the process (`NoPlacement`) everything is queued.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from postroom.model.job import Job
+from postroom.store.transmission import Move
 
-__all__ = ["NoPlacement", "Placed", "Placement"]
+__all__ = ["Ended", "NoPlacement", "Placed", "Placement"]
+
+Ended = Callable[[Sequence[Move]], None]
+"""Told of first attempts that are over and durable: a move for each recipient of which it is known."""
 
 
 class Placed(Protocol):
@@ -33,9 +37,9 @@ class Placement(Protocol):
     def wake(self, account_id: int, *, insist: bool = False) -> None:
         """Mail for this account was queued. `insist`: a person wants it tried now, even if the account is resting."""
 
-    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Callable[[], None]) -> None:
-        """Calls `told` when all recipients of the message have had their first attempt (sending instantly); at once
-        when that is not going to be soon."""
+    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Ended) -> None:
+        """Calls `told` when all recipients of the message have had their first attempt (sending instantly); at once,
+        and with nothing, when that is not going to be soon."""
 
     def forget(self, message_id: int) -> None:
         """Nobody waits for this message's attempt any more."""
@@ -48,8 +52,8 @@ class NoPlacement:
     def wake(self, account_id: int, *, insist: bool = False) -> None:
         return None
 
-    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Callable[[], None]) -> None:
-        told()
+    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Ended) -> None:
+        told(())
 
     def forget(self, message_id: int) -> None:
         return None

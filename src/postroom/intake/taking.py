@@ -202,7 +202,7 @@ class Intake:
 
     def _place(self, taken: Taken) -> None:
         """Reserves room in lanes for what may leave at once, and writes the recipients' rows accordingly."""
-        fences: dict[int, int] = {}
+        held: dict[int, tuple[int, int]] = {}
         leased = []
         for job in taken.jobs:
             placed = self._placement.place(job)
@@ -212,9 +212,9 @@ class Intake:
             leased.append(job)
             taken.placed.append(placed)
             for recipient in job.recipients:
-                fences[recipient.n] = placed.fence
+                held[recipient.n] = (placed.fence, int(job.marked))
         taken.jobs = leased
-        taken.unit.recipients = _recipient_rows(taken, fences)
+        taken.unit.recipients = _recipient_rows(taken, held)
 
     def _accepted(self, taken: Taken, answer: Any, done: Done) -> None:
         if isinstance(answer, Accepted) and not answer.again:
@@ -278,24 +278,26 @@ def _message_row(draft: Draft, way: Route, envelope: Envelope, size: int, resend
     )  # fmt: skip
 
 
-def _recipient_rows(taken: Taken, fences: dict[int, int]) -> list[Row]:
+def _recipient_rows(taken: Taken, held: dict[int, tuple[int, int]]) -> list[Row]:
+    """`held`: the fence and the mark of each recipient that goes straight into a lane's hand."""
     way, message = taken.route, taken.unit.message
     priority, expires, moment = message[10], message[15], message[2]
     state, due, reports = way.state.value, taken.due_ms, taken.reports
     rows: list[Row] = []
     for n, (role, address) in enumerate(taken.recipients):
-        fence = fences.get(n)
+        fence, mark = held.get(n, _NOT_HELD)
         leased, kept = fence is not None, n in taken.kept
         now = State.SENDING.value if leased else State.SILENCED.value if kept else state
         rows.append(
             (taken.number, n, taken.tenant_id, address.spec, role.value, now, way.account_id, way.sender_id,
-             way.routed, priority, None if leased or kept else due, expires, fence,
+             way.routed, priority, None if leased or kept else due, expires, fence, mark,
              Reason.GUARD if kept else way.reason, moment, *(reports.get(address.key, _NO_REPORT)))
         )  # fmt: skip
     return rows
 
 
 _NO_REPORT = (None, None)
+_NOT_HELD = (None, 0)
 
 
 def _jobs(draft: Draft, way: Route, envelope: Envelope, guarded: Guarded, content: bytes) -> list[Job]:

@@ -21,7 +21,7 @@ from postroom.clock import now_ms
 from postroom.errors import BadInput, Conflict, Fault, Forbidden, PostroomError, StoreUnavailable
 from postroom.failpoints import reach
 from postroom.ids import encode
-from postroom.intake.placement import Placement
+from postroom.intake.placement import Ended, Placement
 from postroom.intake.submission import envelope_faults
 from postroom.intake.taking import Intake, Taken
 from postroom.maillog import MailLog
@@ -33,7 +33,7 @@ from postroom.model.submission import Submission
 from postroom.outbox.copies import Original, copy_of, original
 from postroom.outbox.noted import act_noted, resend_noted
 from postroom.outbox.rates import Rates
-from postroom.outbox.receipt import Receipt, fresh_receipt, stored_receipt
+from postroom.outbox.receipt import Receipt, fresh_receipt, settled_receipt, stored_receipt
 from postroom.policy.route import PLACEHOLDER, Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.settings import Settings
@@ -42,6 +42,7 @@ from postroom.store.acceptance import Accepted
 from postroom.store.acts import Act
 from postroom.store.database import Store
 from postroom.store.first_sender import give_sender
+from postroom.store.transmission import Move
 
 __all__ = ["Outbox", "Told"]
 
@@ -193,16 +194,20 @@ class Outbox:
         self._log.accepted(taken.number, taken.tenant_id, len(taken.recipients), len(taken.content), state.value)
         leaving = len(taken.recipients) - len(taken.kept)
         if taken.route.instantly and state in WAITING and leaving and self._loop is not None:
-            awaited = _Awaited(self._loop, self._patience, lambda: self._tell_first_attempt(taken, told))
+            awaited = _Awaited(self._loop, self._patience, lambda moves: self._tell_first_attempt(taken, told, moves))
             account_id = taken.route.account_id or 0
             self._placement.await_ending(taken.number, account_id, leaving, awaited.over)
         else:
             reach("accept.before-answer")
             told(fresh_receipt(taken))
 
-    def _tell_first_attempt(self, taken: Taken, told: Told) -> None:
+    def _tell_first_attempt(self, taken: Taken, told: Told, moves: Sequence[Move]) -> None:
         self._placement.forget(taken.number)
-        self._tell_stored(taken.tenant_id, taken.number, told, instantly=True)
+        receipt = settled_receipt(taken, moves)
+        if receipt is None:  # patience is over, or nobody will try it soon
+            self._tell_stored(taken.tenant_id, taken.number, told, instantly=True)
+        else:
+            told(receipt)
 
     def _tell_stored(
         self, tenant_id: int, message_id: int, told: Told, *, again: bool = False, instantly: bool = False
@@ -359,15 +364,15 @@ def _promise() -> Future[Any]:
 class _Awaited:
     """Goes on once: when the first attempt is over, or when patience is."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, go_on: Callable[[], None]) -> None:
-        self._go_on: Callable[[], None] | None = go_on
-        self._alarm = loop.call_later(seconds, self.over)
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, go_on: Ended) -> None:
+        self._go_on: Ended | None = go_on
+        self._alarm = loop.call_later(seconds, self.over, ())
 
-    def over(self) -> None:
+    def over(self, moves: Sequence[Move]) -> None:
         go_on, self._go_on = self._go_on, None
         if go_on is not None:
             self._alarm.cancel()
-            go_on()
+            go_on(moves)
 
 
 def _teller(future: Future[Receipt]) -> Told:

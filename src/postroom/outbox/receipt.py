@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -12,6 +13,7 @@ from postroom.model.state import State
 from postroom.policy.way import Reason
 from postroom.store import tables
 from postroom.store.scope import within
+from postroom.store.transmission import Move
 
 __all__ = ["Receipt", "RecipientReceipt", "fresh_receipt", "stored_receipt"]
 
@@ -55,6 +57,23 @@ def fresh_receipt(taken: Taken) -> Receipt:
             for n, (_, address) in enumerate(taken.recipients)
         ]),
     )  # fmt: skip
+
+
+def settled_receipt(taken: Taken, moves: Sequence[Move]) -> Receipt | None:
+    """After the first attempts, from what was just written down; None when that is not known of every recipient."""
+    ended: dict[int, RecipientReceipt] = {}
+    for move in moves:
+        before = ended.get(move.n)
+        tries = move.tries + (before.attempts if before else 0)
+        address = taken.recipients[move.n][1].spec
+        ended[move.n] = RecipientReceipt(
+            move.n, address, move.state, move.reply, move.diagnosis, move.reason, move.due_ms, tries
+        )
+    if len(ended) + len(taken.kept) != len(taken.recipients):
+        return None
+    fresh = fresh_receipt(taken).recipients if taken.kept else ()
+    told = [ended[n] if n in ended else fresh[n] for n in range(len(taken.recipients))]
+    return Receipt(taken.number, tuple(told), instantly=True)
 
 
 def stored_receipt(

@@ -26,7 +26,7 @@ MESSAGE_COLUMNS = (
 )  # fmt: skip
 RECIPIENT_COLUMNS = (
     "message_id", "n", "tenant_id", "address", "role", "state", "account_id", "sender_id", "routed", "priority",
-    "due_ms", "expires_ms", "lease", "reason", "updated_ms", "notify", "orcpt",
+    "due_ms", "expires_ms", "lease", "mark", "reason", "updated_ms", "notify", "orcpt",
 )  # fmt: skip
 EVENT_COLUMNS = ("message_id", "id", "tenant_id", "n", "at_ms", "kind", "detail")
 _CONTENT_COLUMNS = ("message_id", "tenant_id", "body")

@@ -31,7 +31,7 @@ from postroom.policy.guard import guard_of
 from postroom.policy.route import recheck
 from postroom.policy.verdict import Context, judge
 from postroom.policy.way import Change, Reason
-from postroom.store.transmission import LeaseLost, Mark, Settlement
+from postroom.store.transmission import LeaseLost, Mark, Move, Settlement
 
 if TYPE_CHECKING:
     from postroom.work.worker import Worker
@@ -74,9 +74,9 @@ class Lane:
     # -- what is in hand --------------------------------------------------------------------------------------------
 
     @property
-    def idle(self) -> bool:
-        """Ready to send at once: a session is open and nothing is before it."""
-        return self.session is not None and self.in_hand == 0 and not self.ending
+    def sends_soon(self) -> bool:
+        """A session is open, and what was reserved last is among the next few."""
+        return self.session is not None and self.in_hand <= _MARK_AHEAD and not self.ending
 
     def has_room(self, most: int, size: int) -> bool:
         return not self.ending and self.in_hand < most and self.bytes_in_hand + size <= _ROOM_BYTES
@@ -300,7 +300,7 @@ class Lane:
         self._gave_back = True
         self.end()
         self.withdraw(job)
-        self.worker.finished(self, job, None)
+        self.worker.finished(self, job, None, ())
 
     def _settle(self, job: Job, settlement: Settlement, concluded: Concluded | None) -> None:
         self._write_down(job, settlement, concluded)
@@ -321,7 +321,8 @@ class Lane:
     ) -> None:
         if answer is True or isinstance(answer, LeaseLost):
             reach("settle.after-commit")
-            self._over(job, concluded.endings if concluded and answer is True else None, lost=answer is not True)
+            endings = concluded.endings if concluded and answer is True else None
+            self._over(job, endings, settlement.moves, lost=answer is not True)
             return
         # The database did not take it (a full disk, a restart): what happened is known only here, so it is said again.
         self.worker.log.store_trouble(f"settle: {answer}")
@@ -330,11 +331,11 @@ class Lane:
         else:
             self._leave(job)
 
-    def _over(self, job: Job, endings: tuple[Ending, ...] | None, *, lost: bool) -> None:
+    def _over(self, job: Job, endings: tuple[Ending, ...] | None, moves: Sequence[Move] = (), *, lost: bool) -> None:
         self.withdraw(job)
         if lost:
             self.worker.log.late_result_refused(job.message_id, self.account.name)
-        self.worker.finished(self, job, endings)
+        self.worker.finished(self, job, endings, () if lost else moves)
 
     # -- ending -----------------------------------------------------------------------------------------------------
 

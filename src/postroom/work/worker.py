@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,16 +21,19 @@ from postroom.clock import monotonic_ms, now_ms
 from postroom.deliver.conclude import Ending
 from postroom.deliver.feed import SessionFailure, SessionOpened
 from postroom.failpoints import reach
+from postroom.intake.placement import Ended
 from postroom.maillog import MailLog
 from postroom.model.account import Account, AccountState
 from postroom.model.attempt import Action, Verdict
 from postroom.model.job import Job
+from postroom.model.tenant import UnknownPolicy
 from postroom.office import Office
 from postroom.policy.retry import Schedule, account_rest_ms, resume_ms
 from postroom.policy.snapshot import Snapshot
 from postroom.settings import Settings
 from postroom.store import lanes, sessions
 from postroom.store.database import Store
+from postroom.store.transmission import Move
 from postroom.work.backlog import Taken, jobs_of, take
 from postroom.work.couriers import NATIVE, Couriers
 from postroom.work.lane import LOW, ROOM, Lane
@@ -92,6 +95,9 @@ class Worker:
     # -- placement --------------------------------------------------------------------------------------------------
 
     def place(self, job: Job) -> Lane | None:
+        """A lane with room for the job. One that is about to send anyway takes it marked: the mark is then as durable
+        as the acceptance, in the same commit (P3), where sending twice is the policy should the answer be missing.
+        """
         room = self._rooms.get(job.account_id)
         if room is None or not room.lanes or self._stopping or room.paced:
             return None
@@ -104,6 +110,8 @@ class Worker:
             return None
         lane.reserve(job)
         job.fence = lane.fence
+        if lane.sends_soon and job.unknown_policy == UnknownPolicy.RETRY.value:
+            job.mark_asked = job.mark_answered = job.marked = True
         if lane.in_hand > _GROW_AT:
             self._grow(room)
         return lane
@@ -119,10 +127,10 @@ class Worker:
         for lane in room.lanes:
             lane.wake()
 
-    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Callable[[], None]) -> None:
+    def await_ending(self, message_id: int, account_id: int, recipients: int, told: Ended) -> None:
         room = self._room(account_id)
         if room is None or not room.gate.open(monotonic_ms()):
-            told()
+            told(())
             return
         self._waiters.add(message_id, recipients, told)
 
@@ -276,8 +284,8 @@ class Worker:
             self._grow(room)
         lane.wake()
 
-    def finished(self, lane: Lane, job: Job, endings: tuple[Ending, ...] | None) -> None:
-        """A job is over and durable: tell the log and whoever waits."""
+    def finished(self, lane: Lane, job: Job, endings: tuple[Ending, ...] | None, moves: Sequence[Move]) -> None:
+        """A job is over: tell the log, and whoever waits how (`moves`: what is durable of it)."""
         for ending in endings or ():
             words = ending.words
             if ending.verdict.action is Action.NONE:
@@ -287,7 +295,7 @@ class Worker:
                     ending.state, job.message_id, ending.n, ending.address, lane.account.name,
                     ending.verdict.diagnosis, ending.verdict.scope.value, words,
                 )  # fmt: skip
-        self._waiters.over(job.message_id, len(job.recipients))
+        self._waiters.over(job.message_id, len(job.recipients), moves)
 
     def beyond(self, lane: Lane, job: Job, verdict: Verdict) -> None:
         """A verdict that concerns more than one message."""

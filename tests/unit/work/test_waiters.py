@@ -7,7 +7,7 @@ from postroom.work.waiters import Waiters
 
 def told_of(waiters: Waiters, recipients: int) -> list[str]:
     told: list[str] = []
-    waiters.add(1, recipients, lambda: told.append("told"))
+    waiters.add(1, recipients, lambda _moves: told.append("told"))
     return told
 
 
