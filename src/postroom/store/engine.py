@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -131,4 +132,11 @@ def explain_failure(error: BaseException) -> PostroomError:
         return StoreFull("The disk that holds the database is full. Nothing was accepted; free some space.")
     if isinstance(error, (OperationalError, sqlite3.OperationalError, DBAPIError)):
         return StoreUnavailable(f"The database did not take the work: {words}", cause=type(cause).__name__)
-    return StoreUnavailable("The database work failed inside Postroom", cause=type(error).__name__, detail=words)
+    told = {"cause": type(error).__name__, "at": _place_of(error)}
+    return StoreUnavailable("The database work failed inside Postroom", **told)
+
+
+def _place_of(error: BaseException) -> str:
+    """The last place of ours that it came through; its text may quote mail and stays out."""
+    places = [frame for frame in traceback.extract_tb(error.__traceback__) if "/postroom/" in frame.filename]
+    return f"{Path(places[-1].filename).name}:{places[-1].lineno}" if places else "unknown"

@@ -9,6 +9,7 @@ import pytest
 
 from postroom import errors
 from postroom.errors import BadInput, Fault, StoreFull, StoreUnavailable, Unauthenticated
+from postroom.store.engine import explain_failure
 from postroom.web.api.problems import KINDS, MOST_FAULTS, problem_of, problem_of_status
 
 _STARTING_ONLY = {errors.BadSettings, errors.StoreLocked, errors.SchemaTooNew, errors.KeyUnreadable}
@@ -61,3 +62,11 @@ def test_a_problem_can_always_be_written_and_is_never_endless() -> None:
     body = problem_of(BadInput(faults)).body()
     assert len(json.loads(body)["faults"]) == MOST_FAULTS
     assert len(body) < 1_000_000
+
+
+def test_what_failed_inside_is_logged_by_kind_and_place_and_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    error = explain_failure(ZeroDivisionError("canary"))
+    problem = problem_of(error, "r1")
+    assert problem.status == 503
+    assert "request r1 failed: ZeroDivisionError" in caplog.text
+    assert "canary" not in caplog.text + problem.body("r1").decode()

@@ -139,6 +139,8 @@ def _writable(text: str) -> str:
 def problem_of(error: BaseException, request_id: str = "") -> Problem:
     """The problem to tell for an error. One that was not raised on purpose is logged here, by kind and place only."""
     if isinstance(error, PostroomError):
+        if "at" in error.fields:  # nobody meant this; who asked is not to be told the place, who runs it is
+            _log.error("request %s failed: %s at %s", request_id or "-", error.fields["cause"], error.fields["at"])
         kind = Kind(error.status, error.slug, error.title)
         return Problem(kind, _detail_of(error), error.faults, _headers_of(error))
     if isinstance(error, RequestError):
