@@ -245,19 +245,78 @@ def test_recipients_are_bounded_and_the_first_ones_taken(small: Letterbox) -> No
     assert len(small.last().recipients) == 20
 
 
-def test_octets_under_way_are_bounded_over_all_connections(small: Letterbox) -> None:
-    small.on_loop(lambda: small.door.room.take(1024 * 1024 - 1_000))
+@contextlib.contextmanager
+def room_taken(letterbox: Letterbox, octets: int) -> Iterator[None]:
+    """Somebody else's messages are under way, and the first in line is one of them."""
+    room, others = letterbox.door.room, object()
+    letterbox.on_loop(lambda: (room.take(others, octets), room.may_go_on(others, lambda: None)))
     try:
-        with smtplib.SMTP("127.0.0.1", small.port, timeout=30) as client:
-            client.sendmail(FROM, ["b@example.org"], TEXT)
-            with pytest.raises(smtplib.SMTPSenderRefused, match=r"4\.3\.1"):
-                client.sendmail(FROM, ["b@example.org"], TEXT + b"x\r\n" * 1_000)
-            client.rset()
+        yield
+    finally:
+        letterbox.on_loop(lambda: room.give(others, octets))
+
+
+def test_octets_under_way_are_bounded_over_all_connections(small: Letterbox) -> None:
+    with room_taken(small, 1024 * 1024 - 1_000), smtplib.SMTP("127.0.0.1", small.port, timeout=30) as client:
+        client.sendmail(FROM, ["b@example.org"], TEXT)
+        client.mail(FROM)
+        client.rcpt("b@example.org")
+        assert client.data(TEXT + b"x\r\n" * 1_000)[0] == 452
+    quiet(small)
+
+
+def test_who_waits_for_room_in_vain_is_told_so_and_goes_on(small: Letterbox) -> None:
+    with room_taken(small, 1000 * 1024), smtplib.SMTP("127.0.0.1", small.port, timeout=30) as client:
+        client.ehlo()
+        for end in (b"\r\n.\r\n", b"\r\n.\r\nNOOP\r\n"):
             client.mail(FROM)
             client.rcpt("b@example.org")
-            assert client.data(TEXT + b"x\r\n" * 1_000)[0] == 452
-    finally:
-        small.on_loop(lambda: small.door.room.give(1024 * 1024 - 1_000))
+            client.docmd("DATA")
+            client.send(TEXT + b"x\r\n" * 3_000)
+            time.sleep(0.1)
+            client.send(b"x\r\n" * 10_000 + end)
+            assert client.getreply()[0] == 452
+        assert client.getreply()[0] == 250
+    quiet(small)
+
+
+def test_when_room_is_short_messages_are_taken_one_behind_the_other(small: Letterbox) -> None:
+    """A19: nobody is refused for coming at the same time as others."""
+    before = len(small.messages())
+    with ExitStack() as stack, room_taken(small, 926 * 1024):
+        waiting = [stack.enter_context(contextlib.closing(begun(small))) for _ in range(5)]
+        for raw in waiting:
+            raw.say(TEXT + b"x\r\n" * 5_600)
+        room = small.door.room
+        wait_until(lambda: small.on_loop(lambda: len(room._line)) == 6, 30, lambda: "all in line")
+        small.on_loop(lambda: room.leave(next(iter(room._line))))
+        for raw in waiting:
+            raw.say(b"y\r\n" * 10_000 + b".\r\n")
+        assert [raw.reply()[:3] for raw in waiting] == ["250"] * 5
+    quiet(small)
+    assert len(small.messages()) == before + 5
+
+
+def test_who_waits_in_line_and_vanishes_holds_up_nobody(small: Letterbox) -> None:
+    with room_taken(small, 960 * 1024):
+        first, second = begun(small), begun(small)
+        for raw in (first, second):
+            raw.say(TEXT + b"x\r\n" * 5_600)
+        room = small.door.room
+        wait_until(lambda: small.on_loop(lambda: len(room._line)) == 3, 30, lambda: "both in line")
+        first.close()
+        small.on_loop(lambda: room.leave(next(iter(room._line))))
+        assert second.ask(b".\r\n").startswith("250")
+        second.close()
+    quiet(small)
+
+
+def test_a_body_that_stops_after_a_quick_beginning_is_not_waited_for(small: Letterbox) -> None:
+    """A29: octets that came at first are no credit; they would be kept for hours."""
+    with begun(small) as raw:
+        raw.say(TEXT + b"x\r\n" * 30_000)
+        assert raw.reply().startswith("421 4.4.2")
+        assert raw.ended()
     quiet(small)
 
 

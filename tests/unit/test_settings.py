@@ -330,6 +330,7 @@ def test_settings_that_contradict_each_other(tmp_path: Path) -> None:
 def test_a_larger_message_takes_the_body_limit_along(tmp_path: Path) -> None:
     settings = load_from(tmp_path, POSTROOM_MAX_MESSAGE_BYTES="100 MiB")
     assert settings.max_body_bytes == 160 * 1024**2
+    assert settings.admission_bytes == 200 * 1024**2
 
 
 def test_every_setting_is_documented_with_a_sentence_and_a_default() -> None:

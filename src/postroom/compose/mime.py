@@ -31,6 +31,8 @@ Entity = list[bytes]
 
 _LONGEST_LINE = 998
 _BASE64_LINE = 76
+_BASE64_BLOCK = 57 * 4_096
+"""Octets: whole lines."""
 _HEADS = {
     (subtype, encoding): (
         f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
@@ -77,10 +79,14 @@ def _quoted_printable(data: bytes) -> bytes:
 
 
 def _base64(data: bytes) -> bytes:
+    """Block by block, because the lines of a large file take far more memory than the file."""
+    blocks = [_base64_lines(data[start : start + _BASE64_BLOCK]) for start in range(0, len(data), _BASE64_BLOCK)]
+    return b"\r\n".join([*blocks, b""])
+
+
+def _base64_lines(data: bytes) -> bytes:
     letters = binascii.b2a_base64(data, newline=False)
-    lines = [letters[start : start + _BASE64_LINE] for start in range(0, len(letters), _BASE64_LINE)]
-    lines.append(b"")
-    return b"\r\n".join(lines)
+    return b"\r\n".join([letters[start : start + _BASE64_LINE] for start in range(0, len(letters), _BASE64_LINE)])
 
 
 def attachment(item: Attachment) -> Entity:

@@ -46,12 +46,14 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 class Submitted:
     """A message as it was read. `senders` are the From addresses (none where there is no From), `originator` Sender.
 
+    `start` is where the body begins in `content`: a large one is not kept twice.
     `message_id` is without brackets, "" when there is none. `to` and `cc` are keys of addresses. `asked` are the values
     of our own fields, by the names of `OURS`.
     """
 
     header: Header
-    body: bytes = field(repr=False)
+    content: bytes = field(repr=False)
+    start: int
     senders: tuple[Address, ...]
     originator: Address | None
     subject: str
@@ -59,6 +61,10 @@ class Submitted:
     to: frozenset[str]
     cc: frozenset[str]
     asked: Mapping[str, tuple[str, ...]]
+
+    @property
+    def body(self) -> bytes:
+        return self.content[self.start :]
 
     def has(self, name: str) -> bool:
         """Whether there is a field of this name, written in lower case."""
@@ -93,7 +99,7 @@ class Mending:
 
 def read(content: bytes) -> Submitted:
     """Reads a message whose line ends are CRLF. Raises BadInput with everything that is wrong with it."""
-    header, body = Header.split(content)
+    header, start = Header.read(content)
     faults: list[Fault] = []
     if len(header.all("received")) > MAX_HOPS:
         problem = f"The message has passed more than {MAX_HOPS} servers: it goes round in circles."
@@ -111,7 +117,8 @@ def read(content: bytes) -> Submitted:
     subject, number = header.first("subject"), header.first("message-id")
     return Submitted(
         header,
-        body,
+        content,
+        start,
         senders,
         originators[0] if originators else None,
         "" if subject is None else shown(subject.text),
@@ -160,7 +167,8 @@ def received(host: str, protocol: str, number: str, date: str) -> str:
 
 def mended(submitted: Submitted, mending: Mending) -> bytes:
     """The octets that leave. Fields that are new stand before all others, those that are replaced where they were."""
-    header, body = submitted.header, submitted.body
+    header = submitted.header
+    body: bytes | memoryview = memoryview(submitted.content)[submitted.start :]
     replaced: dict[str, str] = {}
     if mending.sender is not None:
         replaced["from"] = addresses("From", (mending.sender,))
@@ -168,7 +176,7 @@ def mended(submitted: Submitted, mending: Mending) -> bytes:
         if wanted is not None:
             replaced[name.lower()] = addresses(name, wanted) if wanted else ""
     if mending.footer is not None and not submitted.has("dkim-signature"):
-        footed = with_footer(header, body, mending.footer)
+        footed = with_footer(header, submitted.body, mending.footer)
         if footed is not None:
             body = footed.body
             replaced |= footed.fields

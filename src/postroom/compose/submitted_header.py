@@ -99,15 +99,21 @@ class Header:
     @staticmethod
     def split(content: bytes) -> tuple[Header, bytes]:
         """The header and the body of a message or a part of one. Line ends are CRLF. Raises BadInput."""
+        header, start = Header.read(content)
+        return header, content[start:]
+
+    @staticmethod
+    def read(content: bytes) -> tuple[Header, int]:
+        """The header, and where the body begins. Raises BadInput."""
         if content.startswith(b"\r\n"):
-            return Header(b"", ()), content[2:]
+            return Header(b"", ()), 2
         end = content.find(b"\r\n\r\n")
-        octets, body = (content[: end + 2], content[end + 4 :]) if end >= 0 else (content, b"")
+        octets, start = (content[: end + 2], end + 4) if end >= 0 else (content, len(content))
         fields: list[Field] = []
         position, size = 0, len(octets)
         if size > MAX_HEADER:
             if _NAME.match(octets) is None:
-                return Header(b"", ()), content
+                return Header(b"", ()), 0
             raise _refused(f"The header has more than {MAX_HEADER:,} octets.", "Shorten it.")
         while position < size:
             found = _FIELD.match(octets, position)
@@ -117,12 +123,12 @@ class Header:
             position = found.end()
         if position < size:
             if not fields and not octets.startswith((b"From ", b">From ", b" ", b"\t")):
-                return Header(b"", ()), content
+                return Header(b"", ()), 0
             line = octets.count(b"\r\n", 0, position) + 1
             raise _refused(f"Line {line} of the header is no header field.", "Put an empty line before the text.")
         if len(fields) > MAX_FIELDS:
             raise _refused(f"The header has more than {MAX_FIELDS:,} fields.", "Leave some out.")
-        return Header(octets, tuple(fields)), body
+        return Header(octets, tuple(fields)), start
 
 
 def _refused(problem: str, mend: str) -> BadInput:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 _MOST_EARLY = 65_536
+_SMALL = 16_384
 _TIMED_OUT = Reply(421, "4.4.2", "You were silent or slow for too long; goodbye")
 _NO_LOGIN = Reply(421, "4.7.0", "Nobody logged in for too long; goodbye")
 _NOT_ANY_MORE = Reply(535, "5.7.8", "The key is not valid any more; log in anew")
@@ -47,6 +48,8 @@ class Connection(asyncio.Protocol):
         self._early: list[bytes] = []
         now = door.now()
         self._began = self._moved = self._wrote = now
+        self._window = (now, 0)
+        self._short_since = 0.0
         self._progress = 0
         self._conversation = Conversation(self._settings(), self, encrypted=encrypted)
 
@@ -101,6 +104,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._conversation.drop()
+        self._door.room.leave(self)
         self._key = ""
         self._leave()
 
@@ -134,7 +138,7 @@ class Connection(asyncio.Protocol):
             self._moved = self._door.now()
         if conversation.over or (self._ended and not conversation.waiting):
             transport.close()
-        elif self._paused or self._choked:
+        elif self._paused or self._choked or (self._door.room.short and conversation.kept):
             self._read_or_not()
 
     def _do(self, request: LogIn | Accept | StartTls) -> None:
@@ -149,7 +153,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing() or self._upgrading:
             return
-        wanted = self._choked or self._conversation.waiting
+        wanted = self._choked or self._conversation.waiting or self._waits_for_room()
         if wanted != self._paused:
             self._paused = wanted
             if wanted:
@@ -246,13 +250,25 @@ class Connection(asyncio.Protocol):
         return None
 
     def take_room(self, octets: int) -> bool:
-        return self._door.room.take(octets)
+        return self._door.room.take(self, octets)
 
     def has_room(self, octets: int) -> bool:
-        return self._door.room.has(octets)
+        return not self._door.room.line_is_full
 
     def give_room(self, octets: int) -> None:
-        self._door.room.give(octets)
+        self._door.room.give(self, octets)
+
+    def _waits_for_room(self) -> bool:
+        """Whether this message has to wait for others, so that nothing more of it is read. Small ones never do."""
+        waits = self._conversation.kept > _SMALL and not self._door.room.may_go_on(self, self._room_came)
+        if not waits:
+            self._short_since = 0.0
+        elif not self._short_since:
+            self._short_since = self._door.now()
+        return waits
+
+    def _room_came(self) -> None:
+        self._door.later(0.0, self._read_or_not)
 
     # -- accepting --------------------------------------------------------------------------------------------------
 
@@ -328,13 +344,26 @@ class Connection(asyncio.Protocol):
             return
         octets = conversation.receiving
         if octets is not None:
-            late = now - self._moved > timing.body_grace and octets < timing.body_rate * (now - self._moved)
-            if late:
-                self._end(_TIMED_OUT)
+            self._look_at_body(octets, now)
         elif now - self._moved > timing.command:
             self._end(_TIMED_OUT)
         elif self._speaker is None and now - self._began > timing.login:
             self._end(_NO_LOGIN)
+
+    def _look_at_body(self, octets: int, now: float) -> None:
+        """What came quickly at first is no reason to wait for the rest for ever."""
+        timing, (began, had) = self._door.timing, self._window
+        if self._short_since:
+            self._window = (now, octets)
+            if now - self._short_since > timing.room:
+                self._conversation.no_room()
+                self._read_or_not()
+        elif began < self._moved:
+            self._window = (self._moved, octets)
+        elif now - began > timing.body_grace:
+            if octets - had < timing.body_rate * (now - began):
+                self._end(_TIMED_OUT)
+            self._window = (now, octets)
 
     def _end(self, why: Reply) -> None:
         self._conversation.end(why)

@@ -64,7 +64,7 @@ class Door:
         self.log = log
         self.timing = Timing().scaled(settings.smtp_timeout_scale)
         self.slowing = Slowing(settings.smtp_timeout_scale)
-        self.room = Room(settings.admission_bytes)
+        self.room = Room(settings.admission_bytes, terms.size)
         self.connections: set[Connection] = set()
         self.identities = Identities(office, settings.smtp_trusted, self._on_loop, log)
         self._places = Places(settings.smtp_connections, settings.smtp_connections_per_client)

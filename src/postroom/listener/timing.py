@@ -13,7 +13,8 @@ __all__ = ["Timing"]
 @dataclass(frozen=True, slots=True)
 class Timing:
     """`login`: from the connection to a login; `command`: from one command to the next; `handshake`: of TLS;
-    `body_grace`: before a body has to come in with `body_rate` octets a second; `answer`: for a client to read what we
+    `body_grace`: how long a body may come in with less than `body_rate` octets a second; `room`: to wait
+    for room in the middle of a message; `answer`: for a client to read what we
     say; `engine`: for us to say what became of a message; `last`: for what is under way when Postroom stops; `sweep`:
     how often all that is looked at.
     """
@@ -23,6 +24,7 @@ class Timing:
     handshake: float = 30.0
     body_grace: float = 60.0
     body_rate: float = 500.0
+    room: float = 20.0
     answer: float = 300.0
     engine: float = 600.0
     last: float = 20.0

@@ -100,6 +100,11 @@ def _default_body(values: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     return max(40 * MIB, largest * 8 // 5)
 
 
+def _default_admission(values: Mapping[str, Any], environ: Mapping[str, str]) -> int:
+    largest: int = values["max_message_bytes"]
+    return max(64 * MIB, largest * 2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The table. Durations are in the unit of their name, sizes in octets. Build it with `load`."""
@@ -197,7 +202,10 @@ class Settings:
         spelling.count(1), 2_000, "How many messages may be on their way into the database at once; more have to wait."
     )
     admission_bytes: int = _setting(
-        spelling.size(MIB), 128 * MIB, "How much of messages may be on its way into the database at once, by each door."
+        spelling.size(MIB),
+        _default_admission,
+        "How much of messages may be on its way into the database at once, by each door; more has to wait.",
+        default_words="64 MiB, or twice max_message_bytes where that is more",
     )
     idempotency_hours: float = _setting(
         spelling.duration("h", at_least=1), 24.0, "How long an Idempotency-Key is remembered, in hours."

@@ -99,6 +99,12 @@ class Conversation:
         return None if body is None or self.request is not None else body.octets
 
     @property
+    def kept(self) -> int:
+        """Octets that are kept of the message under way, while more of them are to come."""
+        body = self._reception.body
+        return 0 if body is None or self.request is not None else body.held
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way that could be lost by closing."""
         return self.request is None and self._reception.envelope is None
@@ -142,6 +148,10 @@ class Conversation:
         self._input = b""
         self._extended = False
         self.client = self.user = ""
+
+    def no_room(self) -> None:
+        """The message under way can't be kept: the rest of it is read and dropped, and then that is said."""
+        self._reception.refuse(say.NO_ROOM)
 
     def end(self, why: Reply) -> None:
         """Says why, and that it is over."""

@@ -82,9 +82,9 @@ class Body:
         self.octets += size
         if self.refused is None:
             if self.octets > self._largest + 2:
-                self._refuse(say.TOO_LARGE)
+                self.refuse(say.TOO_LARGE)
             elif not self._room(size):
-                self._refuse(say.NO_ROOM)
+                self.refuse(say.NO_ROOM)
         if self.refused is None:
             self.held += size
             self._chunks.append(data)
@@ -101,6 +101,7 @@ class Body:
                 self._chunks.append(last[:-octets])
             octets -= min(octets, len(last))
 
-    def _refuse(self, why: Reply) -> None:
+    def refuse(self, why: Reply) -> None:
+        """It can't be taken; nothing of it is kept."""
         self.refused = why
         self._chunks = []

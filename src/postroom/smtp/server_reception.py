@@ -69,6 +69,12 @@ class Reception:
         content = b"" if body.refused is not None else body.content(dotted=not self.chunked)
         return body.refused or Accept(envelope, content)
 
+    def refuse(self, why: Reply) -> None:
+        """What has come of the message is let go, and what is still to come is dropped."""
+        if self.body is not None and self.body.refused is None:
+            self.body.refuse(why)
+            self._give_back(self.body)
+
     def forget(self) -> None:
         """No message is under way any more. Octets of a chunk that are still to come will be swallowed."""
         if self.body is not None:

@@ -30,6 +30,8 @@ RECIPIENT_COLUMNS = (
 )  # fmt: skip
 EVENT_COLUMNS = ("message_id", "id", "tenant_id", "n", "at_ms", "kind", "detail")
 _CONTENT_COLUMNS = ("message_id", "tenant_id", "body")
+_LARGE = 262_144
+"""Octets of a content."""
 _KEY_COLUMNS = ("tenant_id", "key", "digest", "message_id", "created_ms")
 
 
@@ -74,12 +76,25 @@ class AcceptanceBatch:
         if fresh:
             insert_rows(connection, tables.message, MESSAGE_COLUMNS, [unit.message for unit in fresh])
             insert_rows(connection, tables.recipient, RECIPIENT_COLUMNS, [row for u in fresh for row in u.recipients])
-            bodies = [(u.message[0], u.message[1], u.body) for u in fresh if u.body is not None]
-            insert_rows(connection, tables.content, _CONTENT_COLUMNS, bodies)
+            self._keep_bodies(connection, fresh)
             insert_rows(connection, tables.event, EVENT_COLUMNS, [row for u in fresh for row in u.events])
             insert_rows(connection, tables.audit, audit.COLUMNS, [row for u in fresh if u.noted for row in u.noted])
         reach("accept.before-commit")
         return answers
+
+    @staticmethod
+    def _keep_bodies(connection: Connection, fresh: Sequence[Acceptance]) -> None:
+        """The large ones each by a statement of its own: a database copies all that one brings along."""
+        bodies: list[Row] = [(u.message[0], u.message[1], u.body) for u in fresh if u.body is not None]
+        large = [row for row in bodies if len(row[2]) > _LARGE]
+        insert_rows(
+            connection,
+            tables.content,
+            _CONTENT_COLUMNS,
+            [row for row in bodies if len(row[2]) <= _LARGE] if large else bodies,
+        )
+        for row in large:
+            insert_rows(connection, tables.content, _CONTENT_COLUMNS, [row])
 
     def _use_keys(
         self, connection: Connection, units: Sequence[Acceptance], answers: list[Any]

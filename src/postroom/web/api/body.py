@@ -93,6 +93,7 @@ def parse_json(body: bytes) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise RequestError("malformed", f"The body is not UTF-8: octet {error.start} does not fit.") from None
+    del body  # a large one need not be kept twice
     if not text or text.isspace():
         raise RequestError("malformed", "The body is empty; it has to be JSON.")
     try:

@@ -84,12 +84,14 @@ class Posting:
             await stay.enter(1, len(first.get("body", b"")))
         value = parse_json(await read_body(receive, self._limit, first))
         if type(value) is dict and "messages" not in value:
-            return await self._one(actor, value, key)
+            outcome = self._handed_over(actor, value, key)
+            del value  # what is written down is another copy; a large one need not be kept twice
+            return _one_told(await outcome)
         items = self._items(value)
         await stay.become(len(items))
         return await self._batch(actor, items, key, identity)
 
-    async def _one(self, actor: Actor, value: dict[str, Any], key: str | None) -> tuple[int, bytes, Headers]:
+    def _handed_over(self, actor: Actor, value: dict[str, Any], key: str | None) -> asyncio.Future[Outcome]:
         faults = Faults()
         draft = draft_from(value, faults)
         if faults:
@@ -102,12 +104,9 @@ class Posting:
 
         try:
             self._outbox.post(actor, draft, key, done)
-            receipt = await outcome
         except BadInput as error:
             raise in_json_names(error) from None
-        if not isinstance(receipt, Receipt):
-            raise in_json_names(receipt) if isinstance(receipt, BadInput) else receipt
-        return told(receipt)
+        return outcome
 
     def _items(self, value: Any) -> list[Any]:
         if type(value) is dict:
@@ -140,6 +139,12 @@ class Posting:
             await asyncio.sleep(0)  # composing takes time, and others want the loop too
         outcomes = [outcome for part in parts for outcome in await part.outcomes()]
         return _batch_answer(outcomes, identity)
+
+
+def _one_told(outcome: Outcome) -> tuple[int, bytes, Headers]:
+    if not isinstance(outcome, Receipt):
+        raise in_json_names(outcome) if isinstance(outcome, BadInput) else outcome
+    return told(outcome)
 
 
 def told(receipt: Receipt) -> tuple[int, bytes, Headers]:

@@ -93,6 +93,7 @@ class RawPosting:
                 outcome.set_result(answer)
 
         self._desk.outbox.submit(actor, submission, key, done)
+        del body, values, submission  # what is written down is another copy; a large one need not be kept twice
         receipt = await outcome
         if not isinstance(receipt, Receipt):
             raise receipt
