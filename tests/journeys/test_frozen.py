@@ -68,7 +68,7 @@ def test_a_body_whose_lease_ended_does_not_leave(
     fork_postroom: Callable[..., Postroom], make_sink: Callable[..., Sink], postgres_url: str
 ) -> None:
     """Frozen in the envelope, whose answer drips in: when it goes on, the message is another's, and it says no more."""
-    sink = make_sink(without=("CHUNKING", "PIPELINING"), options={"slow": 0.05})
+    sink = make_sink(without=("CHUNKING", "PIPELINING"), options={"slow": 0.25})
     workers = Workers(fork_postroom, postgres_url, sink)
     message = workers.freeze_first_when("slow-once@sink.test", lambda: bool(sink.entries("connect")))
     workers.finish_with_second(message)
