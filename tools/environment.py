@@ -3,8 +3,10 @@
     python tools/environment.py run STAMP     what Postroom needs to run
     python tools/environment.py dev STAMP     that, and what its tests need
 
-An environment counts as made when its stamp file holds STAMP (the checkout's path and the checksums of
-`pyproject.toml` and `constraints.txt`), which is written last. One that was left half-made is made anew from nothing.
+An environment counts as made when its stamp file holds STAMP (the checkout's path, the checksums of `pyproject.toml`
+and `constraints.txt`, and what an extra is built from), which is written last. One that was left half-made is made anew
+from nothing. Extras that have to be compiled are added where the machine has what that takes; where it fails,
+everything else works all the same.
 Two shells that start together wait for each other on a lock. Standard library only; it speaks on standard error,
 because standard output is Postroom's own.
 """
@@ -37,6 +39,8 @@ def main(kind: str, stamp: str) -> int:
         fresh = HALF_MADE.exists() or not usable()
         say("making its Python environment in .venv, once; this takes a minute" if fresh else "updating .venv")
         failure = (create() if fresh else "") or install(kind)
+        if not failure and shutil.which("krb5-config") and (missed := pip("--editable", f"{ROOT}[kerberos]")):
+            say(f'the extra "kerberos" could not be built; all else works. Its last words:\n{missed[-1000:]}')
         if failure:
             say(f"the environment could not be made; the next start tries again.\n{failure}")
             return 1
@@ -83,10 +87,14 @@ def create() -> str:
 def install(kind: str) -> str:
     """Installs Postroom (editable) with the pinned versions; the error's text, or nothing."""
     HALF_MADE.touch()
+    group = tomllib.loads(PROJECT.read_text())["dependency-groups"]["dev"] if kind == "dev" else []
+    return pip("--editable", f"{ROOT}[ntlm]", *group)
+
+
+def pip(*wanted: str) -> str:
+    """Installs what is wanted, pinned; the error's text, or nothing."""
     command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-    command += ["--constraint", ROOT / "constraints.txt", "--editable", ROOT]
-    if kind == "dev":
-        command += tomllib.loads(PROJECT.read_text())["dependency-groups"]["dev"]
+    command += ["--constraint", ROOT / "constraints.txt", *wanted]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

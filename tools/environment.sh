@@ -13,7 +13,8 @@ find_python() {
 }
 
 need() {
-    stamp="$root $(cd "$root" && cksum pyproject.toml constraints.txt)"
+    # with the libraries that an extra is built from, once they are there, the environment no longer fits
+    stamp="$root $(cd "$root" && cksum pyproject.toml constraints.txt) $(command -v krb5-config)"
     made="$root/.venv/.made-for-$1"
     if [ ! -r "$made" ] || [ ! -x "$root/.venv/bin/python" ] || [ "$(cat "$made")" != "$stamp" ]; then
         find_python

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from postroom.smtp.client import (
+    AskBindings,
     Done,
     Lost,
     LostKind,
@@ -17,6 +18,7 @@ from postroom.smtp.client import (
     MarkSoon,
     Next,
     Outcome,
+    Reckon,
     Reply,
     ReplyReader,
     Send,
@@ -77,6 +79,10 @@ class Stage:
             return answer
         if isinstance(step, StartTls):
             return self._start_tls()
+        if isinstance(step, AskBindings):
+            return ()
+        if isinstance(step, Reckon):
+            return step.call()
         if isinstance(step, Next):
             return self._next(step.wait)
         if isinstance(step, MarkSoon):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,16 @@ def _programs(*names: str) -> Callable[[], bool]:
     return lambda: all(program(name) for name in names)
 
 
+def _can_build_gssapi() -> bool:
+    """Python's own headers too: `./test` asks with the Python that its environment is made of."""
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    return all(map(program, ("krb5-config", "gcc"))) and header.exists()
+
+
+def _faketime() -> bool:
+    return any(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+
+
 def _exim_here() -> bool:
     return (EXIM_FOLDER / "usr/sbin/exim4").exists() and user_exists(EXIM_USER)
 
@@ -70,6 +81,14 @@ PARTS = {
         ("dovecot-core", "dovecot-submissiond"),
         root=True,
     ),
+    "dovecot-gssapi": Part(
+        lambda: Path("/usr/lib/dovecot/modules/auth/libmech_gssapi.so").exists(), ("dovecot-gssapi",), root=True
+    ),
+    "kerberos": Part(_can_build_gssapi, ("libkrb5-dev", "gcc", "libc6-dev", "python3-dev")),
+    "kdc": Part(
+        _programs("krb5kdc", "kdb5_util", "kadmin.local", "kinit"), ("krb5-kdc", "krb5-admin-server", "krb5-user")
+    ),
+    "faketime": Part(_faketime, ("libfaketime",)),
     "exim": Part(_exim_here, ("exim4-daemon-light",), root=True),
     "swaks": Part(_programs("swaks"), ("swaks", "libnet-ssleay-perl")),
     "php": Part(_programs("php"), ("php-cli",)),

@@ -120,8 +120,6 @@ def test_all_mistakes_are_told_at_once(house: House) -> None:
         ("connector_id", 5),
         ("secret_reference", "vault:mail/relay"),
         ("login", "oauth2"),
-        ("login", "kerberos"),
-        ("login", "ntlm"),
         ("certificate_check", "own-ca"),
         ("certificate_check", "pinned"),
         ("certificate_authority", "-----BEGIN CERTIFICATE-----"),

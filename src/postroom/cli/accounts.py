@@ -50,7 +50,7 @@ def add(
         if not call.terminal.interactive:
             raise usage("Which server? Give at least --host; `postroom account add --help` lists the rest.")
         password = ask_for_account(call.terminal, values, password)
-    elif values.get("login") != "none":
+    elif values.get("login") != "none" and values.get("credential_source", "password") == "password":
         password = _ask_for_login(call, values, preset, password)
     answer = call.desk.post("/v1/accounts", as_body(values) | _secret(password))
     if default:

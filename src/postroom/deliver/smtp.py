@@ -14,7 +14,7 @@ from postroom.clock import monotonic_ms
 from postroom.deliver.feed import Feed, SessionFailure, SessionOpened
 from postroom.deliver.results import not_an_attempt, result_of, session_result
 from postroom.failpoints import armed, last_before, reach
-from postroom.model.account import Account, Login
+from postroom.model.account import Account, CertificateCheck, Login
 from postroom.model.attempt import Result
 from postroom.model.job import Job, JobRecipient
 from postroom.policy.family import family
@@ -45,6 +45,7 @@ from postroom.smtp.command import DATA
 from postroom.smtp.sasl import MECHANISM_NAMES
 from postroom.wire.dial import DialTimeouts, NoLink, Target, dial
 from postroom.wire.drive import Replies, drive_open, exchange
+from postroom.wire.integrated import mechanisms_for
 from postroom.wire.link import Gone, Link
 from postroom.wire.tls import TlsSettings
 
@@ -59,6 +60,8 @@ _MECHANISMS = {
     Login.CRAM_MD5: ("CRAM-MD5",),
     Login.SCRAM_SHA_1: ("SCRAM-SHA-1",),
     Login.SCRAM_SHA_256: ("SCRAM-SHA-256",),
+    Login.KERBEROS: ("GSSAPI",),
+    Login.NTLM: ("NTLM",),
 }
 
 
@@ -98,8 +101,8 @@ class SmtpCourier:
     def _settings(self) -> SessionSettings:
         account = self.account
         credentials = None
-        if account.login is not Login.NONE and self.secret is not None:
-            credentials = Credentials(account.user, self.secret)
+        if account.login is not Login.NONE and (self.secret is not None or not account.needs_secret):
+            credentials = Credentials(account.user, self.secret or Secret(""))
         return SessionSettings(
             self.ehlo_name,
             account.encryption,
@@ -108,6 +111,8 @@ class SmtpCourier:
             account.allow_clear_login,
             self.nonce(),
             self.timeouts,
+            mechanisms_for(account),
+            only_bound=account.certificate_check is CertificateCheck.IGNORE,
         )
 
 

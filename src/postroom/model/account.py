@@ -13,6 +13,7 @@ __all__ = [
     "Account",
     "AccountState",
     "CertificateCheck",
+    "CredentialSource",
     "Encryption",
     "Limits",
     "Login",
@@ -41,6 +42,14 @@ class Login(StrEnum):
     OAUTH2 = "oauth2"
     KERBEROS = "kerberos"
     NTLM = "ntlm"
+
+
+class CredentialSource(StrEnum):
+    """What a Kerberos login proves itself with. The last two are this machine's own: only the operator gives them."""
+
+    PASSWORD = "password"  # noqa: S105  (a word for a source)
+    KEYTAB = "keytab"
+    TICKET_CACHE = "ticket-cache"
 
 
 class CertificateCheck(StrEnum):
@@ -81,6 +90,9 @@ class Account:
     """One way out. `port`: 1 to 65535. `limits.size` and sizes elsewhere: octets. Times: ms UTC.
 
     `preset`: the provider whose values filled what was not given (`policy.presets`), or "".
+    `realm`: the Kerberos realm, or the domain of an NTLM user. `service_principal`: `smtp/mail.example.com`, when it is
+    not the host's. `credential_path`: the keytab or the ticket cache; empty: that of the process.
+
     `tested_ms`: when this very server last took a test message by this very login; None after a change of these.
     """
 
@@ -92,6 +104,10 @@ class Account:
     encryption: Encryption = Encryption.STARTTLS
     login: Login = Login.NONE
     user: str = ""
+    realm: str = ""
+    service_principal: str = ""
+    credential_source: CredentialSource = CredentialSource.PASSWORD
+    credential_path: str = ""
     secret_reference: str = ""
     certificate_check: CertificateCheck = CertificateCheck.VERIFY
     certificate_authority: str = ""
@@ -123,3 +139,13 @@ class Account:
     tested_ms: int | None = None
     created_ms: int = 0
     version: int = 1
+
+    @property
+    def by_own_identity(self) -> bool:
+        """Whether it logs in with what this machine has: a keytab or a ticket cache, and no password."""
+        return self.login is Login.KERBEROS and self.credential_source is not CredentialSource.PASSWORD
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether a password is needed before it can log in."""
+        return self.login is not Login.NONE and not self.by_own_identity

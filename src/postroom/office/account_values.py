@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from postroom.model.account import Account, CertificateCheck, Encryption, Login, default_port
+from postroom.office import kerberos_values
 from postroom.office.fields import (
     NOT_YET,
     Reader,
@@ -77,8 +78,9 @@ _READERS: dict[str, Reader] = {
     "host": host,
     "port": optional(count(1, 65_535)),
     "encryption": one_of(Encryption, _ENCRYPTIONS),
-    "login": one_of(Login, later=(Login.OAUTH2, Login.KERBEROS, Login.NTLM)),
+    "login": one_of(Login, kerberos_values.LOGIN_WORDS, later=(Login.OAUTH2,)),
     "user": line(320),
+    **kerberos_values.READERS,
     "secret_reference": _empty,
     "certificate_check": one_of(CertificateCheck, later=(CertificateCheck.OWN_CA, CertificateCheck.PINNED)),
     "certificate_authority": _empty,
@@ -141,6 +143,7 @@ _ALIASES: dict[str, tuple[str, Callable[[object], Any] | None]] = {
     "starttls": ("encryption", _as_encryption(Encryption.STARTTLS)),
     "use_tls": ("encryption", _as_encryption(Encryption.STARTTLS)),
     "tls": ("encryption", _as_encryption(Encryption.STARTTLS)),
+    "spn": _same("service_principal"),
     "use_authentication": ("login", lambda value: Login.PASSWORD if flag(value) else Login.NONE),
     "ignore_certificate_errors": (
         "certificate_check",
@@ -247,8 +250,10 @@ def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, re
         plain["encryption"] = Encryption.TLS
     if "login" not in plain and account.login is Login.NONE and (plain.get("user") or secret):
         plain["login"] = Login.PASSWORD
+    kerberos_values.complete(account, plain, secret)
     changed = replace(account, **plain, limits=replace(account.limits, **limits))
     _fit(changed, reading)
+    kerberos_values.fit(changed, values, secret, reading)
     return changed
 
 
@@ -275,7 +280,7 @@ def _what_user(account: Account) -> str:
 def _fit(account: Account, reading: Reading) -> None:
     if not account.host and not any(fault.field == "host" for fault in reading.faults):
         reading.fault("host", "is missing.", "Give the name of the SMTP server, like smtp.example.com.")
-    if account.login is not Login.NONE and not account.user:
+    if account.needs_secret and not account.user:
         reading.fault("user", "is missing, but the account is to log in.", _what_user(account))
     if account.rewrite_from and not account.sender_address:
         reading.fault("rewrite_from", "needs an address to write there.", "Give sender_address as well.")

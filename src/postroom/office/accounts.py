@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Conflict, NotFound
 from postroom.ids import encode
-from postroom.model.account import Account, Encryption, Limits, Login
+from postroom.model.account import Account, Encryption, Limits
 from postroom.model.application import Actor, Scope
 from postroom.model.tenant import INSTALLATION, Tenant
+from postroom.office import own_identity
 from postroom.office.account_values import apply, read, read_secret
 from postroom.office.changes import AGAIN, Again, Ref, number_of, require, tenant_for
 from postroom.office.fields import Reading, line
@@ -88,6 +89,7 @@ class AccountVerbs(Sealing):
         )
         account = apply(blank, given, typed, reading)
         account = replace(account, name=account.name or account.host)
+        own_identity.check(actor, None, account, reading)
         move = DefaultMove(number, account_id, moment, self._store.ids.next)
         made: list[bool] = []
 
@@ -97,7 +99,7 @@ class AccountVerbs(Sealing):
                 _check_name(connection, account, reading)
                 reading.close()
                 accounts.create(connection, account)
-                if typed is not None and account.login is not Login.NONE:
+                if typed is not None and account.needs_secret:
                     self._seal(connection, account, typed, moment, actor)
                 alone = tenant.settings.default_account_id is None and account.enabled
                 made[:] = [alone and not unproven(connection, tenant, account)]
@@ -153,6 +155,7 @@ class AccountVerbs(Sealing):
         given = read(values, reading)
         typed = read_secret(values, secret, reading)
         new = apply(old, given, typed, reading)
+        own_identity.check(actor, old, new, reading)
         _check_name(connection, new, reading)
         reading.close()
         return new, self._save_account(connection, old, new, typed, moment, actor)
@@ -365,7 +368,7 @@ def _may_be_mended(old: Account, new: Account, typed: Secret | None) -> bool:
     if typed is not None:
         return True
     if SealedTo.of(old) != SealedTo.of(new):
-        return new.login is Login.NONE
+        return not new.needs_secret
     return (old.login, old.limits, old.sender_address) != (new.login, new.limits, new.sender_address)
 
 

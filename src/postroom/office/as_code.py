@@ -16,10 +16,11 @@ from sqlalchemy import Connection
 
 from postroom.clock import now_ms
 from postroom.errors import Conflict, PostroomError
-from postroom.model.account import Account, Login
+from postroom.model.account import Account
 from postroom.model.application import Actor, Application, Scope
 from postroom.model.plan import Plan, Planned, What
 from postroom.model.version import differences
+from postroom.office import own_identity
 from postroom.office.changes import AGAIN, Again, require, tenant_for
 from postroom.office.code_file import CodeFile, read_file
 from postroom.office.code_text import Names, account_code, application_code, sender_code, settings_code, written
@@ -145,15 +146,17 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
     ) -> Account | None:
         """Makes or changes it; the account when it is new."""
         typed, there = wanted.secret, wanted.account
+        place = taking.file.place("accounts", there.name, "credential_source")
+        own_identity.refuse(taking.actor, old, there if old is None else _kept(old, there), place)
         after = account_code(there)
         if typed is not None and (old is None or old.secret_set_ms != taking.moment):  # else an earlier step sealed it
             after[_SECRET] = "typed"
         if old is None:
             new = replace(there, id=self._store.ids.next(), created_ms=taking.moment)
             accounts.create(connection, new)
-            if typed is not None and new.login is not Login.NONE:
+            if typed is not None and new.needs_secret:
                 self._seal(connection, new, typed, taking.moment, taking.actor)
-            elif new.login is not Login.NONE:
+            elif new.needs_secret:
                 taking.warnings.append(
                     f"{new.name} needs its password: `postroom account edit --password` asks for it."
                 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from postroom.model.account import Account, Limits, Login
+from postroom.model.account import Account, Limits
 from postroom.model.application import Application
 from postroom.model.sender import Sender
 from postroom.model.tenant import Tenant, TenantSettings
@@ -92,7 +92,7 @@ def written(
         if any(code[name] is None for name in filled):  # TOML can't say "none": the preset would fill it in again
             code["preset"] = ""
         table = _table(f"accounts.{bare_or_quoted(account.name)}", code, usual)
-        needs = account.login is not Login.NONE
+        needs = account.needs_secret
         parts.append(table + (_TYPE_IT.format(name=bare_or_quoted(account.name)) if needs else ""))
     for sender in senders:
         usual = sender_code(Sender(0, 0, ""), names)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from postroom.clock import now_ms
 from postroom.errors import Conflict, NotFound
-from postroom.model.account import Account, Login
+from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.tenant import INSTALLATION
@@ -29,7 +29,7 @@ class Sealing(Changes):
         self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
     ) -> bool:
         """Seals a new secret, or deletes one that no longer belongs. True when one was lost that is still needed."""
-        if new.login is Login.NONE:
+        if not new.needs_secret:
             credentials.drop(connection, new.tenant_id, new.id)
             return False
         if typed is not None:

@@ -47,7 +47,7 @@ class NewKey:
 def account_needs(account: Account, *, dropped: bool = False) -> tuple[str, ...]:
     """What is missing before mail can leave through the account."""
     needs = []
-    if account.login is not Login.NONE and not account.has_secret:
+    if account.needs_secret and not account.has_secret:
         if dropped:
             needs.append("It needs its password: the stored one was typed for another server or user. Type it again.")
         else:

@@ -32,6 +32,7 @@ _NONCE_SIZE = 12
 _HEAD_SIZE = 1 + KEY_ID_SIZE
 _BODY_AT = _HEAD_SIZE + _NONCE_SIZE
 _TAG_SIZE = 16
+_LATER = frozenset({"realm", "service_principal", "own_identity"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,9 @@ class SealedTo:
     certificate_pin: str = ""
     allow_clear_login: bool = False
     connector: str = ""
+    realm: str = ""
+    service_principal: str = ""
+    own_identity: str = ""
 
     @classmethod
     def of(cls, account: Account) -> SealedTo:
@@ -71,11 +75,18 @@ class SealedTo:
             certificate_pin=account.certificate_pin,
             allow_clear_login=account.allow_clear_login,
             connector="" if account.connector_id is None else str(account.connector_id),
+            realm=account.realm,
+            service_principal=account.service_principal,
+            own_identity=f"{account.credential_source}:{account.credential_path}" if account.by_own_identity else "",
         )
 
     def associated_data(self) -> bytes:
-        """Canonical JSON: names sorted, no spaces, ASCII. No two different values give the same octets."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode("ascii")
+        """Canonical JSON: names sorted, no spaces, ASCII. No two different values give the same octets.
+
+        What came later is left out while it is empty, so that older secrets still open.
+        """
+        given = {name: value for name, value in asdict(self).items() if value or name not in _LATER}
+        return json.dumps(given, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 def seal_with(key: Key, secret: Secret, seal_to: SealedTo) -> bytes:

@@ -31,13 +31,14 @@ from postroom.smtp.phase import Phase
 from postroom.smtp.reply import Reply, ReplyReader, Unintelligible
 from postroom.smtp.sasl import Credentials
 from postroom.smtp.session import Failed, Opened, SessionSettings, open_session
-from postroom.smtp.steps import Done, Marked, MarkSoon, Next, Send, StartTls, Step
+from postroom.smtp.steps import AskBindings, Done, Marked, MarkSoon, Next, Reckon, Send, StartTls, Step
 from postroom.smtp.timeouts import Timeouts
 from postroom.smtp.transcript import Transcript
 from postroom.smtp.transfer import Ended, probe, transfer
 from postroom.smtp.transmission import Outcome, Recipient, RecipientOutcome, Transmission
 
 __all__ = [
+    "AskBindings",
     "Credentials",
     "Done",
     "Ended",
@@ -52,6 +53,7 @@ __all__ = [
     "Phase",
     "Recipient",
     "RecipientOutcome",
+    "Reckon",
     "Refusal",
     "Reply",
     "ReplyReader",

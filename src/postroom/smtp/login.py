@@ -22,15 +22,29 @@ class Login:
     """One login under way. `begin` and each `hear` give a line to write, or None when it is over: see `fault` then.
 
     `secrets` are the texts that must not be shown to anybody; `told` is what the server said within the exchange of
-    its reasons to refuse, "" when nothing.
+    its reasons to refuse, "" when nothing. `said` counts the responses that held something.
     """
 
-    __slots__ = ("_exchange", "_held", "_name", "_over", "_started", "_told_by", "fault", "secrets", "told")
+    __slots__ = (
+        "_exchange",
+        "_held",
+        "_name",
+        "_over",
+        "_started",
+        "_told_by",
+        "_waits",
+        "fault",
+        "said",
+        "secrets",
+        "told",
+    )
 
     def __init__(self, mechanism: Mechanism, credentials: Credentials, nonce: str) -> None:
         self._name = mechanism.name
         self._told_by = mechanism.told_by
+        self._waits = mechanism.waits
         self.told = ""
+        self.said = 0
         self._exchange = mechanism.start(credentials, nonce)
         self._started = False
         self._over = False
@@ -40,11 +54,12 @@ class Login:
         self.secrets = {password, printable(password), _base64(password.encode("utf-8", "replace"))} - {""}
 
     def begin(self) -> bytes | None:
-        """The AUTH command. A first response too long for it waits for the server's empty challenge."""
+        """The AUTH command. A first response too long for it waits for the server's empty challenge, one of a mechanism
+        that `waits` for whatever the server says."""
         initial = self._advance(None)
         if self.fault is not None:
             return None
-        line = command.auth(self._name, initial)
+        line = command.auth(self._name, None if self._waits else initial)
         self._held = initial if line == command.auth(self._name, None) else None
         self._guard(initial)
         return line
@@ -97,6 +112,7 @@ class Login:
 
     def _guard(self, said: bytes | None) -> None:
         if said:
+            self.said += 1
             self.secrets.add(_base64(said))
 
 

@@ -7,7 +7,10 @@ Rules kept here:
   the server said that the login is complete. It returns None when it is satisfied, otherwise why not: a `Lost` when
   the server is to blame, a `Refusal` when the name or password can't be used. Another mechanism is another generator
   in `MECHANISMS`.
-- SCRAM believes a server only when the server has proved that it knows the password too (RFC 5802, 3).
+- SCRAM believes a server only when the server has proved that it knows the password too (RFC 5802, 3). Where both sides
+  can, the proof is bound to the encrypted link (`-PLUS`), so that nobody in between can pass it on; where only we can,
+  we say so, and a server whose offer somebody has shortened notices (RFC 5802, 6).
+- A login that is not this package's own (Kerberos, NTLM) comes as a `Mechanism` from outside, with its own generator.
 - No randomness: the nonce is an argument. No secret is in a repr or in a fault's text.
 
 How the words of a mechanism travel in commands and replies is `login`'s business.
@@ -16,7 +19,7 @@ How the words of a mechanism travel in commands and replies is `login`'s busines
 import hmac
 import re
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from scramp import ScramClient, ScramException  # type: ignore[import-untyped]
@@ -29,6 +32,12 @@ from postroom.smtp.reply import printable
 MAX_ITERATIONS = 1_000_000
 """Rounds of key derivation a server may ask for; each costs processor time, and all sessions wait meanwhile."""
 
+_BOUND = "-PLUS"
+_ELSEWHERE = frozenset({b"e=channel-bindings-dont-match", b"e=server-does-support-channel-binding"})
+_NOT_ITS_LINK = (
+    "The server sees another encrypted connection, or has offered other logins, than arrives here: something between "
+    "here and the server ends the encryption."
+)
 _ITERATIONS = re.compile(rb"(?:^|,)i=([0-9]+)(?:,|$)")
 _HOSTILE = (ScramException, ValueError, LookupError, TypeError)
 
@@ -43,10 +52,12 @@ class Concealed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who we are, and the proof of it."""
+    """Who we are, the proof of it, and what the proof can be bound to: the encrypted link by its channel bindings (type
+    and data, the best first; RFC 5929). Empty on a link in clear."""
 
     user: str
     secret: Concealed = field(repr=False)
+    bindings: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
 
 Exchange = Generator[bytes | None, bytes | None, Lost | Refusal | None]
@@ -57,12 +68,17 @@ class Mechanism:
     """A way to log in. `readable`: whoever listens on an unencrypted link learns the password.
 
     `told_by`: for a mechanism whose second challenge is an error, what that says, on one printable line.
+    `bound`: it is bound to the encrypted link and needs a channel binding. `blocking`: its generator may wait for
+    others. `waits`: its first response waits until the server has said something, whatever that is.
     """
 
     name: str
     readable: bool
     start: Callable[[Credentials, str], Exchange] = field(repr=False)
     told_by: Callable[[bytes], str] | None = field(default=None, repr=False)
+    bound: bool = False
+    blocking: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +110,29 @@ def choose(
     encrypted: bool,
     allow_clear: bool = False,
     known: Iterable[Mechanism] = (),
+    bindable: bool = False,
 ) -> Mechanism | NoCommonLogin:
     """The strongest mechanism that is offered, allowed and, on an unencrypted link, harmless or permitted there.
 
-    `known`: mechanisms besides those with a password, for accounts that allow them.
+    `known`: mechanisms besides those with a password, for accounts that allow them. `bindable`: there is a channel
+    binding for those that need one.
     """
     offered, allowed = tuple(offered), tuple(allowed)
-    common = [
-        mechanism for mechanism in (*MECHANISMS, *known) if mechanism.name in offered and mechanism.name in allowed
-    ]
+    possible = [mechanism for mechanism in (*MECHANISMS, *known) if bindable or not mechanism.bound]
+    common = [mechanism for mechanism in possible if mechanism.name in offered and mechanism.name in allowed]
     usable = [mechanism for mechanism in common if encrypted or allow_clear or not mechanism.readable]
     if usable:
         return usable[0]
     return NoCommonLogin(offered, allowed, only_in_clear=bool(common))
+
+
+def fitting(credentials: Credentials, mechanism: Mechanism, offered: Iterable[str]) -> Credentials:
+    """What a mechanism is told of the link. One that binds nothing says "I could have" only to a server that offered
+    nothing better: any other would take it for a sign that its offer was tampered with (RFC 5802, 6)."""
+    if mechanism.bound or not mechanism.name.startswith("SCRAM-"):
+        return credentials
+    knows = any(name.startswith("SCRAM-") and name.endswith(_BOUND) for name in offered)
+    return replace(credentials, bindings=()) if knows else credentials
 
 
 def _unproven(text: str) -> Lost:
@@ -153,7 +179,8 @@ def _scram(name: str) -> Callable[[Credentials, str], Exchange]:
 
     def start(credentials: Credentials, nonce: str) -> Exchange:
         try:
-            client = ScramClient([name], credentials.user, credentials.secret.reveal(), c_nonce=nonce)
+            binding = credentials.bindings[0] if credentials.bindings else None
+            client = ScramClient([name], credentials.user, credentials.secret.reveal(), binding, nonce)
             first: bytes = client.get_client_first().encode()
         except _HOSTILE:
             return Refusal(
@@ -175,6 +202,8 @@ def _scram(name: str) -> Callable[[Credentials, str], Exchange]:
 def _refused_by_server(challenge: bytes | None, fault: Lost) -> Exchange:
     """A server may say within the exchange that it refuses (`e=`); an empty response then gets its real reply."""
     if challenge is not None and challenge.startswith(b"e="):
+        if challenge in _ELSEWHERE:
+            return Refusal(Failure.CHANNEL_BINDING, None, _NOT_ITS_LINK)
         yield b""
     return fault
 
@@ -208,6 +237,8 @@ def _words(fault: Exception) -> str:
 
 
 MECHANISMS = (
+    Mechanism("SCRAM-SHA-256-PLUS", False, _scram("SCRAM-SHA-256-PLUS"), bound=True),
+    Mechanism("SCRAM-SHA-1-PLUS", False, _scram("SCRAM-SHA-1-PLUS"), bound=True),
     Mechanism("SCRAM-SHA-256", False, _scram("SCRAM-SHA-256")),
     Mechanism("SCRAM-SHA-1", False, _scram("SCRAM-SHA-1")),
     Mechanism("CRAM-MD5", False, _cram_md5),

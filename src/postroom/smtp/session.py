@@ -6,15 +6,18 @@ Rules kept here:
   asked anew.
 - Nothing is said before the greeting. HELO is tried only after EHLO was refused for good, and only if it can be
   enough.
-- Credentials are offered once. What a server repeats of them does not reach a reply or a transcript.
+- Credentials are offered once. A login bound to the link that the server refuses before anything was proved says
+  nothing about them: then the next binding is tried, and a login without one only where that is allowed. What a server
+  repeats of them does not reach a reply or a transcript.
 - What is no SMTP is not repeated before the server has answered EHLO like a mail server: an address typed into a form
   must not become a window into other services.
 
 Sending messages is `transfer`'s business, choosing and running a login mechanism `sasl`'s.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from postroom.model.account import Encryption
@@ -25,9 +28,9 @@ from postroom.smtp.fault import Lost, LostKind, Refusal
 from postroom.smtp.login import CHALLENGE, LOGGED_IN, Login
 from postroom.smtp.phase import Phase
 from postroom.smtp.reply import Reply
-from postroom.smtp.sasl import MECHANISM_NAMES, Credentials, NoCommonLogin, choose
+from postroom.smtp.sasl import MECHANISM_NAMES, Credentials, Mechanism, NoCommonLogin, choose, fitting
 from postroom.smtp.sasl_oauth import OAUTH_MECHANISMS
-from postroom.smtp.steps import Send, StartTls, Step
+from postroom.smtp.steps import AskBindings, Reckon, Send, StartTls, Step
 from postroom.smtp.timeouts import Timeouts
 from postroom.smtp.transcript import Transcript
 
@@ -35,6 +38,9 @@ _READY = 220
 _DONE = 250
 _CLOSING = 421
 _BLANK = "****"
+_NO_COMMON_BINDING = (
+    "The server wants the login bound to the encrypted connection, by a binding Postroom does not know."
+)
 _REPEATING = frozenset({LostKind.UNINTELLIGIBLE, LostKind.TOO_LONG, LostKind.OUT_OF_STEP})
 """Faults whose detail may quote the server."""
 
@@ -43,8 +49,10 @@ _REPEATING = frozenset({LostKind.UNINTELLIGIBLE, LostKind.TOO_LONG, LostKind.OUT
 class SessionSettings:
     """How to open a session. With `Encryption.TLS` the driver has encrypted the connection before it begins.
 
-    `mechanisms` are those the account allows; `allow_clear` permits logins that show the password on an unencrypted
-    link. `nonce` is random printable ASCII without commas, new for each session; SCRAM needs it.
+    `mechanisms` are those the account allows; `integrated` are mechanisms made outside of this package; `allow_clear`
+    permits logins that show the password on an unencrypted link. `nonce` is random printable ASCII without commas, new
+    for each session; SCRAM needs it. With `only_bound` there is no login without a channel binding on a server that
+    offers one: for links whose server nobody has checked.
     """
 
     ehlo_name: str
@@ -54,6 +62,8 @@ class SessionSettings:
     allow_clear: bool = False
     nonce: str = field(default="", repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    integrated: tuple[Mechanism, ...] = ()
+    only_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,10 @@ def open_session(settings: SessionSettings) -> Generator[Step, Any, Opened | Fai
     if isinstance(result, Failed) and _may_take_leave(result.cause):
         yield Send(command.QUIT, 0, settings.timeouts.quit)
     return result
+
+
+def _is_no(failed: Failed | None) -> bool:
+    return failed is not None and isinstance(failed.cause, Reply) and failed.cause.permanent
 
 
 def _may_take_leave(cause: Reply | Lost | Refusal) -> bool:
@@ -155,25 +169,57 @@ class _Opening:
         return (yield from self._hello())
 
     def _log_in(self, capabilities: Capabilities) -> Generator[Step, Any, str | Failed | None]:
-        """Once, with the strongest mechanism; whatever comes of it, there is no second try."""
+        """With the strongest mechanism. Only a binding that the server does not know is followed by another try."""
         settings = self._settings
         if settings.credentials is None:
             return None
-        mechanism = choose(
-            capabilities.auth, settings.mechanisms, self._encrypted, settings.allow_clear, OAUTH_MECHANISMS
-        )
-        if isinstance(mechanism, NoCommonLogin):
-            return self._failed(Phase.AUTH, mechanism.refusal())
-        login = Login(mechanism, settings.credentials, settings.nonce)
-        self._secrets = login.secrets
-        line = login.begin()
+        bindings: tuple[tuple[str, bytes], ...] = ()
+        if self._encrypted and (settings.integrated or any(name.startswith("SCRAM-") for name in capabilities.auth)):
+            bindings = yield AskBindings()
+        allowed, refused = settings.mechanisms, None
+        while True:
+            chosen = choose(
+                capabilities.auth,
+                allowed,
+                self._encrypted,
+                settings.allow_clear,
+                bindable=bool(bindings),
+                known=(*OAUTH_MECHANISMS, *settings.integrated),
+            )
+            if refused is not None and (isinstance(chosen, NoCommonLogin) or settings.only_bound > chosen.bound):
+                return self._failed(Phase.AUTH, Refusal(Failure.CHANNEL_BINDING, None, _NO_COMMON_BINDING))
+            if isinstance(chosen, NoCommonLogin):
+                return self._failed(Phase.AUTH, chosen.refusal())
+            credentials = fitting(replace(settings.credentials, bindings=bindings), chosen, capabilities.auth)
+            login = Login(chosen, credentials, f"{settings.nonce}{len(bindings) or ''}")
+            refused = yield from self._log_in_by(chosen, login)
+            if not chosen.bound or login.said > 1 or not _is_no(refused):
+                return chosen.name if refused is None else refused
+            bindings, allowed = bindings[1:], tuple(name for name in allowed if name.startswith("SCRAM-"))
+
+    def _log_in_by(self, mechanism: Mechanism, login: Login) -> Generator[Step, Any, Failed | None]:
+        self._secrets |= login.secrets
+        line = yield from self._reckoned(mechanism, login.begin)
         shown = f"AUTH {mechanism.name} {_BLANK}"
-        while line is not None:
+        while isinstance(line, bytes):
+            self._secrets |= login.secrets
             answer = yield from self._ask(line, Phase.AUTH, self._timeouts.command, LOGGED_IN, CHALLENGE, shown=shown)
             if isinstance(answer, Failed):
                 return self._explained(answer, login.told)
-            line, shown = login.hear(answer), _BLANK
-        return mechanism.name if login.fault is None else self._failed(Phase.AUTH, login.fault)
+            line, shown = (yield from self._reckoned(mechanism, partial(login.hear, answer))), _BLANK
+        fault = line or login.fault
+        return None if fault is None else self._failed(Phase.AUTH, fault)
+
+    def _reckoned(
+        self, mechanism: Mechanism, call: Callable[[], bytes | None]
+    ) -> Generator[Step, Any, bytes | Refusal | None]:
+        """The login's next line; where finding it may take a while, nobody else waits for it."""
+        if not mechanism.blocking:
+            return call()
+        found: bytes | Lost | None = yield Reckon(call, self._timeouts.reckon)
+        if isinstance(found, Lost):
+            return Refusal(Failure.LOGIN_SERVICE, None, found.detail)
+        return found
 
     def _explained(self, failed: Failed, told: str) -> Failed:
         """The refusal together with the reasons that the server gave before it, for people and for the diagnosis."""

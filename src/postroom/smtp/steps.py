@@ -4,6 +4,8 @@
 |---|---|---|
 | `Send` | writes, then waits for that many replies | `list[Reply]`, exactly that many, or `Lost` |
 | `StartTls` | upgrades the connection | None or `Lost` |
+| `AskBindings` | looks at the encryption | its channel bindings, the best first |
+| `Reckon` | runs something that may wait for others | what it returns, or `Lost` |
 | `Next` | hands over the next transmission | a `Transmission`, or None |
 | `MarkSoon` | begins to journal "transmitting" | None, at once |
 | `Marked` | waits until that is on disk | True; False when the lease was lost |
@@ -12,6 +14,7 @@
 `client` tells what a driver has to heed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from postroom.smtp.transmission import Outcome, Transmission
@@ -38,6 +41,21 @@ class StartTls:
 
     began: float = 0.0
     ended: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class AskBindings:
+    """What identifies this encrypted connection, for a login to be bound to it: type and data (RFC 5929), as a tuple
+    of pairs, the best first. Empty where there is nothing of that sort."""
+
+
+@dataclass(slots=True, eq=False)
+class Reckon:
+    """Run `call` where nobody else waits for it: it may ask other servers. After `timeout` seconds it is
+    `Lost(LostKind.TIMEOUT)`, and what it returns later is nobody's business."""
+
+    call: Callable[[], bytes | None] = field(repr=False)
+    timeout: float
 
 
 @dataclass(slots=True, eq=False)
@@ -69,4 +87,4 @@ class Done:
     outcome: Outcome
 
 
-Step = Send | StartTls | Next | MarkSoon | Marked | Done
+Step = Send | StartTls | AskBindings | Reckon | Next | MarkSoon | Marked | Done

@@ -15,11 +15,13 @@ DOT_SECONDS = 600.0
 COMMAND_SECONDS = 300.0
 QUIT_SECONDS = 5.0
 PROBE_SECONDS = 10.0
+RECKON_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds of silence allowed at each step. `quit` and `probe` are ours: nothing is lost when they run out."""
+    """Seconds of silence allowed at each step. `quit` and `probe` are ours: nothing is lost when they run out. So is
+    `reckon`: how long a login may ask others, like a Kerberos server, while the mail server waits."""
 
     greeting: float = GREETING_SECONDS
     mail: float = MAIL_SECONDS
@@ -30,6 +32,7 @@ class Timeouts:
     command: float = COMMAND_SECONDS
     quit: float = QUIT_SECONDS
     probe: float = PROBE_SECONDS
+    reckon: float = RECKON_SECONDS
 
     @property
     def envelope(self) -> float:
@@ -48,4 +51,5 @@ class Timeouts:
             command=self.command * factor,
             quit=self.quit * factor,
             probe=self.probe * factor,
+            reckon=self.reckon * factor,
         )

@@ -11,7 +11,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, delete, or_, select, update
 
-from postroom.model.account import Account, AccountState, CertificateCheck, Encryption, Limits, Login
+from postroom.model.account import (
+    Account,
+    AccountState,
+    CertificateCheck,
+    CredentialSource,
+    Encryption,
+    Limits,
+    Login,
+)
 from postroom.store import tables
 from postroom.store.scope import across, within
 
@@ -48,6 +56,7 @@ _LIMITS = tuple(field.name for field in fields(Limits))
 _ENUMS: dict[str, Any] = {
     "encryption": Encryption,
     "login": Login,
+    "credential_source": CredentialSource,
     "certificate_check": CertificateCheck,
     "state": AccountState,
 }

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from postroom.clock import now_ms
 from postroom.smtp.reply import printable
 
-__all__ = ["Certificate", "TlsInfo", "read", "why_refused"]
+__all__ = ["Certificate", "TlsInfo", "read", "server_end_point", "why_refused"]
 
 _SHOWN_NAMES = 5
 _EXPIRED, _NOT_YET, _SELF_SIGNED, _SELF_SIGNED_IN_CHAIN = 10, 9, 18, 19
@@ -50,6 +51,18 @@ class TlsInfo:
 
     def __str__(self) -> str:
         return f"{self.protocol} {self.cipher}"
+
+
+def server_end_point(der: bytes) -> bytes:
+    """The channel binding `tls-server-end-point` (RFC 5929, 4.1): the certificate's hash, by the algorithm of its
+    signature, SHA-256 instead of MD5 and SHA-1. Empty for signatures that use no single hash."""
+    try:
+        algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return b""
+    if algorithm is None:
+        return b""
+    return hashlib.new("sha256" if algorithm.name in ("md5", "sha1") else algorithm.name, der).digest()
 
 
 def read(der: bytes) -> Certificate | None:

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 from postroom.model.attempt import Failure
 from postroom.smtp.fault import Lost, LostKind
 from postroom.smtp.reply import Reply, ReplyReader
-from postroom.smtp.steps import Send, StartTls, Step
+from postroom.smtp.steps import AskBindings, Reckon, Send, StartTls, Step
+from postroom.wire.apart import apart
 from postroom.wire.dial import start_tls
 from postroom.wire.link import Gone, Link
 from postroom.wire.tls import TlsSettings
@@ -122,11 +123,11 @@ async def drive_open(
     tls_seconds: float = 30.0,
     clock: Callable[[], float] = monotonic,
 ) -> _T:
-    """Runs a conversation of `Send` and `StartTls` steps to its end and gives what it returns.
+    """Runs a conversation of steps that open or probe a session to its end and gives what it returns.
 
     The link stays open whatever comes of it; closing is the caller's. Raises TypeError for any other step.
     """
-    answer: list[Reply] | Lost | None = None
+    answer: list[Reply] | Lost | tuple[tuple[str, bytes], ...] | bytes | None = None
     while True:
         try:
             step = flow.send(answer)
@@ -141,6 +142,10 @@ async def drive_open(
             step.began = clock()
             answer = await _upgraded(link, replies, tls, tls_seconds)
             step.ended = clock()
+        elif isinstance(step, AskBindings):
+            answer = link.bindings()
+        elif isinstance(step, Reckon):
+            answer = await apart(step.call, step.timeout)
         else:
             raise TypeError(f"{type(step).__name__} is no step of opening a session")
 

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 
-from postroom.wire.certificate import TlsInfo, read
+from postroom.wire.certificate import TlsInfo, read, server_end_point
 
 __all__ = ["PlainText", "TlsLayer"]
 
@@ -90,6 +90,21 @@ class TlsLayer:
     def fingerprint(self) -> str:
         """SHA-256 of the server's certificate, hexadecimal."""
         return hashlib.sha256(self._object.getpeercert(True) or b"").hexdigest()
+
+    def bindings(self) -> tuple[tuple[str, bytes], ...]:
+        """The channel bindings of the connection, the one of this very connection before that of its certificate.
+
+        `tls-unique` is there up to TLS 1.2 only, `tls-exporter` (RFC 9266) where Python's ssl provides it.
+        """
+        found: list[tuple[str, bytes]] = []
+        version = self._object.version() or ""
+        for kind in ("tls-exporter", "tls-unique"):
+            if kind in ssl.CHANNEL_BINDING_TYPES and (kind == "tls-exporter" or version < "TLSv1.3"):
+                data = self._object.get_channel_binding(kind)
+                found += [(kind, data)] if data else []
+        der = self._object.getpeercert(True)
+        end_point = server_end_point(der) if der else b""
+        return (*found, ("tls-server-end-point", end_point)) if end_point else tuple(found)
 
     def chain(self) -> Sequence[bytes]:
         """What the server sent, leaf first, DER; also when it was refused. Empty where Python does not tell."""

@@ -263,6 +263,10 @@ class Link(asyncio.Protocol):
         """Protocol, cipher and certificate, None on a link in clear. Costs some 50 microseconds: for people."""
         return self._layer.describe() if self._layer is not None and not self._shaking else None
 
+    def bindings(self) -> tuple[tuple[str, bytes], ...]:
+        """What a login can be bound to (RFC 5929): type and data, the best first. Nothing on a link in clear."""
+        return self._layer.bindings() if self._layer is not None and not self._shaking else ()
+
     def _shake(self, data: bytes) -> None:
         layer = self._layer
         if layer is None or self._transport is None:

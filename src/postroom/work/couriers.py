@@ -12,7 +12,7 @@ from postroom.deliver.feed import Feed, SessionFailure
 from postroom.deliver.native import NativeCourier
 from postroom.deliver.smtp import SmtpCourier
 from postroom.errors import PostroomError
-from postroom.model.account import Account, Encryption, Limits, Login
+from postroom.model.account import Account, Encryption, Limits
 from postroom.model.attempt import Failure, Result
 from postroom.model.tenant import INSTALLATION
 from postroom.office import Office
@@ -57,7 +57,7 @@ class Couriers:
         if account.id == NATIVE:
             return NativeCourier(self._settings.native_command, _NATIVE_SECONDS * self._settings.smtp_timeout_scale)
         secret = None
-        if account.login is not Login.NONE:
+        if account.needs_secret:
             try:
                 secret = self._office.open_secret(account)
             except PostroomError as error:

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from postroom.model.account import AccountState, CertificateCheck, Encryption, Login
+from postroom.model.account import AccountState, CertificateCheck, CredentialSource, Encryption, Login
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.store.tables.columns import flag, key, metadata, number, one_of, tenant_of, words
 
@@ -63,6 +63,10 @@ account = Table(
     words("encryption", Encryption.STARTTLS.value),
     words("login", Login.NONE.value),
     Column("user_name", Text, nullable=False, server_default=""),
+    words("realm"),
+    words("service_principal"),
+    words("credential_source", CredentialSource.PASSWORD.value),
+    words("credential_path"),
     words("secret_reference"),
     words("certificate_check", CertificateCheck.VERIFY.value),
     words("certificate_authority"),
@@ -101,6 +105,7 @@ account = Table(
     CheckConstraint("port BETWEEN 1 AND 65535", name="port"),
     one_of("encryption", Encryption),
     one_of("login", Login),
+    one_of("credential_source", CredentialSource),
     one_of("certificate_check", CertificateCheck),
     one_of("state", AccountState),
 )

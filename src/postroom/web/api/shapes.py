@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from postroom.model.account import AccountState, CertificateCheck, Encryption, Login
+from postroom.model.account import AccountState, CertificateCheck, CredentialSource, Encryption, Login
 from postroom.model.application import Scope
 from postroom.model.event import EventKind
 from postroom.model.message import RecipientRole
@@ -90,8 +90,12 @@ _ACCOUNT = {
     "host": _text("The server's name or IP address."),
     "port": _number("Without it: 25, 587 or 465, as the encryption is.", minimum=1, maximum=65535),
     "encryption": _words(Encryption, "`starttls`, `tls` from the start (often called SSL), or `none`."),
-    "login": _words(Login, "`password`: the strongest way both sides know. `oauth2`, `kerberos`, `ntlm`: not yet."),
+    "login": _words(Login, "`password`: the strongest way both sides know. `oauth2`: not yet."),
     "user": _text("The user name."),
+    "realm": _text("The Kerberos realm, or the domain of an NTLM user."),
+    "service_principal": _text("Kerberos: the service's name, if it is not `smtp/` and the host."),
+    "credential_source": _words(CredentialSource, "Kerberos: the last two are for the operator to give."),
+    "credential_path": _text("Kerberos: the keytab or the ticket cache. Empty: the one of the service itself."),
     "secret_reference": _text("Where the password is kept instead of here. Not available yet."),
     "certificate_check": _words(CertificateCheck, "`own-ca` and `pinned`: not yet."),
     "certificate_authority": _text("The operator's own CA. Not available yet."),
