@@ -201,6 +201,7 @@ def _show(call: Call, account: dict[str, Any]) -> None:
     if account.get("resume_at"):
         facts.append(("Goes on", local(account["resume_at"])))
     facts.append(("Default", "yes" if account.get("default") else "no"))
+    facts += _pace_facts(account)
     since = local(account.get("secret_set_at"))
     facts.append(("Password", f"typed {since}".strip() if account.get("has_secret") else "none"))
     filled = account.get("from_preset") or ()
@@ -211,6 +212,20 @@ def _show(call: Call, account: dict[str, Any]) -> None:
             facts.append((field.flag, f"{'yes' if value is True else value}{origin}"))
     terminal.facts(facts, indent="  ")
     say_remarks(call, account)
+
+
+def _pace_facts(account: Mapping[str, Any]) -> list[tuple[str, Cell | str]]:
+    """What its server has taught, and since when it can't be reached."""
+    facts: list[tuple[str, Cell | str]] = []
+    slowed = account.get("slowed")
+    if slowed:
+        parts = [f"{slowed['per_minute']} a minute"] if slowed.get("per_minute") else []
+        parts += [f"{slowed['connections']} connections"] if slowed.get("connections") else []
+        words = f"{', '.join(parts)}, as before at {local(slowed.get('full_at'))}: {slowed.get('why')}"
+        facts.append(("Slowed to", Cell(words, "wait")))
+    if account.get("troubled_at"):
+        facts.append(("Unreachable", Cell(f"since {local(account['troubled_at'])}", "bad")))
+    return facts
 
 
 def say_remarks(call: Call, answer: Mapping[str, Any]) -> None:

@@ -120,6 +120,11 @@ def _say_reason(terminal: Terminal, recipient: Mapping[str, Any], message: Mappi
             else (f"Due at {local(recipient['due_at'])}.")
         )
         terminal.line(inner, words)
+        later = recipient.get("leaves_at")
+        if later and local(later) != local(recipient["due_at"]):
+            terminal.line(
+                inner, f"It will leave at about {local(later)}: others are before it, or the limits are used up."
+            )
     todo = advice(recipient, message)
     if todo:
         terminal.line(inner, todo)

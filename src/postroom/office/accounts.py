@@ -23,7 +23,7 @@ from postroom.office.sealing import Sealing
 from postroom.office.tenants import account_named, find_account_number
 from postroom.office.views import AccountView, account_needs, account_warnings
 from postroom.secrets import SealedTo, Secret
-from postroom.store import accounts, queue, senders, tenants
+from postroom.store import accounts, paces, queue, senders, tenants
 
 __all__ = ["AccountVerbs"]
 
@@ -38,7 +38,7 @@ class AccountVerbs(Sealing):
 
         def work(connection: Connection) -> list[AccountView]:
             tenant = self._existing(connection, number)
-            return [_view(tenant, account) for account in accounts.of_tenant(connection, number)]
+            return [_view(connection, tenant, account) for account in accounts.of_tenant(connection, number)]
 
         return self._store.read(work)
 
@@ -46,7 +46,7 @@ class AccountVerbs(Sealing):
         """One account by id or name. Raises NotFound."""
         require(actor, Scope.SETTINGS_READ)
         number = tenant_for(actor, tenant_id)
-        return self._store.read(lambda c: _view(self._existing(c, number), _found(c, number, ref)))
+        return self._store.read(lambda c: _view(c, self._existing(c, number), _found(c, number, ref)))
 
     def find_account(self, actor: Actor, ref: Ref) -> Account:
         """At once, from the snapshot: the actor's own account. Raises NotFound."""
@@ -338,7 +338,7 @@ class AccountVerbs(Sealing):
         account = accounts.get(connection, tenant_id, account_id)
         if account is None:
             raise _no_account()
-        return _view(self._existing(connection, tenant_id), account, dropped=dropped)
+        return _view(connection, self._existing(connection, tenant_id), account, dropped=dropped)
 
 
 def _no_account() -> NotFound:
@@ -353,13 +353,15 @@ def _found(connection: Connection, tenant_id: int, ref: Ref) -> Account:
     return account
 
 
-def _view(tenant: Tenant, account: Account, *, dropped: bool = False) -> AccountView:
+def _view(connection: Connection, tenant: Tenant, account: Account, *, dropped: bool = False) -> AccountView:
+    pace = paces.of_account(connection, account)
     return AccountView(
         account=account,
         is_default=tenant.settings.default_account_id == account.id,
-        needs=account_needs(account, dropped=dropped),
+        needs=account_needs(account, dropped=dropped, trouble=pace.trouble),
         warnings=account_warnings(account),
         secret_dropped=dropped,
+        pace=pace,
     )
 
 

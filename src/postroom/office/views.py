@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from postroom.model.account import Account, AccountState, CertificateCheck, Encryption, Login
 from postroom.model.application import Key
 from postroom.model.sender import Sender
+from postroom.store.paces import UNTRIED, Pace
 
 __all__ = ["AccountView", "NewKey", "SenderView", "account_needs", "account_warnings"]
 
@@ -15,8 +16,9 @@ __all__ = ["AccountView", "NewKey", "SenderView", "account_needs", "account_warn
 class AccountView:
     """An account as people see it.
 
-    `needs`: plain sentences for what is missing before mail can leave; `warnings`: what works but is unwise and stays
-    visible; `is_default`: for its own tenant; `secret_dropped`: this very change made the stored secret useless.
+    `pace`: what its server has taught, and since when it can't be reached; `needs`: plain sentences for what is missing
+    before mail can leave; `warnings`: what works but is unwise and stays visible; `is_default`: for its own tenant;
+    `secret_dropped`: this very change made the stored secret useless.
     """
 
     account: Account
@@ -24,6 +26,7 @@ class AccountView:
     needs: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     secret_dropped: bool = False
+    pace: Pace = UNTRIED
 
     @property
     def has_secret(self) -> bool:
@@ -44,7 +47,7 @@ class NewKey:
     key: Key
 
 
-def account_needs(account: Account, *, dropped: bool = False) -> tuple[str, ...]:
+def account_needs(account: Account, *, dropped: bool = False, trouble: str = "") -> tuple[str, ...]:
     """What is missing before mail can leave through the account."""
     needs = []
     if account.needs_secret and not account.has_secret:
@@ -56,6 +59,8 @@ def account_needs(account: Account, *, dropped: bool = False) -> tuple[str, ...]
         needs.append("It is switched off; its mail waits until it is switched on.")
     if account.state is AccountState.PAUSED:
         needs.append(f"It is paused; its mail waits until it is resumed. {account.paused_reason}".rstrip())
+    elif trouble:
+        needs.append(f"It can't be reached at present. {trouble}")
     return tuple(needs)
 
 

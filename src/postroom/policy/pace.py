@@ -3,11 +3,11 @@
 The unit is one recipient of one message, which is what waits in the queue; a provider that counts messages sees fewer
 than that. Limits of connections and of recipients per message are kept where connections and transactions are made.
 
-Windows are fixed: a window opens with the first send after the last one closed, and holds for a minute or for a day.
-They are fixed rather than sliding because four numbers per account then tell everything: one conditional update books a
-batch, several nodes agree through the same row, and people can be told when it goes on ("will leave at about 14:20").
-What a fixed window can't promise is the limit over every possible minute: at a border up to twice as much can leave. A
-provider that minds answers with "slower" or "tomorrow", and those answers are understood (`slow`, `hold-24h`).
+A minute is a fixed window: it opens with the first send after the last one closed. At its border up to twice as much
+can leave within a minute; a provider that minds says "slower", and is understood (`speed`). A day slides, as it does
+with the providers: what was sent counts for 24 hours, kept by the hour, so an hour's mail counts until the last of it
+is 24 hours old. So no more than the limit leaves in any 24 hours, and a few numbers per account tell everything: one
+update books a batch, several nodes agree through the same row, and people can be told when it goes on.
 
 Pure: the numbers are kept by others (`Used`), and time is an argument, in milliseconds UTC.
 """
@@ -24,17 +24,26 @@ UNLIMITED = 2**31 - 1
 """The number that stands for "as many as you like"."""
 
 _MINUTE_MS = 60_000
+_HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
+_MOST_STEPS = 5_000
+"""Windows that a forecast walks through one by one; what is beyond is reckoned at the pace of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What an account has used up. A start of 0 is a window that was never opened."""
+    """What an account has used up. A start of 0 is a minute that was never opened.
+
+    `hours`: (hour since 1970, how many left in it), oldest first, only what still counts for the day.
+    """
 
     minute_start_ms: int = 0
     minute_count: int = 0
-    day_start_ms: int = 0
-    day_count: int = 0
+    hours: tuple[tuple[int, int], ...] = ()
+
+    def in_day(self, now_ms: int) -> int:
+        """How many count for the day now."""
+        return sum(count for _, count in _counting(self.hours, now_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,77 +60,81 @@ class Allowance:
         return spend(self.used, n, self.now_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """One limit at one time: how many are left, when the window closes, and how long the next ones are."""
-
-    limit: int
-    left: int
-    ends_ms: int
-    length_ms: int
-
-    def leaves_ms(self, position: int, from_ms: int) -> int:
-        """When the `position`-th from now (the first is 1) leaves at the earliest. `limit` is above zero."""
-        if position <= self.left:
-            return from_ms
-        return self.ends_ms + (position - self.left - 1) // self.limit * self.length_ms
-
-
 def allowance(limits: Limits, used: Used, now_ms: int) -> Allowance:
     """How many may leave now. A limit of 0 lets none leave, ever."""
-    windows = _windows(limits, used, now_ms)
-    n = min((window.left for window in windows), default=UNLIMITED)
-    if n > 0:
-        return Allowance(n, now_ms, used, now_ms)
-    return Allowance(0, max(window.ends_ms for window in windows if window.left == 0), used, now_ms)
+    left, again_ms = UNLIMITED, now_ms
+    if limits.per_minute is not None:
+        start, count = _minute(used, now_ms)
+        left = max(limits.per_minute - count, 0)
+        again_ms = start + _MINUTE_MS if left == 0 else now_ms
+    if limits.per_day is not None:
+        hours = _counting(used.hours, now_ms)
+        in_day = max(limits.per_day - sum(count for _, count in hours), 0)
+        left = min(left, in_day)
+        if in_day == 0:
+            again_ms = max(again_ms, _frees(hours, limits.per_day, now_ms))
+    return Allowance(left, now_ms if left else again_ms, used, now_ms)
 
 
 def spend(used: Used, n: int, now_ms: int) -> Used:
-    """The numbers after `n` more have left. Windows that are over begin anew with them."""
-    minute_start, minute_count = _rolled(used.minute_start_ms, used.minute_count, _MINUTE_MS, now_ms)
-    day_start, day_count = _rolled(used.day_start_ms, used.day_count, _DAY_MS, now_ms)
-    return Used(minute_start, minute_count + n, day_start, day_count + n)
+    """The numbers after `n` more have left. A minute that is over begins anew with them."""
+    start, count = _minute(used, now_ms)
+    hours = dict(_counting(used.hours, now_ms))
+    hour = now_ms // _HOUR_MS
+    hours[hour] = hours.get(hour, 0) + n
+    return Used(start, count + n, tuple(sorted(hours.items())))
 
 
 def forecast(limits: Limits, used: Used, ahead: int, now_ms: int) -> int | None:
     """When a recipient with `ahead` others before it leaves at the earliest, as far as limits decide; None is never.
 
-    "About", because servers take their time and others may be put first.
+    It is what asking again and again would give. "About", because servers take their time and others may be put first.
     """
     if 0 in (limits.per_minute, limits.per_day):
         return None
-    windows = {window.length_ms: window for window in _windows(limits, used, now_ms)}
-    position, from_ms = ahead + 1, now_ms
-    day, minute = windows.get(_DAY_MS), windows.get(_MINUTE_MS)
-    if day is not None and position > day.left:
-        from_ms = day.leaves_ms(position, now_ms)
-        position = (position - day.left - 1) % day.limit + 1
-        minute = _fresh(limits.per_minute, _MINUTE_MS, from_ms)
-    return from_ms if minute is None else minute.leaves_ms(position, from_ms)
+    at_ms, left = now_ms, ahead
+    for _ in range(_MOST_STEPS):
+        found = allowance(limits, used, at_ms)
+        if found.n == 0:
+            at_ms = found.again_ms
+        elif left < found.n:
+            return at_ms
+        else:
+            used, left = found.after(found.n), left - found.n
+    return now_ms + (at_ms - now_ms) * ahead // max(ahead - left, 1)
 
 
-def _windows(limits: Limits, used: Used, now_ms: int) -> list[_Window]:
-    """Those that limit anything."""
-    found = []
-    for limit, start, count, length in (
-        (limits.per_minute, used.minute_start_ms, used.minute_count, _MINUTE_MS),
-        (limits.per_day, used.day_start_ms, used.day_count, _DAY_MS),
-    ):
-        if limit is not None:
-            opened, so_far = _rolled(start, count, length, now_ms)
-            found.append(_Window(limit, max(limit - so_far, 0), opened + length, length))
-    return found
-
-
-def _fresh(limit: int | None, length_ms: int, from_ms: int) -> _Window | None:
-    return None if limit is None else _Window(limit, limit, from_ms + length_ms, length_ms)
-
-
-def _rolled(start_ms: int, count: int, length_ms: int, now_ms: int) -> tuple[int, int]:
-    """The window as it stands now. A start in the future means that the clock was set back: what was counted still
-    counts, but for no longer than one window from now."""
-    if start_ms > now_ms:
-        return now_ms, count
-    if start_ms == 0 or now_ms - start_ms >= length_ms:
+def _minute(used: Used, now_ms: int) -> tuple[int, int]:
+    """The minute as it stands now. A start in the future means that the clock was set back: what was counted still
+    counts, but for no longer than one minute from now."""
+    start = used.minute_start_ms
+    if start > now_ms:
+        return now_ms, used.minute_count
+    if start == 0 or now_ms - start >= _MINUTE_MS:
         return now_ms, 0
-    return start_ms, count
+    return start, used.minute_count
+
+
+def _counting(hours: tuple[tuple[int, int], ...], now_ms: int) -> list[tuple[int, int]]:
+    """The hours that count for the day now. One in the future (a clock that was set back) counts as this hour's."""
+    this = now_ms // _HOUR_MS
+    found: dict[int, int] = {}
+    for hour, count in hours:
+        if _leaves(min(hour, this)) > now_ms:
+            found[min(hour, this)] = found.get(min(hour, this), 0) + count
+    return sorted(found.items())
+
+
+def _leaves(hour: int) -> int:
+    """When what left in this hour counts no longer: the last of it is 24 hours old then."""
+    return (hour + 1) * _HOUR_MS + _DAY_MS
+
+
+def _frees(hours: list[tuple[int, int]], per_day: int, now_ms: int) -> int:
+    """When the day has room again. A limit of nothing never has; then a day from now is as good as any."""
+    total = sum(count for _, count in hours)
+    for hour, count in hours:
+        total -= count
+        if total < per_day:
+            return _leaves(hour)
+    return now_ms + _DAY_MS

@@ -23,6 +23,7 @@ from postroom.model.message import Message, Recipient
 from postroom.model.state import State
 from postroom.policy.snapshot import NATIVE, Snapshot
 from postroom.reports.health import look
+from postroom.reports.leaving import leaving
 from postroom.reports.views import Health, MessageView, Page, Query, QueueLine, RecipientView, Timeline
 from postroom.reports.wording import shown_state, words
 from postroom.store import audit, lines, messages, queue, timeline
@@ -59,12 +60,11 @@ class Reports:
 
         def work(connection: Connection) -> MessageView:
             message = _existing(connection, number, message_id)
+            recipients = messages.recipients(connection, number, message_id)
+            leaves = leaving(connection, snapshot, recipients, now_ms())
             return MessageView(
                 message=message,
-                recipients=tuple(
-                    _recipient_view(snapshot, message, one)
-                    for one in messages.recipients(connection, number, message_id)
-                ),
+                recipients=tuple(_recipient_view(snapshot, message, one, leaves.get(one.n)) for one in recipients),
                 has_content=messages.has_content(connection, number, message_id),
                 application=_application(snapshot, message),
             )
@@ -214,7 +214,7 @@ def _account_name(snapshot: Snapshot, account_id: int | None) -> str:
     return "" if account is None else account.name
 
 
-def _recipient_view(snapshot: Snapshot, message: Message, one: Recipient) -> RecipientView:
+def _recipient_view(snapshot: Snapshot, message: Message, one: Recipient, leaves_ms: int | None) -> RecipientView:
     account = None if one.account_id is None else snapshot.accounts.get(one.account_id)
     said = words(message, one, account)
     return RecipientView(
@@ -225,6 +225,7 @@ def _recipient_view(snapshot: Snapshot, message: Message, one: Recipient) -> Rec
         account_id=one.account_id,
         account=_account_name(snapshot, one.account_id),
         due_ms=one.due_ms,
+        leaves_ms=leaves_ms,
         attempts=one.attempts,
         reason=one.reason,
         diagnosis=one.diagnosis,

@@ -60,7 +60,8 @@ class RecipientView:
     """One recipient as people see it. `state` is `held` while it waits for a paused account.
 
     `explanation` and `remedy` are sentences (what happened, what to do); `reply` are the server's own words; `account`
-    is the name of the account it goes or went through, or "".
+    is the name of the account it goes or went through, or ""; `leaves_ms`: when it will leave at about, by the
+    account's pace and what is before it (ms UTC), or None where nobody can say.
     """
 
     n: int
@@ -70,6 +71,7 @@ class RecipientView:
     account_id: int | None
     account: str
     due_ms: int | None
+    leaves_ms: int | None
     attempts: int
     reason: str
     diagnosis: str

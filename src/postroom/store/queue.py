@@ -11,20 +11,23 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, tuple_
 
 from postroom.model.event import EventKind
+from postroom.model.message import Recipient
 from postroom.model.state import State
 from postroom.policy.way import Routed
 from postroom.store import tables
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows, update_rows
 from postroom.store.partial import ATTENTION, LEASED, WAITING, among
-from postroom.store.scope import within
+from postroom.store.scope import across, within
 
 __all__ = [
+    "MOST_AHEAD",
     "Load",
     "Pending",
+    "ahead",
     "follow_default",
     "forget_account",
     "held_of_sender",
@@ -53,6 +56,23 @@ class Load:
     held: int = 0
     unknown: int = 0
     sending: int = 0
+
+
+MOST_AHEAD = 20_000
+"""More than this is not counted: it is "a lot"."""
+
+
+def ahead(connection: Connection, recipient: Recipient) -> int:
+    """How many leave before this waiting recipient through its account, whoever's they are; at most `MOST_AHEAD`."""
+    c = _recipient.c
+    sooner = tuple_(c.due_ms, c.message_id, c.n) < tuple_(recipient.due_ms, recipient.message_id, recipient.n)
+    before = or_(
+        and_(c.priority < recipient.priority, c.due_ms <= recipient.due_ms),
+        and_(c.priority == recipient.priority, sooner),
+    )
+    found = select(literal(1)).where(c.account_id == recipient.account_id, WAITING, before).limit(MOST_AHEAD)
+    query = select(func.count()).select_from(found.subquery())
+    return connection.execute(across(query, "tenants share an account's pace; only a number is told")).scalar_one()
 
 
 def loads(connection: Connection, tenant_id: int, now_ms: int) -> list[Load]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from postroom.model.account import Account
 from postroom.model.job import Job, JobRecipient
-from postroom.policy.pace import Used, allowance, spend
-from postroom.store import lanes
+from postroom.policy.pace import allowance
+from postroom.policy.speed import narrowed
+from postroom.store import lanes, paces
 from postroom.store.lanes import Claimed
 
 __all__ = ["Taken", "jobs_of", "take"]
@@ -28,48 +29,19 @@ def take(
     connection: Connection, account: Account, fence: int, limit: int, now_ms: int, next_id: Callable[[], int]
 ) -> Taken:
     """One claim. What it takes is counted against the account's pace in the same transaction, over all nodes."""
-    limits = account.limits
+    limits = narrowed(account.limits, paces.of_account(connection, account).learnt, now_ms)
     if limits.per_minute is None and limits.per_day is None:
         claimed = lanes.claim(connection, account.id, fence, limit, now_ms, next_id)
         return Taken(claimed, lanes.all_there_was(claimed, limit))
-    used = _used(connection, account)
-    allowed = allowance(limits, used, now_ms)
+    pace = paces.of_account(connection, account, lock=True)
+    allowed = allowance(limits, pace.used, now_ms)
     if allowed.n <= 0:
         return Taken([], False, allowed.again_ms)
     wanted = min(limit, allowed.n)
     claimed = lanes.claim(connection, account.id, fence, wanted, now_ms, next_id)
     if claimed:
-        _count(connection, account, spend(used, len(claimed), now_ms))
+        paces.book(connection, account, allowed.after(len(claimed)))
     return Taken(claimed, lanes.all_there_was(claimed, wanted))
-
-
-def _used(connection: Connection, account: Account) -> Used:
-    lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"
-    connection.execute(
-        text("INSERT INTO pace (account_id, tenant_id) VALUES (:id, :tenant) ON CONFLICT (account_id) DO NOTHING"),
-        {"id": account.id, "tenant": account.tenant_id},
-    )
-    row = connection.execute(
-        text(
-            "SELECT minute_start_ms, minute_count, day_start_ms, day_count FROM pace "  # noqa: S608
-            f"WHERE account_id = :id{lock}"
-        ),
-        {"id": account.id},
-    ).one()
-    return Used(*row)
-
-
-def _count(connection: Connection, account: Account, used: Used) -> None:
-    connection.execute(
-        text(
-            "UPDATE pace SET minute_start_ms = :minute, minute_count = :in_minute, day_start_ms = :day, "
-            "day_count = :in_day WHERE account_id = :id"
-        ),
-        {
-            "minute": used.minute_start_ms, "in_minute": used.minute_count, "day": used.day_start_ms,
-            "in_day": used.day_count, "id": account.id,
-        },
-    )  # fmt: skip
 
 
 def jobs_of(claimed: Sequence[Claimed], account: Account, fence: int) -> list[Job]:

@@ -1,14 +1,20 @@
-"""An account's room: its lanes in this process, its gate, and whether the queue holds more than they have in hand."""
+"""An account's room: its lanes in this process, its gate and its speed, and whether the queue holds more than they have
+in hand."""
 
 from __future__ import annotations
 
+from collections import deque
+
+from postroom.clock import now_ms as now_utc
 from postroom.model.account import Account
+from postroom.policy.speed import NOTHING, Learnt, narrowed
 from postroom.work.gate import Gate
 from postroom.work.lane import ROOM, Lane
 
 __all__ = ["Room"]
 
 _GROW_AT = 8
+_MINUTE_MS = 60_000.0
 
 
 class Room:
@@ -16,7 +22,13 @@ class Room:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self.gate = Gate(account.limits.connections)
+        self.gate = Gate()
+        self.learnt: Learnt = NOTHING
+        self.troubled: bool | None = None
+        """Whether the last try to connect failed; None: not known yet."""
+        self.insisted = False
+        """A person wants a try although the account rests."""
+        self._left: deque[tuple[float, int]] = deque()
         self.lanes: list[Lane] = []
         self.opening = 0
         self.backlog = True
@@ -25,12 +37,28 @@ class Room:
     @property
     def paced(self) -> bool:
         """Whether mail leaves by count: then only claims take it, which keep the count for all nodes."""
-        return self.account.limits.per_minute is not None or self.account.limits.per_day is not None
+        limits = self.account.limits
+        if limits.per_minute is not None or limits.per_day is not None:
+            return True
+        return self.learnt is not NOTHING and self.learnt.rate(now_utc()) is not None
+
+    @property
+    def connections(self) -> int:
+        """How many connections may be open now, over all nodes."""
+        return narrowed(self.account.limits, self.learnt, now_utc()).connections
+
+    def note_left(self, now_ms: float, recipients: int) -> None:
+        """So many left just now, by the monotonic clock."""
+        self._left.append((now_ms, recipients))
+        while self._left[0][0] < now_ms - _MINUTE_MS:
+            self._left.popleft()
+
+    def left_in_a_minute(self, now_ms: float) -> int:
+        return sum(recipients for at, recipients in self._left if at >= now_ms - _MINUTE_MS)
 
     def use(self, account: Account) -> None:
         """The account's settings changed: sessions made with the old ones end."""
         self.account = account
-        self.gate.connections = account.limits.connections
         for lane in self.lanes:
             if lane.account.version != account.version:
                 lane.end()
@@ -47,7 +75,9 @@ class Room:
 
     def wants_more(self, now_ms: float) -> bool:
         """Whether one more lane would help now and is allowed."""
-        if self.pausing or not self.gate.open(now_ms) or len(self.lanes) + self.opening >= self.gate.allowed(now_ms):
+        if self.learnt.rests(now_utc()) and not self.insisted:
+            return False
+        if self.pausing or not self.gate.open(now_ms) or len(self.lanes) + self.opening >= self.connections:
             return False
         return not self.opening and all(lane.in_hand >= _GROW_AT for lane in self.lanes)
 

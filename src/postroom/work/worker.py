@@ -30,13 +30,15 @@ from postroom.model.tenant import UnknownPolicy
 from postroom.office import Office
 from postroom.policy.retry import Schedule, account_rest_ms, resume_ms
 from postroom.policy.snapshot import Snapshot
+from postroom.policy.verdict import concerns_account
 from postroom.settings import Settings
-from postroom.store import lanes, sessions
+from postroom.store import lanes, paces, sessions
 from postroom.store.database import Store
 from postroom.store.transmission import Move
 from postroom.work.backlog import Taken, jobs_of, take
 from postroom.work.couriers import NATIVE, Couriers
 from postroom.work.lane import LOW, ROOM, Lane
+from postroom.work.learning import Learning
 from postroom.work.room import Room
 from postroom.work.waiters import Waiters
 
@@ -63,6 +65,7 @@ class Worker:
         self._poll_seconds = settings.poll_seconds
         self._couriers = Couriers(office, settings)
         self._waiters = Waiters()
+        self._learning = Learning(store, log)
         self._rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -122,6 +125,7 @@ class Worker:
             return
         if insist:
             room.gate.opens_ms = 0.0
+            room.insisted = True
         room.backlog = True
         self._grow(room)
         for lane in room.lanes:
@@ -157,6 +161,7 @@ class Worker:
         room = self._rooms.get(account_id)
         if room is None:
             room = self._rooms[account_id] = Room(account)
+            room.learnt = self._learning.known(account_id)
         elif room.account.version != account.version:
             room.use(account)
         if not account.enabled or account.state is AccountState.PAUSED:
@@ -182,6 +187,7 @@ class Worker:
         if lane is None:
             return
         room.lanes.append(lane)
+        room.insisted = False
         try:
             await self._run(room, lane)
         except Exception as error:
@@ -197,7 +203,7 @@ class Worker:
     async def _lease(self, room: Room) -> Lane | None:
         account, fence = room.account, self.store.ids.next()
         asked = monotonic_ms()
-        slots = account.limits.connections
+        slots = room.connections
         slot = await self._store_call(
             lambda c: lanes.acquire(c, account.id, account.tenant_id, slots, self.store.worker, self._lease_ms, fence)
         )
@@ -231,6 +237,10 @@ class Worker:
             return
         rest = account_rest_ms(verdict, room.gate.trouble(monotonic_ms()), self.chance())
         room.gate.failed(monotonic_ms(), rest)
+        if verdict.action is Action.SLOW:
+            self.spawn(self._learning.complained(room, verdict.title, rest, in_mail=False))
+        elif concerns_account(verdict):
+            self.spawn(self._learning.troubled(room, verdict.title))
         self.log.account_waits(lane.account.name, rest / 1000, failure.result.words)
         self._wake_later(room.account.id, rest)
 
@@ -258,7 +268,7 @@ class Worker:
     async def _refill(self, room: Room, lane: Lane) -> None:
         account = lane.account
         # One lane does not take what several could carry side by side.
-        alone = len(room.lanes) + room.opening < room.gate.allowed(monotonic_ms())
+        alone = len(room.lanes) + room.opening < room.connections
         wanted = min(ROOM - lane.in_hand, _WHILE_ALONE if alone else ROOM)
         room.backlog = False  # whoever queues more from now on says so again
         try:
@@ -286,6 +296,9 @@ class Worker:
 
     def finished(self, lane: Lane, job: Job, endings: tuple[Ending, ...] | None, moves: Sequence[Move]) -> None:
         """A job is over: tell the log, and whoever waits how (`moves`: what is durable of it)."""
+        room = self._rooms.get(lane.account.id)
+        if room is not None and endings:
+            room.note_left(monotonic_ms(), sum(ending.verdict.action is Action.NONE for ending in endings))
         for ending in endings or ():
             words = ending.words
             if ending.verdict.action is Action.NONE:
@@ -304,7 +317,8 @@ class Worker:
             self._pause(lane.account, verdict)
         elif verdict.action is Action.SLOW:
             rest = account_rest_ms(verdict, room.gate.trouble(monotonic_ms()), self.chance())
-            room.gate.slowed(monotonic_ms(), rest)
+            room.gate.failed(monotonic_ms(), rest)
+            self.spawn(self._learning.complained(room, verdict.title, rest, in_mail=True))
             room.end_all()
             self.log.account_waits(lane.account.name, rest / 1000, verdict.title)
             self._wake_later(lane.account.id, rest)
@@ -350,6 +364,9 @@ class Worker:
             )
         )  # fmt: skip
         self.log.session_opened(account.name, session.server, session.tls)
+        room = self._rooms.get(account.id)
+        if room is not None:
+            self.spawn(self._learning.well(room))
         return number
 
     async def read_content(self, message_id: int) -> bytes | None:
@@ -363,7 +380,10 @@ class Worker:
     async def poll(self) -> None:
         """Looks which accounts have mail that is due. The truth, should a wake-up ever be missed."""
         moment = now_ms()
-        found = await asyncio.wrap_future(self.store.read(lambda c: lanes.waiting_accounts(c, moment)))
+        found, learnt = await asyncio.wrap_future(
+            self.store.read(lambda c: (lanes.waiting_accounts(c, moment), paces.learnt_of(c, moment)))
+        )
+        self._learning.take_over(learnt, self._rooms.values())
         for account_id in found:
             self.wake(account_id)
         for account_id in list(self._rooms):

@@ -10,7 +10,9 @@ from postroom.policy.pace import UNLIMITED, Used, allowance, forecast, spend
 
 MINUTE = 60_000
 DAY = 86_400_000
+HOUR = 3_600_000
 NOW = 1_700_000_000_000
+HOUR_OVER = (NOW // HOUR + 1) * HOUR
 numbers = st.none() | st.integers(1, 50)
 steps = st.lists(st.tuples(st.integers(0, 30_000), st.integers(1, 40)), max_size=40)
 
@@ -44,7 +46,7 @@ def test_the_tighter_limit_counts() -> None:
 
 def test_when_both_are_used_up_the_later_one_decides() -> None:
     used = spend(Used(), 10, NOW)
-    assert allowance(limits(10, 10), used, NOW).again_ms == NOW + DAY
+    assert allowance(limits(10, 10), used, NOW).again_ms == HOUR_OVER + DAY
     assert allowance(limits(10, 100), used, NOW).again_ms == NOW + MINUTE
 
 
@@ -62,9 +64,9 @@ def test_a_clock_that_was_set_back_neither_forgives_nor_blocks_for_longer_than_a
     used = spend(Used(), 30, NOW)
     back = NOW - 10 * DAY
     assert allowance(limits(30, 30), used, back).n == 0
-    assert allowance(limits(30, 30), used, back).again_ms == back + DAY
+    assert allowance(limits(30, 30), used, back).again_ms == HOUR_OVER - 10 * DAY + DAY
     after = spend(used, 1, back)
-    assert (after.day_start_ms, after.day_count) == (back, 31)
+    assert (after.hours, after.minute_start_ms) == (((back // HOUR, 31),), back)
 
 
 def test_what_is_taken_is_counted_from_the_allowance() -> None:
@@ -77,13 +79,35 @@ def test_whoever_asks_first_never_sends_more_than_the_limit_in_a_window(
     per_minute: int | None, per_day: int | None, asked: list[tuple[int, int]]
 ) -> None:
     used, now = Used(), NOW
+    left: list[tuple[int, int]] = []
     for wait, wanted in asked:
-        now += wait
+        now += wait * 60
         found = allowance(limits(per_minute, per_day), used, now)
         assert found.n > 0 or found.again_ms > now
-        used = spend(used, min(wanted, found.n), now)
+        taken = min(wanted, found.n)
+        used = spend(used, taken, now)
+        left.append((now, taken))
         assert per_minute is None or used.minute_count <= per_minute
-        assert per_day is None or used.day_count <= per_day
+        assert per_day is None or sum(count for at, count in left if at > now - DAY) <= per_day
+
+
+def test_a_day_slides_and_frees_hour_by_hour_what_is_a_day_old() -> None:
+    """The providers count any 24 hours; nobody waits for midnight, and nobody sends twice the limit around it."""
+    used = spend(spend(Used(), 60, NOW), 40, NOW + 5 * HOUR)
+    full = allowance(limits(None, 100), used, NOW + 6 * HOUR)
+    assert (full.n, full.again_ms) == (0, HOUR_OVER + DAY)
+    assert allowance(limits(None, 100), used, full.again_ms - 1).n == 0
+    assert allowance(limits(None, 100), used, full.again_ms).n == 60
+    assert allowance(limits(None, 100), used, full.again_ms + 5 * HOUR).n == 100
+    assert used.in_day(NOW + 6 * HOUR) == 100
+    assert spend(used, 1, NOW + 3 * DAY).hours == (((NOW + 3 * DAY) // HOUR, 1),)
+
+
+def test_a_forecast_far_ahead_is_reckoned_and_not_walked() -> None:
+    """Nobody waits for the arithmetic of a million mails; a month is still told as about a month."""
+    found = forecast(limits(1), Used(), 1_000_000, NOW)
+    assert found is not None
+    assert abs(found - NOW - 1_000_000 * MINUTE) < DAY
 
 
 @given(numbers, numbers, st.integers(0, 60), st.integers(0, 300), st.integers(0, DAY))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from postroom.clock import now_ms
 from postroom.model.account import Account, Limits
+from postroom.policy.speed import Learnt
 from postroom.work.lane import ROOM, Lane
 from postroom.work.room import Room
 
@@ -80,7 +83,26 @@ def test_changed_settings_end_the_sessions_made_with_the_old_ones() -> None:
     changed = account(connections=9, version=2)
     room.use(changed)
     assert all(lane.ending for lane in room.lanes)
-    assert (room.account, room.gate.connections) == (changed, 9)
+    assert (room.account, room.connections) == (changed, 9)
+
+
+def test_what_its_server_taught_holds_for_the_room() -> None:
+    """A complaint makes it a room with a pace, with fewer connections, and nobody tries while it rests."""
+    room = room_of()
+    moment = now_ms()
+    room.learnt = Learnt(per_minute=5, per_minute_full=100, connections=2, connections_full=4, since_ms=moment - 1)
+    assert (room.paced, room.connections, room.wants_more(0)) == (True, 2, True)
+    room.learnt = replace(room.learnt, since_ms=moment + 60_000)
+    assert not room.wants_more(0)
+    room.insisted = True
+    assert room.wants_more(0), "a person may ask for a try"
+
+
+def test_what_left_is_remembered_for_a_minute() -> None:
+    room = room_of()
+    for at in (0.0, 30_000.0, 59_000.0):
+        room.note_left(at, 10)
+    assert [room.left_in_a_minute(now) for now in (59_000.0, 60_001.0, 119_001.0)] == [30, 20, 0]
 
 
 @pytest.mark.parametrize(("limits", "paced"), [({}, False), ({"per_minute": 30}, True), ({"per_day": 1_000}, True)])

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from postroom.clock import now_ms
 from postroom.errors import BadInput
 from postroom.office.views import AccountView
 from postroom.policy.presets import of_preset
-from postroom.web.api.answers import plain
+from postroom.policy.speed import Learnt, full_again_ms
+from postroom.web.api.answers import moment, plain
 from postroom.web.api.describing import answers, answers_nothing, json_answer, list_of, object_of, receipt_answer, ref
 from postroom.web.api.fields import in_json_names
 from postroom.web.api.login import SettingsReader, SettingsWriter
@@ -50,7 +52,24 @@ def account_json(view: AccountView) -> dict[str, Any]:
         "needs": list(view.needs),
         "warnings": list(view.warnings),
         "secret_dropped": view.secret_dropped,
+        "slowed": _slowed_json(view.pace.learnt),
+        "troubled_at": moment(view.pace.troubled_ms),
+        "trouble": view.pace.trouble,
         "from_preset": sorted(of_preset(view.account)),
+    }
+
+
+def _slowed_json(learnt: Learnt) -> dict[str, Any] | None:
+    """What its server has taught and still holds."""
+    now = now_ms()
+    if not learnt.holds(now):
+        return None
+    return {
+        "per_minute": learnt.rate(now),
+        "connections": learnt.lanes(now),
+        "rests_until": moment(learnt.since_ms) if learnt.rests(now) else None,
+        "full_at": moment(full_again_ms(learnt)),
+        "why": learnt.why,
     }
 
 

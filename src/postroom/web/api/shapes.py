@@ -135,7 +135,17 @@ _ACCOUNT_SHOWN = {
     "needs": _list(_text(), "What is missing before mail can leave, in sentences."),
     "warnings": _list(_text(), "What works but is unwise, in sentences."),
     "secret_dropped": _flag("This very change made the kept password useless; it has to be typed again."),
+    "slowed": _or_null(_ref("Slowed")),
+    "troubled_at": _or_null(_moment("Since when its server can't be reached.")),
+    "trouble": _text("Why, in a sentence."),
     "from_preset": _list(_text(), "The fields whose values are just what the preset says."),
+}
+_SLOWED = {
+    "per_minute": _or_null(_number("Recipients a minute at present. null: as set.")),
+    "connections": _or_null(_number("Connections at present. null: as set.")),
+    "rests_until": _or_null(_moment("Nothing is tried before.")),
+    "full_at": _moment("When all is as before, should the server not complain again."),
+    "why": _text("What the server complained of, in a sentence."),
 }
 _PRESET = {
     "id": _text("As an account names it; with a region: `amazon-ses:eu-west-1`."),
@@ -241,6 +251,7 @@ _RECEIPT = {"id": _text("Like `m_…`."), "state": _STATE_OF_ALL, "recipients": 
 
 _RECIPIENT = {
     **_PLACE,
+    "leaves_at": _or_null(_moment("When it will leave, at about: by pace, backlog and quota. null: nobody can say.")),
     "role": _words(RecipientRole),
     "account_id": _or_null(_text()),
     "account": _text("The name of the account it leaves through."),
@@ -405,6 +416,7 @@ def schemas() -> dict[str, Schema]:
             **_ACCOUNT, "secret": _text("The password. It is sealed, and never shown again.", writeOnly=True),
         }),
         "Account": _answer("An account, as it is shown.", _ACCOUNT_SHOWN),
+        "Slowed": _answer("What a server's \"slower\" has taught.", _SLOWED),
         "Preset": _answer("What is known of a provider.", _PRESET),
         "SenderValues": _input("A sender, as it is given. What is not named stays as it is.", _SENDER),
         "Sender": _answer("A sender, as it is shown.", _SENDER_SHOWN),
