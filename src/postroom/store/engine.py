@@ -23,6 +23,7 @@ __all__ = ["FileLock", "explain_failure", "is_sqlite", "open_engine", "prepare_w
 
 _BUSY_MS = 5_000
 _CACHE_KIB = 16_384
+_STUCK_MS = 5_000
 
 
 class FileLock:
@@ -105,10 +106,12 @@ def prepare_writer(connection: Connection) -> None:
     """The writer's statements are few, go by keys, and come thousands of times: PostgreSQL is told so.
 
     Otherwise it plans each of them anew, and while a table is small it reads all of it for a join with a list of keys,
-    a plan that stays when the table has grown.
+    a plan that stays when the table has grown. A writer that stops in the middle of a transaction (frozen, or cut off)
+    loses it soon: its row locks would keep the other nodes from taking over its mail.
     """
     if connection.dialect.name != "postgresql":
         return
+    connection.exec_driver_sql(f"SET idle_in_transaction_session_timeout = {_STUCK_MS}")
     connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
     for way in ("hashjoin", "mergejoin", "seqscan"):
         connection.exec_driver_sql(f"SET enable_{way} = off")

@@ -32,17 +32,14 @@ from postroom.policy.route import recheck
 from postroom.policy.verdict import Context, judge
 from postroom.policy.way import Change, Reason
 from postroom.store.transmission import LeaseLost, Mark, Move, Settlement
+from postroom.work.tempo import Tempo
 
 if TYPE_CHECKING:
     from postroom.work.worker import Worker
 
-__all__ = ["LOW", "ROOM", "Lane"]
+__all__ = ["Lane"]
 
-ROOM = 256
-"""Jobs a lane takes in hand at most."""
 _ROOM_BYTES = 8 * 1024 * 1024
-LOW = 96
-"""With less than this in hand a lane asks the queue for more."""
 _MARK_AHEAD = 15
 _SAY_AGAIN_SECONDS = 0.5
 _MOST_TIMES = 120
@@ -59,6 +56,7 @@ class Lane:
         self.valid_until = valid_until
         self.session: SessionOpened | None = None
         self.session_id: int | None = None
+        self.tempo = Tempo()
         self.in_hand = 0
         self.bytes_in_hand = 0
         self.ending = False
@@ -77,6 +75,11 @@ class Lane:
     def sends_soon(self) -> bool:
         """A session is open, and what was reserved last is among the next few."""
         return self.session is not None and self.in_hand <= _MARK_AHEAD and not self.ending
+
+    @property
+    def asks_for_more(self) -> bool:
+        """The hand is nearly empty, and nothing for it is on its way."""
+        return self.in_hand <= self.tempo.low and not (self.refilling or self.ending or self.lost)
 
     def has_room(self, most: int, size: int) -> bool:
         return not self.ending and self.in_hand < most and self.bytes_in_hand + size <= _ROOM_BYTES
@@ -121,8 +124,10 @@ class Lane:
                 return None
             if self._may_leave(job):
                 job.started_ms = now_ms()
-                if len(self._jobs) < LOW:
+                if len(self._jobs) < self.tempo.low:
                     self.worker.refill(self)
+                if not self._sending:
+                    self.tempo.began(monotonic_ms())
                 self._sending.add(job)
                 return job
         return None
@@ -208,6 +213,7 @@ class Lane:
 
     def done(self, job: Job, results: Sequence[Result] | None, conversation: Callable[[], str]) -> None:
         self._sending.discard(job)
+        self.tempo.done(monotonic_ms())
         if results is None:
             self._keep_or_return(job)
             return

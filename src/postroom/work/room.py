@@ -9,7 +9,7 @@ from postroom.clock import now_ms as now_utc
 from postroom.model.account import Account
 from postroom.policy.speed import NOTHING, Learnt, narrowed
 from postroom.work.gate import Gate
-from postroom.work.lane import ROOM, Lane
+from postroom.work.lane import Lane
 
 __all__ = ["Room"]
 
@@ -66,10 +66,10 @@ class Room:
     def lane_for(self, size: int) -> Lane | None:
         """The lane with the least in hand that has room for a fresh message. While the queue holds older mail, fresh
         mail gets half of each lane at most."""
-        most = ROOM // 2 if self.backlog else ROOM
+        share = 2 if self.backlog else 1
         best: Lane | None = None
         for lane in self.lanes:
-            if lane.has_room(most, size) and (best is None or lane.in_hand < best.in_hand):
+            if lane.has_room(lane.tempo.room // share, size) and (best is None or lane.in_hand < best.in_hand):
                 best = lane
         return best
 

@@ -37,7 +37,7 @@ from postroom.store.database import Store
 from postroom.store.transmission import Move
 from postroom.work.backlog import Taken, jobs_of, take
 from postroom.work.couriers import NATIVE, Couriers
-from postroom.work.lane import LOW, ROOM, Lane
+from postroom.work.lane import Lane
 from postroom.work.learning import Learning
 from postroom.work.room import Room
 from postroom.work.waiters import Waiters
@@ -260,7 +260,7 @@ class Worker:
     def refill(self, lane: Lane) -> None:
         """Claims for the lane if the queue may hold more for it."""
         room = self._rooms.get(lane.account.id)
-        if room is None or not room.backlog or lane.refilling or lane.ending or lane.lost or lane.in_hand > LOW:
+        if room is None or not room.backlog or not lane.asks_for_more:
             return
         lane.refilling = True
         self.spawn(self._refill(room, lane))
@@ -269,7 +269,9 @@ class Worker:
         account = lane.account
         # One lane does not take what several could carry side by side.
         alone = len(room.lanes) + room.opening < room.connections
-        wanted = min(ROOM - lane.in_hand, _WHILE_ALONE if alone else ROOM)
+        wanted = lane.tempo.room - lane.in_hand
+        if alone:
+            wanted = min(wanted, _WHILE_ALONE)
         room.backlog = False  # whoever queues more from now on says so again
         try:
             taken: Taken | None = await self._store_call(

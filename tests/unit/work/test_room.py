@@ -10,8 +10,11 @@ import pytest
 from postroom.clock import now_ms
 from postroom.model.account import Account, Limits
 from postroom.policy.speed import Learnt
-from postroom.work.lane import ROOM, Lane
+from postroom.work.lane import Lane
 from postroom.work.room import Room
+from postroom.work.tempo import Tempo
+
+ROOM = Tempo().room
 
 
 class AtWork:
