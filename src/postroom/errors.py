@@ -9,6 +9,7 @@
     ├── Conflict            the thing exists, but is not in a state that allows this        (409)
     ├── TooMany             more of this at once, or more tries, than is taken; `seconds` says when again (429)
     ├── TooLarge            over a limit that protects the installation                     (413)
+    ├── ProviderTrouble     another service that was needed for this did not answer, or not as it should (502)
     ├── NotAvailableYet     understood, but the means are not part of this release          (501)
     ├── StoreUnavailable    the database did not take the work; nothing was changed         (503)
     │   ├── StoreFull       no room left on the disk                                        (507)
@@ -36,6 +37,7 @@ __all__ = [
     "NotAvailableYet",
     "NotFound",
     "PostroomError",
+    "ProviderTrouble",
     "SchemaTooNew",
     "SecretSealed",
     "StoreFull",
@@ -151,6 +153,12 @@ class TooMany(PostroomError):
     def __init__(self, text: str = "", *, seconds: int = 1, **fields: object) -> None:
         super().__init__(text, seconds=seconds, **fields)
         self.seconds = seconds
+
+
+class ProviderTrouble(PostroomError):
+    status = 502
+    title = "The identity provider did not answer as it should"
+    slug = "provider-trouble"
 
 
 class NotAvailableYet(PostroomError):

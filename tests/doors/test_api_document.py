@@ -83,6 +83,8 @@ class Things:
             "role": role["id"],
             "session": "n_0000000000000",
             "passkey": "w_0000000000000",
+            "identity": "x_0000000000000",
+            "provider": "i_0000000000000",
         }
 
     def look(self) -> list[Any]:
@@ -129,6 +131,7 @@ def test_every_reference_in_the_document_leads_somewhere() -> None:
 def test_only_health_is_for_nobody() -> None:
     signing_in = {"/v1/sessions", "/v1/sessions/second-step", "/v1/passwords", "/v1/password-resets"}
     signing_in |= {"/v1/sessions/passkey", "/v1/sessions/passkey/options"}
+    signing_in |= {"/v1/sign-in", "/v1/sessions/provider", "/v1/sessions/provider/begin"}
     assert {one[0] for one in EVERY if one not in GUARDED} == {"/v1/health", "/v1/ready"} | signing_in
     assert {one[0] for one in GUARDED if one not in SCOPED} == {one[0] for one in OWN if one in GUARDED}
 
@@ -210,10 +213,14 @@ def test_a_query_nobody_knows_is_refused(api: Api, operation: Operation) -> None
 # A message has to wait before these can be done to it; and nothing is unknown where nobody delivers.
 _WAITING = {"hold_message", "retry_message"}
 _CONFLICTS = {"confirm_installation", "settle_message", "delete_tenant"}
-_NOT_THERE = {"remove_passkey_of_user"}  # only a device makes one
+_NOT_THERE = {
+    "remove_passkey_of_user",  # only a device makes one
+    "unlink_identity",  # only signing in makes one
+    "read_provider", "change_provider", "delete_provider", "check_provider",  # of no tenant by itself
+}  # fmt: skip
 _OF_THE_INSTALLATION = {
     "create_tenant", "rotate_key", "read_installation", "confirm_installation", "make_backup",
-    "delete_tenant",
+    "delete_tenant", "list_providers", "create_provider",
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ NOUNS: dict[str, str] = {
     "role": "r",
     "session": "n",
     "message": "m",
+    "provider": "i",
 }
 """What an entry may be about, and the letter of its ids."""
 

@@ -16,6 +16,7 @@ class Asking(StrEnum):
 
     NEW_PASSKEY = "new-passkey"
     PASSKEY = "passkey"
+    PROVIDER = "provider"
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,9 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class UserSession:
-    """Somebody signed in. `pending`: the second step is missing, so it opens nothing yet. Times: ms UTC."""
+    """Somebody signed in. `pending`: the second step is missing, so it opens nothing yet. `provider_id`: the identity
+    provider that he came in by. Times: ms UTC.
+    """
 
     id: int
     tenant_id: int
@@ -84,6 +86,7 @@ class UserSession:
     pending: bool = False
     address: str = ""
     agent: str = ""
+    provider_id: int | None = None
 
 
 def login_key(login: str) -> str:

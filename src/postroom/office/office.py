@@ -10,16 +10,16 @@ from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft
 from postroom.office.as_code import AsCodeVerbs
 from postroom.office.audit import AuditVerbs
+from postroom.office.by_provider import ByProviderVerbs
 from postroom.office.changes import require, tenant_for
 from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
-from postroom.office.passkeys import PasskeyVerbs
 from postroom.policy.route import Explanation, Route, explain, route
 
 __all__ = ["Office"]
 
 
-class Office(AsCodeVerbs, LeavingVerbs, PasskeyVerbs, AuditVerbs, InstallationVerbs):
+class Office(AsCodeVerbs, LeavingVerbs, ByProviderVerbs, AuditVerbs, InstallationVerbs):
     """Made once a process: `Office(store, ring, settings)`. The first one ever founds the installation, in silent mode.
 
     Verbs take who asks first, and check the right: SETTINGS_READ to look, SETTINGS_WRITE to change, and rights of their

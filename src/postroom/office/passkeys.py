@@ -229,7 +229,7 @@ class PasskeyVerbs(OwnSecondFactorVerbs):
         suspended, TooMany.
         """
         party = relying_party(self._public_url)
-        whose = f"passkey attempt from {address}"
+        whose = f"attempt {attempt[:100]}"
         self._slowing.enter(whose, address)
 
         def go() -> SignedIn:
@@ -304,15 +304,24 @@ class PasskeyVerbs(OwnSecondFactorVerbs):
             session_id,
         )
 
-        def work(connection: Connection) -> None:
-            if challenges.count(connection) >= _MOST_WAITING:
-                challenges.drop_old(connection, moment)
-                if challenges.count(connection) >= _MOST_WAITING:
-                    raise TooMany("Too many people sign in at this moment. Try again in a few seconds.", seconds=5)
-            challenges.put(connection, challenge, digest_of(token), moment)
-
-        self._store.write(work).result()
+        self._store.write(lambda c: self._put_challenge(c, challenge, token, moment)).result()
         return Asked(options, challenge.expires_ms, token)
+
+    @staticmethod
+    def _put_challenge(connection: Connection, challenge: Challenge, token: str, moment: int) -> None:
+        """Raises TooMany while too many wait: strangers can ask for them."""
+        if challenges.count(connection) >= _MOST_WAITING:
+            challenges.drop_old(connection, moment)
+            if challenges.count(connection) >= _MOST_WAITING:
+                raise TooMany("Too many people sign in at this moment. Try again in a few seconds.", seconds=5)
+        challenges.put(connection, challenge, digest_of(token), moment)
+
+    def _takes_passkeys(self) -> bool:
+        try:
+            relying_party(self._public_url)
+        except Conflict:
+            return False
+        return True
 
     @staticmethod
     def _taken(connection: Connection, attempt: str, asking: Asking) -> Challenge | None:

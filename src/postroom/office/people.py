@@ -26,7 +26,7 @@ from postroom.office.fields import Reading, Unfit
 from postroom.office.keys import digest_of, refuse_beyond
 from postroom.office.roles import RoleVerbs, own_roles
 from postroom.policy.rights import READY, rights_of
-from postroom.store import challenges, passkeys, sessions_of_people, users
+from postroom.store import challenges, passkeys, providers, sessions_of_people, users
 from postroom.store.sessions_of_people import KnownLink
 
 __all__ = ["NewLink", "PeopleVerbs", "find_user"]
@@ -127,6 +127,7 @@ class PeopleVerbs(RoleVerbs):
             sessions_of_people.drop_links(connection, user)
             users.put_codes(connection, user, ())
             passkeys.remove_all(connection, user)
+            providers.unlink_all(connection, user)
             challenges.drop_of(connection, user)
             users.remove(connection, user)
             self._note(

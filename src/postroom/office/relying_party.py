@@ -14,7 +14,7 @@ import idna
 
 from postroom.errors import Conflict
 
-__all__ = ["RelyingParty", "relying_party"]
+__all__ = ["RelyingParty", "public_address", "relying_party"]
 
 _PORTS = {"https": 443, "http": 80}
 _MEND = "Set public_url to the address that people type, like https://mail.example.com, and start Postroom again."
@@ -41,6 +41,22 @@ def relying_party(public_url: str) -> RelyingParty:
         raise Conflict(f"Browsers take passkeys over https only, and public_url says {parts.scheme}. {_MEND}")
     port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
     return RelyingParty(host, f"{parts.scheme}://{host}{port}")
+
+
+def public_address(public_url: str, whose: str) -> str:
+    """The address that people reach this Postroom by, for those who send them back to it. Raises Conflict, with what to
+    set, where it is missing or not encrypted.
+    """
+    if not public_url:
+        raise Conflict(f"{whose} to the address that they reach this Postroom by, and none is set. {_MEND}")
+    parts = urlsplit(public_url)
+    if parts.scheme != "https" and not _is_local(parts.hostname or ""):
+        raise Conflict(f"{whose} over https only, and public_url says {parts.scheme}. {_MEND}")
+    return public_url.rstrip("/")
+
+
+def _is_local(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
 
 
 def _ascii(host: str) -> str:

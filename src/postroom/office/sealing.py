@@ -17,6 +17,7 @@ from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.tenant import INSTALLATION
 from postroom.office.changes import Changes, require
+from postroom.office.client_secret import reseal_client_secrets
 from postroom.office.second_factor import reseal_second_factors
 from postroom.secrets import SealedTo, Secret
 from postroom.store import accounts, credentials
@@ -77,6 +78,7 @@ class Sealing(Changes):
                     credentials.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
                     count += 1
             count += reseal_second_factors(connection, self._ring)
+            count += reseal_client_secrets(connection, self._ring)
             self._note(connection, actor, Entry(INSTALLATION, "key-ring.resealed", now_ms(), after={"sealed": count}))
             return count
 

@@ -150,8 +150,9 @@ class SigningInVerbs(PeopleVerbs):
         return True if users.use_code(connection, user, recovery_digest(code)) else None
 
     def _begin(
-        self, connection: Connection, user: User, pending: bool, address: str, agent: str, *, by: str = ""
-    ) -> SignedIn:
+        self, connection: Connection, user: User, pending: bool, address: str, agent: str, *, by: str = "",
+        provider_id: int | None = None,
+    ) -> SignedIn:  # fmt: skip
         """`by`: what he signed in with, where it was no password, for the audit trail."""
         moment = now_ms()
         tenant = tenants.get(connection, user.tenant_id)
@@ -161,7 +162,7 @@ class SigningInVerbs(PeopleVerbs):
         lasts = _SECOND_STEP_MS if pending else self._absolute_ms
         session = UserSession(
             self._store.ids.next(), user.tenant_id, user.id, moment, moment, moment + lasts, pending, address,
-            agent[:_LONGEST_AGENT],
+            agent[:_LONGEST_AGENT], provider_id,
         )  # fmt: skip
         prefix = "".join(secrets.choice(PREFIX_LETTERS) for _ in range(8))
         token = f"ps_{prefix}_{secrets.token_urlsafe(32)}"

@@ -59,6 +59,7 @@ def from_row(row: Row[Any]) -> UserSession:
         pending=bool(row.pending),
         address=row.address,
         agent=row.agent,
+        provider_id=row.provider_id,
     )
 
 
@@ -76,6 +77,7 @@ def create(connection: Connection, session: UserSession, prefix: str, digest: by
             expires_ms=session.expires_ms,
             address=session.address,
             agent=session.agent,
+            provider_id=session.provider_id,
         )
     )
 

@@ -16,6 +16,7 @@ from postroom.store.tables.people import (
     recovery_code,
     role,
 )
+from postroom.store.tables.providers import identity, provider
 from postroom.store.tables.running import lane, meta, node, pace
 from postroom.store.tables.settings import account, api_key, application, credential, sender, tenant, version
 
@@ -30,6 +31,7 @@ __all__ = [
     "credential",
     "event",
     "idempotency",
+    "identity",
     "lane",
     "message",
     "meta",
@@ -40,6 +42,7 @@ __all__ = [
     "person",
     "person_link",
     "person_session",
+    "provider",
     "recipient",
     "recovery_code",
     "role",

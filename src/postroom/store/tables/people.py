@@ -68,6 +68,7 @@ person_session = Table(
     number("expires_ms", 0),
     words("address"),
     words("agent"),
+    number("provider_id"),
     Index("ix_person_session_person_id", "person_id"),
 )
 

@@ -32,6 +32,7 @@ _LETTERS = {
     "message_id": "m",
     "user_id": "u",
     "session_id": "n",
+    "provider_id": "i",
 }
 
 

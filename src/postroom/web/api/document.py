@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 import postroom
 from postroom.model.application import Scope
-from postroom.web.api import people_shapes, problems, shapes
+from postroom.web.api import people_shapes, problems, provider_shapes, shapes
 from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
 from postroom.web.api.login import SCHEME
 from postroom.web.api.posting import LONGEST_KEY
@@ -44,6 +44,7 @@ TAGS = [
     {"name": "versions", "description": "What was changed, by whom, and going back to it."},
     {"name": "installation", "description": "The installation as a whole: the real one or a copy, and backups."},
     {"name": "people", "description": "Users, their roles, and who did what."},
+    {"name": "providers", "description": "Identity providers: who else says who somebody is (OpenID Connect)."},
     {"name": "self", "description": "Signing in, and what people do with their own: password, second step, sessions."},
     {"name": "insight", "description": "Why a message goes the way it goes, what waits, and whether all is well."},
 ]
@@ -69,7 +70,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
-    schemas |= shapes.schemas() | people_shapes.schemas()
+    schemas |= shapes.schemas() | people_shapes.schemas() | provider_shapes.schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)
         _tell_problems(operation)

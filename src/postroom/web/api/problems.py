@@ -67,6 +67,7 @@ _OWN = (
     errors.SecretSealed,
     errors.TooLarge,
     errors.TooMany,
+    errors.ProviderTrouble,
     errors.NotAvailableYet,
     errors.StoreUnavailable,
     errors.StoreFull,
