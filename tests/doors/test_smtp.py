@@ -110,6 +110,23 @@ def test_a_name_beyond_ascii_needs_smtputf8_and_gets_it(letterbox: Letterbox) ->
     assert letter.view.message.smtputf8
 
 
+def test_raw_utf8_in_the_header_leaves_as_ascii_or_asks_for_smtputf8(letterbox: Letterbox) -> None:
+    """RFC 6531, 3.2: nothing beyond ASCII stands in the header of a mail that any server may get."""
+    raw = "From: Jörg <shop@example.com>\r\nTo: b@example.org\r\nSubject: Grüße\r\n{}\r\nx\r\n"
+    with letterbox.client() as client:
+        client.sendmail(FROM, ["b@example.org"], raw.format("").encode())
+        letter = letterbox.last()
+        assert letter.content.isascii()
+        assert not letter.view.message.smtputf8
+        assert letter.view.message.subject == letter.parsed["Subject"] == "Grüße"
+        client.sendmail(FROM, ["b@example.org"], raw.format("References: <ü@example.org>\r\n").encode())
+        assert letterbox.last().view.message.smtputf8
+        client.sendmail(FROM, ["b@example.org"], raw.format("").encode(), ["SMTPUTF8", "BODY=8BITMIME"])
+        letter = letterbox.last()
+        assert letter.view.message.smtputf8
+        assert raw.format("").encode() in letter.content
+
+
 def test_octets_stay_as_they_were(letterbox: Letterbox) -> None:
     """But for the trace before them, and date and id where they are missing."""
     header = b"X-Odd:value \r\nfROM:   <shop@example.com>\r\n \t\r\nsubject:\r\n =?utf-8?q?a?=\r\n"

@@ -7,6 +7,7 @@ Rules kept here:
 - Octets stay as they are, but for: Date, Message-ID and From where they are missing, Bcc (which would show its
   recipients to everybody) and our own `X-Postroom-` fields taken out, a Received field put before all (RFC 5321, 4.4),
   and what the settings want: another From, reply address and receipt address, a footer. Same arguments, same octets.
+- What of a header is raw UTF-8 although nobody asked for SMTPUTF8 is `submitted_ascii`'s to mend.
 - One From field, one Sender at most (RFC 5322, 3.6): of two, every reader might believe another one.
 - The Received field tells no address and no name of the client: it names us, the protocol, our number and the time.
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from postroom.addresses import Address, BadAddress, parse_list
 from postroom.errors import BadInput, Fault
 
-__all__ = ["MAX_FIELDS", "MAX_HEADER", "Field", "Header", "address_keys", "decoded", "mailboxes", "shown"]
+__all__ = ["MAX_FIELDS", "MAX_HEADER", "Field", "Header", "address_keys", "decoded", "mailboxes", "readable", "shown"]
 
 MAX_HEADER = 262_144
 """Octets of a header."""
@@ -136,11 +136,15 @@ def _refused(problem: str, mend: str) -> BadInput:
 
 
 def shown(text: str) -> str:
-    """Text for people: encoded words decoded (RFC 2047), nothing in it that could move a cursor, bounded."""
-    plain = decoded(text) if "=?" in text else text
-    if not plain.isprintable():
-        plain = _UNFIT.sub("\ufffd", plain)
+    """Text for people: as `readable`, and bounded."""
+    plain = readable(text)
     return plain if len(plain) <= MAX_SHOWN else plain[: MAX_SHOWN - 1] + "…"
+
+
+def readable(text: str) -> str:
+    """Encoded words decoded (RFC 2047), and nothing in it that could move a cursor."""
+    plain = decoded(text) if "=?" in text else text
+    return plain if plain.isprintable() else _UNFIT.sub("\ufffd", plain)
 
 
 def decoded(text: str) -> str:

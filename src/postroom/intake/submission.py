@@ -20,6 +20,7 @@ from postroom.compose.footer import Footer
 from postroom.compose.message_id import message_id
 from postroom.compose.render import date_of
 from postroom.compose.submitted import Mending, Submitted, mended, read, received
+from postroom.compose.submitted_ascii import in_ascii
 from postroom.compose.submitted_header import shown
 from postroom.errors import BadInput, Fault, TooLarge
 from postroom.ids import encode
@@ -81,6 +82,8 @@ def ready(
     Raises BadInput (all faults) or TooLarge.
     """
     submitted = read(submission.content)
+    if not submission.smtputf8:
+        submitted = in_ascii(submitted)
     faults: list[Fault] = []
     to, reports = _recipients(submission, submitted, terms.most, faults)
     foreign = bool(_foreign_faults(snapshot, tenant_id, application_id, submission.mail_from))
@@ -96,7 +99,7 @@ def ready(
     content = mended(submitted, _mending(submission, submitted, way, header_id, number, now_ms))
     if len(content) > terms.largest:
         raise TooLarge(f"The message has {len(content):,} octets; this installation takes {terms.largest:,}.")
-    international = submission.smtputf8 and not submitted.header.octets.isascii()
+    international = not content[: content.find(b"\r\n\r\n")].isascii()
     return Ready(
         draft,
         to,
