@@ -91,6 +91,8 @@ PARTS = {
     "faketime": Part(_faketime, ("libfaketime",)),
     "exim": Part(_exim_here, ("exim4-daemon-light",), root=True),
     "swaks": Part(_programs("swaks"), ("swaks", "libnet-ssleay-perl")),
+    "testssl": Part(_programs("testssl"), ("testssl.sh",)),
+    "nmap": Part(_programs("nmap"), ("nmap",)),
     "php": Part(_programs("php"), ("php-cli",)),
     "mailx": Part(_programs("mailx"), ("bsd-mailx",)),
     "node": Part(_programs("node", "npm"), ("nodejs", "npm")),

@@ -89,7 +89,8 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client may stop sending while it waits for our last answer; it gets it where the link allows that."""
-        self._ended = self._conversation.waiting and not self._conversation.encrypted
+        waiting = self._conversation.waiting and not self._upgrading
+        self._ended = waiting and not self._conversation.encrypted
         return self._ended
 
     def pause_writing(self) -> None:
