@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from postroom.errors import Forbidden, NotFound, PostroomError
+from postroom.errors import Forbidden, NotFound, PostroomError, StoreUnavailable
 from postroom.intake.placement import NoPlacement
 from postroom.maillog import MailLog
 from postroom.model.application import Actor, Scope
@@ -256,6 +256,13 @@ BY_THE_WAY = {"delete_account", "delete_tenant", "forget_deleted", "import_file"
               "resume_due", "return_to"}  # fmt: skip
 NOT_YET = {"begin_second_factor"}
 """Changes nothing until it is confirmed."""
+
+
+def test_a_backup_that_failed_is_none_in_the_trail(house: House) -> None:
+    (house.office._settings.data / "backups").write_text("a file where the folder should be")
+    with pytest.raises(StoreUnavailable, match="can't be written"):
+        house.office.back_up(ADMIN).result()
+    assert "installation.backed-up" not in verbs(house)
 
 
 def test_no_verb_is_forgotten(house: House) -> None:

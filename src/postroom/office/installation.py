@@ -56,17 +56,17 @@ class InstallationVerbs(Changes):
     def back_up(self, actor: Actor) -> Future[BackupMade]:
         """Writes a backup into `backups` in the data directory while everything goes on; its name tells the time."""
         _operator(actor, Scope.ADMIN)
-        name = f"postroom-{iso(now_ms())[:19].replace(':', '')}.backup"
+        file = self._settings.data / "backups" / f"postroom-{iso(now_ms())[:19].replace(':', '')}.backup"
         future: Future[BackupMade] = Future()
-        folder = self._settings.data / "backups"
-        entry = Entry(INSTALLATION, "installation.backed-up", now_ms(), after={"file": name})
-        self._store.write(lambda c: self._note(c, actor, entry)).result()
-        threading.Thread(target=self._back_up, args=(folder / name, future), name="postroom-backup").start()
+        threading.Thread(target=self._back_up, args=(actor, file, future), name="postroom-backup").start()
         return future
 
-    def _back_up(self, file: Path, future: Future[BackupMade]) -> None:
+    def _back_up(self, actor: Actor, file: Path, future: Future[BackupMade]) -> None:
+        entry = Entry(INSTALLATION, "installation.backed-up", now_ms(), after={"file": file.name})
         try:
-            future.set_result(back_up(self._store.engine, file))
+            made = back_up(self._store.engine, file)
+            self._store.write(lambda c: self._note(c, actor, entry)).result()
+            future.set_result(made)
         except PostroomError as error:
             future.set_exception(error)
         except OSError as error:

@@ -59,7 +59,7 @@ class OwnSecondFactorVerbs(SigningInVerbs):
 
     def confirm_second_factor(self, actor: Actor, code: str) -> Future[list[str]]:
         """With the app's first code. Answers with the recovery codes, this one time; other sessions end."""
-        whose = f"confirm {actor.user_id}"
+        whose = f"confirm {self._own_id(actor)}"
         self._slowing.enter(whose)
         codes = new_recovery_codes()
 

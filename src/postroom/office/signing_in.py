@@ -49,6 +49,7 @@ _SEEN_EVERY_MS = 60_000
 _FRESH_MS = 10 * 60_000
 _REFUSED = "The login or the password is not right."
 _NO_CODE = "The code is not right, or was used before."
+_NOT_FOR_KEYS = "This is for people who have signed in, not for keys."
 _OVER = "The session is over. Sign in again."
 _LONGEST_AGENT = 200
 
@@ -334,11 +335,17 @@ class SigningInVerbs(PeopleVerbs):
     # -- what the verbs share ---------------------------------------------------------------------------------------
 
     @staticmethod
-    def _self(connection: Connection, actor: Actor) -> Hidden:
+    def _own_id(actor: Actor) -> int:
+        """The number of the user who asks. Raises Forbidden for a key, whose tries are nobody's."""
+        if actor.user_id is None:
+            raise Forbidden(_NOT_FOR_KEYS)
+        return actor.user_id
+
+    def _self(self, connection: Connection, actor: Actor) -> Hidden:
         """The user who asks. Raises Forbidden for a key."""
-        found = None if actor.user_id is None else users.hidden(connection, actor.tenant_id, actor.user_id)
+        found = users.hidden(connection, actor.tenant_id, self._own_id(actor))
         if found is None:
-            raise Forbidden("This is for people who have signed in, not for keys.")
+            raise Forbidden(_NOT_FOR_KEYS)
         return found
 
     def _self_since(self, connection: Connection, actor: Actor) -> tuple[Hidden, int]:
@@ -351,7 +358,7 @@ class SigningInVerbs(PeopleVerbs):
         """Does it once the user's own password is right: whoever sits down at an open session does not know it. Where
         he has none (he signs in by a provider or a passkey), the session has to be a few minutes old at most.
         """
-        whose = f"password of {actor.user_id}"
+        whose = f"password of {self._own_id(actor)}"
         self._slowing.enter(whose)
 
         def work() -> T:

@@ -42,7 +42,7 @@ def back_up(engine: Engine, file: Path) -> BackupMade:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = file.with_name(file.name + ".part")
     part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    _make_private(part)
     try:
         if is_sqlite(engine.url):
             _copy_file(engine, part)
@@ -69,8 +69,9 @@ def restore(file: Path, url: Any) -> int:
             raise Conflict(f"{target} is there already. Move it away first; nothing is overwritten.")
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
+        part.unlink(missing_ok=True)
+        _make_private(part)
         shutil.copyfile(file, part)
-        part.chmod(0o600)
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(target)
@@ -83,14 +84,18 @@ def restore(file: Path, url: Any) -> int:
     return messages
 
 
+def _make_private(part: Path) -> None:
+    """An empty file that nobody else can read, before the first octet is in it."""
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
 def _copy_file(engine: Engine, part: Path) -> None:
-    part.unlink()  # SQLite makes it itself
+    """SQLite writes into a file that is there if it is empty (VACUUM INTO)."""
     raw = engine.raw_connection()
     try:
         raw.driver_connection.execute("VACUUM INTO ?", (str(part),))  # type: ignore[union-attr]
     finally:
         raw.close()
-    part.chmod(0o600)
 
 
 def _copy_rows(engine: Engine, part: Path) -> None:

@@ -52,9 +52,11 @@ def answers(
     may_be_empty: bool = False,
     conflicts: bool = False,
     signs_in: bool = False,
+    slows: bool = False,
 ) -> dict[str, Any]:
     """Keywords for a route. `takes` and `example`: the body; `conflicts`: it may not fit the present state (409);
-    `signs_in`: it needs no key, may refuse who presents himself (401, 403, 404), and slows down who guesses (429).
+    `signs_in`: it needs no key, may refuse who presents himself (401, 403, 404), and slows down who guesses (429);
+    `slows`: it does only that.
     """
     extra: dict[str, Any] = {
         "responses": {str(status): {"description": words, "content": {"application/json": {"schema": schema}}}}
@@ -63,6 +65,8 @@ def answers(
         extra["responses"]["409"] = {"description": _CONFLICT}
     if signs_in:
         extra["responses"] |= {code: {"description": words} for code, words in _REFUSALS.items()}
+    if slows:
+        extra["responses"]["429"] = {"description": _REFUSALS["429"]}
     if takes is not None:
         content: dict[str, Any] = {"schema": takes}
         if example is not None:

@@ -138,6 +138,8 @@ def _post_messages() -> dict[str, Any]:
             "200": _answer("It was sent instantly; this is the outcome.", receipt, location),
             "202": _answer("It is accepted and on the disk.", {"oneOf": [receipt, batch]}, location),
             "207": _answer("A batch, of which some messages were refused.", batch),
+            "409": {"description": "The idempotency key was used for another request."},
+            "429": {"description": _WORDS["429"]},
         },
     }
 

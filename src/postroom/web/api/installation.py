@@ -64,7 +64,7 @@ def _told(desk: Desk, clone: Clone | None) -> dict[str, Any]:
     return found
 
 
-@router.post("/backups", **answers(ref("Backup"), "It is written.", status=201))
+@router.post("/backups", **answers(ref("Backup"), "It is written.", status=201, conflicts=True))
 async def make_backup(actor: Administrator, desk: At) -> Response:
     """Make a backup on the server's disk, while everything goes on
 

@@ -79,7 +79,7 @@ async def list_passkeys(actor: Anybody, desk: At) -> Response:
 @router.post(
     "/me/passkeys/options",
     tags=["self"],
-    **answers(ref("PasskeyOptions"), "For the browser.", takes=_PASSWORD, example=_EXAMPLE, conflicts=True),
+    **answers(ref("PasskeyOptions"), "For the browser.", takes=_PASSWORD, example=_EXAMPLE, conflicts=True, slows=True),
 )
 async def begin_passkey(actor: Anybody, desk: At, values: Values) -> Response:
     """Begin to add a passkey
@@ -128,7 +128,7 @@ async def rename_passkey(passkey: str, actor: Anybody, desk: At, values: Values)
 @router.post(
     "/me/passkeys/{passkey}/remove",
     tags=["self"],
-    **answers(object_of(), "It opens nothing any more.", takes=_PASSWORD, example=_EXAMPLE),
+    **answers(object_of(), "It opens nothing any more.", takes=_PASSWORD, example=_EXAMPLE, slows=True),
 )
 async def remove_passkey(passkey: str, actor: Anybody, desk: At, values: Values) -> Response:
     """Take a passkey away

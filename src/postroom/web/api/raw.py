@@ -224,5 +224,7 @@ def raw_operation() -> dict[str, Any]:
             "200": {"description": "It was sent instantly; this is the outcome.", "content": receipt,
                     "headers": location},
             "202": {"description": "It is accepted and on the disk.", "content": receipt, "headers": location},
+            "409": {"description": "The idempotency key was used for another request."},
+            "429": {"description": "More than is taken in this time; `Retry-After` says when to come again."},
         },
     }  # fmt: skip

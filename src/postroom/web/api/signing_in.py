@@ -214,6 +214,7 @@ async def end_session(session: str, actor: Anybody, desk: At) -> Response:
         "It is changed, and every other session has ended.",
         takes=_CHANGE,
         example={"old": "four words in a row", "new": "four other words in a row"},
+        slows=True,
     ),
 )
 async def change_password(actor: Anybody, desk: At, values: Values) -> Response:
@@ -225,7 +226,9 @@ async def change_password(actor: Anybody, desk: At, values: Values) -> Response:
 
 @router.post(
     "/me/second-factor",
-    **answers(_SETUP, "To be confirmed with a first code.", takes=_PASSWORD, example=_EXAMPLE, conflicts=True),
+    **answers(
+        _SETUP, "To be confirmed with a first code.", takes=_PASSWORD, example=_EXAMPLE, conflicts=True, slows=True
+    ),
 )
 async def begin_second_factor(actor: Anybody, desk: At, values: Values) -> Response:
     """Set up codes from an authenticator app (TOTP)"""
@@ -236,7 +239,9 @@ async def begin_second_factor(actor: Anybody, desk: At, values: Values) -> Respo
 
 @router.post(
     "/me/second-factor/confirm",
-    **answers(_CODES, "It is asked for from now on.", takes=_CODE, example={"code": "123456"}, conflicts=True),
+    **answers(
+        _CODES, "It is asked for from now on.", takes=_CODE, example={"code": "123456"}, conflicts=True, slows=True
+    ),
 )
 async def confirm_second_factor(actor: Anybody, desk: At, values: Values) -> Response:
     """Confirm the authenticator app with its first code
@@ -249,7 +254,9 @@ async def confirm_second_factor(actor: Anybody, desk: At, values: Values) -> Res
 
 @router.post(
     "/me/second-factor/remove",
-    **answers(object_of(), "It is not asked for any more.", takes=_PASSWORD, example=_EXAMPLE, conflicts=True),
+    **answers(
+        object_of(), "It is not asked for any more.", takes=_PASSWORD, example=_EXAMPLE, conflicts=True, slows=True
+    ),
 )
 async def remove_second_factor(actor: Anybody, desk: At, values: Values) -> Response:
     """Take one's second factor away"""
@@ -260,7 +267,7 @@ async def remove_second_factor(actor: Anybody, desk: At, values: Values) -> Resp
 
 @router.post(
     "/me/recovery-codes",
-    **answers(_CODES, "The old ones are worthless.", takes=_PASSWORD, example=_EXAMPLE, conflicts=True),
+    **answers(_CODES, "The old ones are worthless.", takes=_PASSWORD, example=_EXAMPLE, conflicts=True, slows=True),
 )
 async def renew_recovery_codes(actor: Anybody, desk: At, values: Values) -> Response:
     """Make new recovery codes"""
