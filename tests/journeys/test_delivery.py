@@ -251,14 +251,18 @@ def slow_sink(make_sink: Callable[..., Sink]) -> Sink:
 
 
 def test_urgent_mail_overtakes(postroom: Postroom, slow_sink: Sink) -> None:
+    """It waits for what a lane has in hand at most, which is little before a slow server; not for all the others."""
     postroom.deliver_to(slow_sink.port, limits={"connections": 1})
-    bulk = [postroom.api.send(f"ok+b{n}@sink.test", priority="bulk") for n in range(60)]
+    bulk = [{"to": [f"ok+b{n}@sink.test"], "text": "x", "priority": "bulk"} for n in range(120)]
+    results = postroom.api.post("/v1/messages", {"messages": bulk}).expect(202)["results"]
     slow_sink.wait_for(3)
     urgent = postroom.api.send("ok+urgent@sink.test", priority="urgent")
+    before = len(slow_sink.taken())
     postroom.api.wait_for_state(urgent, "sent")
-    assert len(slow_sink.taken()) < 30, "it waited for the newsletters"
-    for message in bulk:
-        postroom.api.wait_for_state(message, "sent")
+    place = next(n for n, one in enumerate(slow_sink.taken()) if "ok+urgent@sink.test" in one.recipients)
+    assert place - before < 40, "it waited for the newsletters"
+    for result in results:
+        postroom.api.wait_for_state(result["message"]["id"], "sent")
 
 
 def test_an_account_never_has_more_connections_than_it_allows(

@@ -84,6 +84,10 @@ class Lane:
     def has_room(self, most: int, size: int) -> bool:
         return not self.ending and self.in_hand < most and self.bytes_in_hand + size <= _ROOM_BYTES
 
+    def overtaken_by(self, priority: int) -> bool:
+        """Whether something in hand would have to wait for such a job (a smaller number is more urgent)."""
+        return bool(self._jobs) and self._jobs[-1].priority > priority
+
     def reserve(self, job: Job) -> None:
         """Makes room for a job that is about to be accepted under this lane's lease."""
         self.in_hand += 1

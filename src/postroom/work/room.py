@@ -14,6 +14,7 @@ from postroom.work.lane import Lane
 __all__ = ["Room"]
 
 _GROW_AT = 8
+_OVERTAKING = 64
 _MINUTE_MS = 60_000.0
 
 
@@ -63,13 +64,15 @@ class Room:
             if lane.account.version != account.version:
                 lane.end()
 
-    def lane_for(self, size: int) -> Lane | None:
+    def lane_for(self, size: int, priority: int) -> Lane | None:
         """The lane with the least in hand that has room for a fresh message. While the queue holds older mail, fresh
-        mail gets half of each lane at most."""
+        mail gets half of each lane at most; what overtakes others in a hand finds some room behind a full one, too.
+        """
         share = 2 if self.backlog else 1
         best: Lane | None = None
         for lane in self.lanes:
-            if lane.has_room(lane.tempo.room // share, size) and (best is None or lane.in_hand < best.in_hand):
+            most = lane.tempo.room // share + (_OVERTAKING if lane.overtaken_by(priority) else 0)
+            if lane.has_room(most, size) and (best is None or lane.in_hand < best.in_hand):
                 best = lane
         return best
 

@@ -12,7 +12,7 @@ __all__ = ["Tempo"]
 
 _AHEAD_MS = 1_000.0
 _FEWEST, _MOST = 16, 2_048
-_AT_FIRST_MS = 4.0
+_AT_FIRST_MS = 16.0
 _WEIGHT = 0.1
 _LOW = 3 / 8
 

@@ -106,7 +106,7 @@ class Worker:
             return None
         if not self.current(room.account) and self._room(job.account_id) is None:
             return None
-        lane = room.lane_for(job.size)
+        lane = room.lane_for(job.size, job.priority)
         if lane is None:
             room.backlog = True
             self._grow(room)

@@ -9,12 +9,14 @@ import pytest
 
 from postroom.clock import now_ms
 from postroom.model.account import Account, Limits
+from postroom.model.job import Job, JobRecipient
 from postroom.policy.speed import Learnt
 from postroom.work.lane import Lane
 from postroom.work.room import Room
 from postroom.work.tempo import Tempo
 
 ROOM = Tempo().room
+URGENT, NORMAL = 1, 5
 
 
 class AtWork:
@@ -35,27 +37,42 @@ def account(connections: int = 4, version: int = 1, **limits: int) -> Account:
     return Account(7, 1, "a", "host.test", 25, limits=Limits(connections=connections, **limits), version=version)
 
 
+def a_job(priority: int) -> Job:
+    to = (JobRecipient(0, "b@test", 0),)
+    return Job(
+        1, 1, 7, 1, to, "a@test", b"x", 1, eight_bit=False, smtputf8=False, since_ms=0, expires_ms=None,
+        unknown_policy="retry", secret=False, sender_id=None, routed="default", priority=priority,
+    )  # fmt: skip
+
+
 def test_fresh_mail_goes_where_the_least_is_before_it() -> None:
     room = room_of(5, 2, 9)
-    assert room.lane_for(100) is room.lanes[1]
+    assert room.lane_for(100, NORMAL) is room.lanes[1]
 
 
 def test_a_full_or_ending_lane_takes_nothing() -> None:
     room = room_of(ROOM, 3)
     room.lanes[1].ending = True
-    assert room.lane_for(100) is None
+    assert room.lane_for(100, NORMAL) is None
+
+
+def test_what_is_urgent_overtakes_in_a_full_hand() -> None:
+    room = room_of(ROOM)
+    room.lanes[0].add(a_job(NORMAL))
+    assert room.lane_for(100, NORMAL) is None
+    assert room.lane_for(100, URGENT) is room.lanes[0]
 
 
 def test_older_mail_in_the_queue_keeps_half_of_each_lane() -> None:
     room = room_of(ROOM // 2)
-    assert room.lane_for(100) is not None
+    assert room.lane_for(100, NORMAL) is not None
     room.backlog = True
-    assert room.lane_for(100) is None
+    assert room.lane_for(100, NORMAL) is None
 
 
 def test_a_lane_is_bounded_in_octets_too() -> None:
     room = room_of(1)
-    assert room.lane_for(64 * 1024 * 1024) is None
+    assert room.lane_for(64 * 1024 * 1024, NORMAL) is None
 
 
 @pytest.mark.parametrize(

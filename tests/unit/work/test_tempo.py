@@ -14,7 +14,7 @@ def after(jobs: int, each_ms: float) -> Tempo:
 
 
 def test_it_begins_with_a_guess_that_harms_neither_kind() -> None:
-    assert 200 <= Tempo().room <= 300
+    assert 50 <= Tempo().room <= 100
 
 
 def test_a_quick_server_is_given_much_and_a_slow_one_little() -> None:
