@@ -26,6 +26,8 @@ class _NoDesk:
 
     class settings:  # noqa: N801  (stands for an attribute)
         max_body_bytes = max_batch = admission_messages = admission_bytes = 1
+        trusted_proxies: tuple[()] = ()
+        proxy_header = None
 
     office = outbox = reports = None
 

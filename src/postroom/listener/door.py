@@ -25,12 +25,14 @@ from postroom.listener.bounds import Places, Room, client_of
 from postroom.listener.certificate import Certificate
 from postroom.listener.connection import Connection
 from postroom.listener.identity import Identities
+from postroom.listener.proxied import BadHeader, client_behind
 from postroom.listener.slowing import Slowing
 from postroom.listener.timing import Timing
 from postroom.maillog import MailLog
 from postroom.office import Office
 from postroom.outbox import Outbox
 from postroom.settings import Settings
+from postroom.wire.origin import address_of, is_among
 
 __all__ = ["Door", "Terms", "open_door"]
 
@@ -69,6 +71,7 @@ class Door:
         self.identities = Identities(office, settings.smtp_trusted, self._on_loop, log)
         self._places = Places(settings.smtp_connections, settings.smtp_connections_per_client)
         self._certificate = certificate
+        self._proxies = settings.smtp_proxies
         self._sockets: list[tuple[socket.socket, bool]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -128,7 +131,12 @@ class Door:
             except OSError as error:
                 self._breathe(listening, encrypted, error)
                 return
-            self._greet(one, str(peer[0]), encrypted)
+            address = str(peer[0])
+            if self._proxies and is_among(address_of(address), self._proxies):
+                one.setblocking(False)
+                self.spawn(self._greet_behind(one, address, encrypted))
+            else:
+                self._greet(one, address, encrypted)
 
     def _breathe(self, listening: socket.socket, encrypted: bool, error: OSError) -> None:
         if error.errno not in _NO_DESCRIPTORS:
@@ -140,6 +148,15 @@ class Door:
     def _take_again(self, listening: socket.socket, encrypted: bool) -> None:
         if any(one is listening for one, _ in self._sockets):
             self._loop.add_reader(listening.fileno(), self._take, listening, encrypted)
+
+    async def _greet_behind(self, one: socket.socket, proxy: str, encrypted: bool) -> None:
+        """For a connection that a load balancer brings: once that has said whose it is."""
+        try:
+            address = await client_behind(one, proxy, self.timing.handshake)
+        except (BadHeader, OSError, asyncio.CancelledError):
+            one.close()
+            return
+        self._greet(one, address, encrypted)
 
     def _greet(self, one: socket.socket, address: str, encrypted: bool) -> None:
         client = client_of(address)

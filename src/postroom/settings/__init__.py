@@ -24,13 +24,15 @@ from typing import Any, NamedTuple
 
 from postroom.errors import BadSettings, Fault
 from postroom.settings import spelling
-from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Spelling, Trusted
+from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Network, Spelling, Trusted
 
 __all__ = [
     "DatabaseUrl",
     "Hidden",
     "Listen",
     "LogFormat",
+    "Network",
+    "ProxyHeader",
     "Role",
     "Row",
     "Settings",
@@ -60,6 +62,13 @@ class Role(StrEnum):
 class LogFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
+
+
+class ProxyHeader(StrEnum):
+    """Where a reverse proxy says whose request it brings."""
+
+    X_FORWARDED_FOR = "x-forwarded-for"
+    FORWARDED = "forwarded"
 
 
 class _Meta(NamedTuple):
@@ -166,6 +175,23 @@ class Settings:
         "",
         "How people reach this Postroom from outside: used in links, and what passkeys belong to. Empty: the address "
         "it listens on.",
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        spelling.NETWORKS,
+        (),
+        "Reverse proxies before the HTTP API: their networks. These, and nobody else, are believed what proxy_header "
+        "says of the client's address.",
+    )
+    proxy_header: ProxyHeader = _setting(
+        spelling.one_of(ProxyHeader),
+        ProxyHeader.X_FORWARDED_FOR,
+        "The header in which these proxies name the client. They have to set it, and not pass on what a client wrote.",
+    )
+    smtp_proxies: tuple[Network, ...] = _setting(
+        spelling.NETWORKS,
+        (),
+        "Load balancers before the SMTP ports: their networks. They have to begin each connection with a header of the "
+        "PROXY protocol, version 1 or 2.",
     )
     key_file: Path = _setting(
         spelling.FILE,

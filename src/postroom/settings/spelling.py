@@ -29,6 +29,7 @@ __all__ = [
     "KEY",
     "LISTEN",
     "LISTEN_OR_OFF",
+    "NETWORKS",
     "SWITCH",
     "TLS_VERSION",
     "TRUSTED",
@@ -36,6 +37,7 @@ __all__ = [
     "DatabaseUrl",
     "Hidden",
     "Listen",
+    "Network",
     "Spelling",
     "Trusted",
     "count",
@@ -59,6 +61,9 @@ class Spelling:
     parse: Parse
     show: Callable[[Any], str] = str
     secret: bool = False
+
+
+Network = IPv4Network | IPv6Network
 
 
 class Listen(NamedTuple):
@@ -329,13 +334,24 @@ def _trusted_network(text: str) -> Trusted:
     network, mark, application = (part.strip() for part in text.partition("="))
     if not mark or not application.isprintable() or not application:
         raise ValueError("does not say network=application.")
+    return Trusted(_network(network), application)
+
+
+def _network(text: str) -> Network:
     try:
-        found = ip_network(network)
+        found = ip_network(text.strip())
     except ValueError:
         raise ValueError("names something that is no network like 192.0.2.0/24 or 2001:db8::/64.") from None
     if not found.prefixlen:
         raise ValueError("trusts everybody; name the networks of your own programs.")
-    return Trusted(found, application)
+    return found
+
+
+def _networks(value: object, base: Path, environ: Mapping[str, str]) -> tuple[Network, ...]:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise ValueError("is no list of networks.")
+    return tuple(_network(word) for word in words if word.strip())
 
 
 # Paths and commands
@@ -450,6 +466,9 @@ TRUSTED = Spelling(
     '["192.0.2.7=webshop", "198.51.100.0/24=acme/billing"]',
     _trusted,
     lambda value: ", ".join(map(str, value)),
+)
+NETWORKS = Spelling(
+    "list of networks", '["192.0.2.7", "2001:db8::/64"]', _networks, lambda value: ", ".join(map(str, value))
 )
 URL = Spelling("web address", '"https://mail.example.com"', _url)
 KEY = Spelling("keys in base64", '"$(openssl rand -base64 32)"', _key, secret=True)

@@ -17,6 +17,7 @@ from starlette.routing import Route, compile_path
 
 from postroom import __version__
 from postroom.errors import PostroomError
+from postroom.settings import Network, ProxyHeader
 from postroom.web.api import (
     accounts,
     as_code,
@@ -51,6 +52,7 @@ from postroom.web.api.raw import RAW_PATH, RawPosting
 from postroom.web.api.requests import query_faults
 from postroom.web.choosing import choose
 from postroom.web.desk import Desk
+from postroom.web.forwarded import client_of
 from postroom.web.letters import CHOOSING
 
 __all__ = ["Api", "create_app"]
@@ -75,13 +77,18 @@ class Api(FastAPI):
         self.state.desk = desk
         self.posting = Posting(desk)
         self.raw = RawPosting(desk, self.posting.admission)
+        self._proxies, self._proxy_header = _proxies(desk)
         self._page = ""
         self._offered: list[tuple[re.Pattern[str], set[str]]] = []
 
     async def __call__(self, scope: front.Scope, receive: front.Receive, send: front.Send) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
-        elif scope["path"] == _HOT and scope["method"] == "POST":
+            return
+        if self._proxies and scope.get("client"):
+            peer, port = scope["client"]
+            scope["client"] = (client_of(peer, scope["headers"], self._proxies, self._proxy_header), port)
+        if scope["path"] == _HOT and scope["method"] == "POST":
             await self.posting(scope, receive, send)
         elif scope["path"] == RAW_PATH and scope["method"] == "POST":
             await self.raw(scope, receive, send)
@@ -106,6 +113,10 @@ class Api(FastAPI):
         """The documentation page, made once."""
         self._page = self._page or page_of(self.openapi())
         return self._page
+
+
+def _proxies(desk: Desk) -> tuple[tuple[Network, ...], ProxyHeader]:
+    return desk.settings.trusted_proxies, desk.settings.proxy_header
 
 
 def create_app(desk: Desk) -> FastAPI:
