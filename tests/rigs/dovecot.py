@@ -54,6 +54,12 @@ ssl_cert = <{certificate}
 ssl_key = <{certificate}
 """
 
+_KERBEROS = """
+import_environment = TZ CORE_OUTOFMEM CORE_ERROR {environment}
+auth_krb5_keytab = {keytab}
+auth_gssapi_hostname = "$ALL"
+"""
+
 _LOGIN_ONLY = """
 protocols =
 service auth {{
@@ -90,9 +96,12 @@ class Dovecot:
         relay: int | None = None,
         certificate: Path | None = None,
         recipients: int = 100,
+        keytab: Path | None = None,
+        krb5: Mapping[str, str] | None = None,
     ) -> None:
         """`users`: name → password. `certificate` (PEM with key and chain): STARTTLS is offered, a login only under
-        TLS. `recipients`: the most a mail may have."""
+        TLS. `recipients`: the most a mail may have. With a `keytab` Kerberos is offered too (GSSAPI); `krb5`: the
+        environment for it."""
         self.folder = shared_folder("dovecot")
         self.host = "127.0.0.1"
         self.port = free_port()
@@ -102,7 +111,11 @@ class Dovecot:
         self._relay = relay
         self._process: Process | None = None
         only_tls = "yes" if certificate else "no"
-        parts = [_SHARED.format(folder=self.folder, mechanisms=MECHANISMS, only_tls=only_tls)]
+        mechanisms = f"{MECHANISMS} gssapi" if keytab else MECHANISMS
+        parts = [_SHARED.format(folder=self.folder, mechanisms=mechanisms, only_tls=only_tls)]
+        if keytab:
+            environment = " ".join(f"{name}={value}" for name, value in (krb5 or {}).items())
+            parts.append(_KERBEROS.format(keytab=keytab, environment=environment))
         parts.append(_TLS.format(certificate=certificate) if certificate else "ssl = no\n")
         if relay is None:
             parts.append(_LOGIN_ONLY.format(folder=self.folder))

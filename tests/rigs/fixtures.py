@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from postroom.model.account import Login
+from postroom.wire.integrated import missing as missing_login
 from tests.rigs import parts
 from tests.rigs.certificates import Certificates
 from tests.rigs.disk import small_disk
@@ -22,12 +24,17 @@ from tests.rigs.proxy import Faults, Proxy
 from tests.rigs.sink import Sink
 from tests.rigs.smtp_sink import SmtpSink
 
-__all__ = ["require"]
+__all__ = ["require", "require_login"]
 
 
 def require(part: str) -> None:
     """The test can't run without this part of `parts.PARTS`."""
     _stop_if(parts.missing(part))
+
+
+def require_login(login: Login) -> None:
+    """The test can't run where Postroom can't log in this way."""
+    _stop_if(missing_login(login))
 
 
 def _stop_if(reason: str) -> None:

@@ -59,26 +59,37 @@ def _start(account: Account, credentials: Credentials) -> Exchange:
     if account.credential_source is CredentialSource.KEYTAB and (why := _keytab_trouble(account.credential_path)):
         return Refusal(Failure.KEYTAB, None, f"The keytab {account.credential_path} can't be used: {why}.")
     gssapi = load("gssapi")
-    try:
-        with _kept_only_when_good(account, credentials) as cache:
+    with _kept_only_when_good(account, credentials) as cache:
+        try:
             context = _context(gssapi, account, credentials, cache)
-            ended = yield from _conversation(context)
-            cache.good = ended is None
-            return ended
-    except gssapi.exceptions.GSSError as error:
-        words = gssapi.raw.display_status(error.min_code, False, gssapi.MechType.kerberos).message
-        return explain(error.min_code, words, account, credentials.user)
+            first = context.step()
+        except gssapi.exceptions.GSSError as error:
+            return _explained(error, account, credentials)
+        try:
+            ended = yield from _conversation(context, first)
+        except gssapi.exceptions.GSSError as error:
+            known = _explained(error, account, credentials)
+            return _unproven(known.text) if known.id is Failure.KERBEROS else known
+        cache.good = ended is None
+        return ended
 
 
-def _conversation(context: Any) -> Exchange:
+def _explained(error: Any, account: Account, credentials: Credentials) -> Refusal:
+    expired = isinstance(error, load("gssapi").exceptions.ExpiredContextError)
+    words = " ".join(error.get_all_statuses(error.maj_code if expired else error.min_code, expired))
+    return explain(error.min_code, words, account, credentials.user, expired=expired)
+
+
+def _conversation(context: Any, token: bytes | None) -> Exchange:
     """RFC 4752, 3.1. A server may declare the login complete once it has proved itself, without a word on layers: that
     takes nothing from us, who want none."""
-    heard: bytes | None = None
-    while not context.complete:
-        token = context.step(heard)
+    while True:
         heard = yield token or b""
         if heard is None:
             return None if _proved(context) else _unproven("The server declared the login complete before it was.")
+        if context.complete:
+            break
+        token = context.step(heard)
     if not _proved(context):
         return _unproven("The server did not prove that it is the right one.")
     offer = context.unwrap(heard).message

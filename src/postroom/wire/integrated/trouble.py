@@ -34,6 +34,7 @@ _MEANINGS = {
     _BASE + 68: Failure.REALM,
     _BASE + 140: Failure.TICKET,  # unknown type of ticket cache
     _BASE + 141: Failure.TICKET,  # no such ticket in the cache
+    _BASE + 148: Failure.CLOCK,
     _BASE + 154: Failure.REALM,  # no KDC is known for the realm
     _BASE + 156: Failure.LOGIN_SERVICE,
     _BASE + 181: Failure.KEYTAB,
@@ -53,13 +54,13 @@ _WITH_KEYTAB = {Failure.PASSWORD: Failure.KEYTAB_STALE, Failure.TICKET: Failure.
 """What the same number means where the key comes out of a file."""
 
 
-def explain(number: int, words: bytes | str, account: Account, user: str) -> Refusal:
-    """Why there was no login. `number` is the library's minor status, `words` what it says of it."""
-    failure = _MEANINGS.get(number & 0xFFFFFFFF, Failure.KERBEROS)
+def explain(number: int, words: str, account: Account, user: str, *, expired: bool = False) -> Refusal:
+    """Why there was no login. `number` is the library's minor status, `words` what it says of it. `expired`: the ticket
+    ran out while it was used."""
+    failure = Failure.TICKET if expired else _MEANINGS.get(number & 0xFFFFFFFF, Failure.KERBEROS)
     if account.credential_source is CredentialSource.KEYTAB:
         failure = _WITH_KEYTAB.get(failure, failure)
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return Refusal(failure, None, f"Kerberos: {printable(text)[:300]}{_place(failure, account, user)}.")
+    return Refusal(failure, None, f"Kerberos: {printable(words)[:300]}{_place(failure, account, user)}.")
 
 
 def _place(failure: Failure, account: Account, user: str) -> str:
