@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -34,6 +35,12 @@ class Visit:
         line, end, self._rest = self._rest.partition(b"\n")
         return line + end
 
+    def start_tls(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        """From here on encrypted; the encrypted socket, for what it knows of the link."""
+        encrypted = context.wrap_socket(self._connection, server_side=True)
+        self._connection = encrypted
+        return encrypted
+
     def answer(self, replies: dict[bytes, bytes]) -> None:
         """Answers each line by its first word until the other side leaves or there is no answer for it."""
         while line := self.line():
@@ -41,6 +48,12 @@ class Visit:
             if reply is None:
                 return
             self.say(reply)
+
+    def hang_up(self) -> None:
+        """Whatever has become of the connection: TLS takes the plain socket over."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
 
     def wait_for_the_end(self) -> None:
         while self.line():
@@ -93,5 +106,7 @@ class Stranger:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
+        for visit in self.visits:
+            visit.hang_up()
         for thread in (self._receiving, *self._threads):
             thread.join(5)
