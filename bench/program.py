@@ -31,6 +31,7 @@ PARTS = {
     "instant": "sending instantly, against smtplib and one commit",
     "http": "accepted, composed, durable and delivered, against a bare FastAPI endpoint",
     "relay": "accepted and end to end, against Postfix",
+    "smtp": "by SMTP in and out, against Postfix at as many sessions",
     "drain": "a full queue, against smtp-source alone",
     "far": "a server 50 ms away",
     "memory": "resident memory under load, with nothing and with a million waiting",

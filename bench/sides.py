@@ -1,4 +1,4 @@
-"""Who is measured: Postfix, Postroom behind HTTP, Postroom inside a program; each with a sink of its own.
+"""Who is measured: Postfix, Postroom behind HTTP or SMTP, Postroom inside a program; each with a sink of its own.
 
 A side hands over the same mail and says, as rates, how quickly it was accepted and how quickly the last of it was in
 the sink. Durability is the same for all: Postfix syncs its queue files, SQLite runs with WAL and synchronous=FULL,
@@ -16,11 +16,12 @@ from bench.bench import Bench
 from bench.child import Child
 from bench.load import Loaded, batches, singles
 from bench.source import push
+from tests.rigs.ports import free_port
 from tests.rigs.postfix import Postfix
 from tests.rigs.postroom import Postroom
 from tests.rigs.process import RigFailed, tail
 
-__all__ = ["EmbeddedSide", "HttpSide", "PostfixSide", "Rates"]
+__all__ = ["EmbeddedSide", "HttpSide", "PostfixSide", "Rates", "SmtpSide"]
 
 _BATCH_CONNECTIONS = 4
 _EMBEDDED_BATCH = 500
@@ -47,10 +48,10 @@ class PostfixSide:
 
     def measure(self) -> Rates:
         """The best of several numbers of sessions, for each figure by itself."""
-        found = [self._push(sessions) for sessions in self._bench.size.postfix_sessions]
+        found = [self.push(sessions) for sessions in self._bench.size.postfix_sessions]
         return Rates(max(one.accepted for one in found), max(one.delivered for one in found))
 
-    def _push(self, sessions: int) -> Rates:
+    def push(self, sessions: int) -> Rates:
         messages = self._bench.size.postfix
         self._sink.mark()
         began = time.monotonic()
@@ -106,6 +107,31 @@ class HttpSide:
         arrived = self._sink.wait(messages) if loaded.exact else self._sink.wait_quiet(messages)
         accepted = messages / (loaded.ended - loaded.began)
         return Rates(accepted, arrived.messages / (arrived.at - loaded.began))
+
+
+class SmtpSide:
+    """smtp-source → Postroom's SMTP door → sink. smtp-source can't log in, so its network is trusted."""
+
+    def __init__(self, bench: Bench, stack: ExitStack, database: str) -> None:
+        self._bench = bench
+        self._sink = bench.open_sink(stack)
+        folder = bench.folder_for("smtp")
+        self._letter = letter.letter_file(folder)
+        self._port = free_port()
+        door = {"listen_smtp": f"127.0.0.1:{self._port}", "smtp_trusted": "127.0.0.1=source"}
+        postroom = stack.enter_context(Postroom(folder, database=bench.database(stack, database), **door))
+        postroom.api.post("/v1/applications", {"name": "source"}).expect(201)
+        postroom.deliver_to(
+            self._sink.port, name="sink", sender_address=letter.SENDER.spec, limits={"connections": bench.lanes}
+        )
+
+    def push(self, sessions: int) -> Rates:
+        messages = self._bench.size.postfix
+        self._sink.mark()
+        began = time.monotonic()
+        accepted = push(self._port, messages, sessions, self._letter)
+        arrived = self._sink.wait(messages)
+        return Rates(accepted, messages / (arrived.at - began))
 
 
 class EmbeddedSide:

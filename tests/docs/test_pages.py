@@ -147,3 +147,17 @@ def test_the_architecture_names_only_what_is_there() -> None:
     for named in re.findall(r"`((?:[a-z_]+/)+[a-z_]*(?:\.py)?)[`.]", (ROOT / "ARCHITECTURE.md").read_text("utf-8")):
         places = [ROOT / named, ROOT / "src/postroom" / named]
         assert any(place.exists() or place.with_suffix(".py").exists() for place in places), named
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    named = re.findall(r"`(tests/[a-z_/]+\.py)::(\w+)`", _page("security.md"))
+    assert len(named) > 40
+    for path, name in named:
+        assert re.search(rf"^ *(?:async )?def {name}\(", (ROOT / path).read_text("utf-8"), re.M), (path, name)
+
+
+def test_every_attack_has_its_test() -> None:
+    rows = re.findall(r"^\| (A\d+) .*\|$", _page("security.md"), re.M)
+    assert rows == sorted(rows, key=lambda row: int(row[1:]))
+    for row in re.findall(r"^\| A\d+ .*\|$", _page("security.md"), re.M):
+        assert "`tests/" in row, row

@@ -28,7 +28,7 @@ from postroom.model.tenant import INSTALLATION
 from tests.doors.api_rig import Api, open_api
 from tests.doors.test_api_document import DOCUMENT, Things
 
-EXAMPLES = int(os.environ.get("POSTROOM_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("POSTROOM_EXAMPLES", "4"))
 PROMISED = [
     content_type_conformance,
     response_headers_conformance,
@@ -38,7 +38,8 @@ PROMISED = [
 NOT_NOW = (501, 503)
 """What this very installation can't do: that is said so, and is no failure."""
 
-schema: Any = schemathesis.openapi.from_dict(DOCUMENT)
+schema: Any = schemathesis.openapi.from_dict(DOCUMENT).exclude(operation_id=["check_provider", "begin_by_provider"])
+"""Without the two that go out and ask a provider of identities: nothing of these tests leaves this machine."""
 schema.config.generation.update(modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 
 

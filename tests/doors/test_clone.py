@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postroom import Postroom
-from postroom.errors import BadInput, Conflict
+from postroom.errors import BadInput, Conflict, NotFound, Unauthenticated
 from postroom.store.backup import restore
 from tests.rigs.sink import Sink
 
@@ -111,6 +111,25 @@ def test_a_backup_under_load_is_whole_and_restores_as_a_held_copy(
         secret = restored.office.open_secret(account)
         assert secret is not None
         assert secret.reveal() == "s3cret-canary"
+
+
+def test_nobody_is_signed_in_by_a_backup_and_no_link_opens_anything(tmp_path: Path) -> None:
+    """A33: who gets hold of it, or restores it, takes nobody's place."""
+    with Postroom(data=tmp_path / "original", worker=False) as postroom:
+        office = postroom.office
+        link = office.create_user(postroom.actor, {"login": "ann", "roles": ["administrator"]}).result()
+        office.redeem(link.token, "four words in a row").result()
+        signed_in = office.sign_in("ann", "four words in a row").result()
+        other = office.create_user(postroom.actor, {"login": "bob", "roles": ["administrator"]}).result()
+        made = office.back_up(postroom.actor).result()
+    restore(made.file, f"sqlite:///{tmp_path}/restored/postroom.db")
+    shutil.copy(tmp_path / "original" / "keyring.json", tmp_path / "restored")
+    (tmp_path / "restored").chmod(0o700)
+    with Postroom(data=tmp_path / "restored", worker=False) as restored:
+        with pytest.raises(Unauthenticated):
+            restored.office.authenticate(signed_in.token).result()
+        with pytest.raises(NotFound):
+            restored.office.redeem(other.token, "four other words in a row").result()
 
 
 def test_what_is_no_backup_and_what_is_in_use_is_refused(tmp_path: Path, original: tuple[Path, int]) -> None:
