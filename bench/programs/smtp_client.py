@@ -26,6 +26,7 @@ from postroom.model.attempt import Result
 from postroom.model.job import Job, JobRecipient
 from postroom.smtp.timeouts import Timeouts
 from postroom.wire.dial import DialTimeouts
+from postroom.wire.guard import guard_for
 from tests.rigs.process import RigFailed
 
 _LETTER = octets()
@@ -90,7 +91,9 @@ class TrivialFeed:
 
 async def _ours(port: int, shared: Shared) -> None:
     account = Account(1, 1, "bench", "127.0.0.1", port, Encryption.NONE)
-    courier = SmtpCourier(account, None, "bench.example", Timeouts(), DialTimeouts(), "1.2", lambda: "")
+    courier = SmtpCourier(
+        account, None, "bench.example", Timeouts(), DialTimeouts(), "1.2", lambda: "", guard_for(account, ())
+    )
     failure = await courier.run(TrivialFeed(shared))
     if failure is not None:
         raise RigFailed(str(failure))

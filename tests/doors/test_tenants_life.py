@@ -26,7 +26,7 @@ MAIL = {"to": "ann@example.org", "subject": "Hello", "text": "…"}
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Api]:
-    with open_api(tmp_path / "house", Role.ALL, poll_seconds=0.2) as opened:
+    with open_api(tmp_path / "house", Role.ALL, poll_seconds=0.2, tenant_hosts="127.0.0.0/8:*") as opened:
         opened.boss.patch("/v1/settings", json={"mode": "smtp", "sending": "instantly"}).raise_for_status()
         yield opened
 
@@ -171,7 +171,7 @@ def test_a_tenant_is_deleted_by_name_and_says_what_waits(house: Api, mailbox: Si
 
 
 def test_a_return_and_an_import_send_no_secret_to_another_server(house: Api, make_sink: Callable[..., Sink]) -> None:
-    client, first, second = house.tenant(), make_sink(require_auth=True), make_sink(require_auth=True)
+    client, first, second = house.boss, make_sink(require_auth=True), make_sink(require_auth=True)
     login = {"login": "plain", "user": "u", "allow_clear_login": True, "sender_address": "shop@acme.example"}
     client.post("/v1/accounts", json=own(first, **login, secret=SECRET))
     assert try_it(client) == "sent"

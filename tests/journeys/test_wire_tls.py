@@ -183,7 +183,7 @@ class TestCertificates:
     def test_unknown_issuer(self, run: Run, certificates: Certificates) -> None:
         none = refused(run, context_with(certificates.stranger), trusting(certificates))
         assert none.failure is Failure.CERTIFICATE
-        assert "does not know" in none.detail
+        assert "comes from a CA that is not the account's own (" in none.detail
 
     def test_self_signed(self, run: Run, certificates: Certificates) -> None:
         none = refused(run, context_with(certificates.self_signed), trusting(certificates), "localhost")

@@ -75,7 +75,7 @@ class Sink:
         """Starts a sink that keeps its files in `folder`.
 
         `tls`: none, starttls or implicit (`certificate`: PEM with key and chain). `without`: extensions not to offer.
-        `keep`: whole messages are stored. `options`: size, recipients, connections, dot_delay, slow.
+        `keep`: whole messages are stored. `options`: size, recipients, connections, dot_delay, slow, client_ca.
         """
         folder.mkdir(parents=True, exist_ok=True)
         arguments = ["--tls", tls, *(f"--without={name}" for name in without)]

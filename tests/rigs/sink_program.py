@@ -465,6 +465,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--plan", type=Path)
     parser.add_argument("--tls", choices=["none", "starttls", "implicit"], default="none")
     parser.add_argument("--certificate", type=Path, help="PEM with key and chain")
+    parser.add_argument("--client-ca", type=Path, help="whose certificates clients have to show")
     parser.add_argument("--without", action="append", default=[], help="an extension not to offer")
     parser.add_argument("--require-auth", action="store_true")
     parser.add_argument("--size", type=int, default=50_000_000)
@@ -481,6 +482,9 @@ async def main() -> None:
     if options.tls != "none":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.certificate)
+        if options.client_ca is not None:
+            context.load_verify_locations(options.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
     service = Service(options, Ledger(options.ledger), Plan(options.plan), context)
     first = context if options.tls == "implicit" else None
     server = await asyncio.start_server(

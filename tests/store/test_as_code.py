@@ -32,7 +32,7 @@ def furnished(house: House) -> None:
         {"name": 'Main "relay"', "host": "smtp.example.com", "user": "u", "footer_text": hard, "limits.per_day": 7},
         SECRET,
     ).result()
-    office.create_account(ADMIN, {"name": "open.relay", "host": "192.0.2.1", "encryption": "none"}).result()
+    office.create_account(ADMIN, {"name": "open.relay", "host": "11.0.0.1", "encryption": "none"}).result()
     office.create_sender(ADMIN, {"address": "Shop <shop@example.com>", "account": "open.relay"}).result()
     office.create_sender(ADMIN, {"address": '"odd name"@example.com', "reply_to": "A B <a@example.org>"}).result()
     office.create_application(ADMIN, "Till", values={"senders": ["*@example.com"], "per_minute": 5}).result()
@@ -76,7 +76,7 @@ def test_an_export_holds_no_secret_and_says_where_one_is_typed(house: House) -> 
     text = house.office.export(ADMIN).result()
     assert SECRET not in text
     assert "# Its password is kept by Postroom." in text
-    assert tomllib.loads(text)["accounts"]["open.relay"]["host"] == "192.0.2.1"
+    assert tomllib.loads(text)["accounts"]["open.relay"]["host"] == "11.0.0.1"
 
 
 def test_a_plan_shows_every_field_and_changes_nothing(house: House) -> None:

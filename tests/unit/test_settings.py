@@ -156,7 +156,7 @@ def test_values_in_the_environment(name: str, given: str, value: object) -> None
         *[("listen", bad) for bad in ("8025", ":8025", "host", "host:99999", "::1:8025", "a b:1", "h:1\n2")],
         *[("public_url", bad) for bad in ("mail.example.com", "ftp://x", "https://u:p@x", "https://x?y", "https://")],
         *[("ehlo_name", bad) for bad in ("a b", "-a.example", "a..b", "x" * 300, "a\r\nMAIL", "[drop]")],
-        *[("tls_minimum", bad) for bad in ("1.1", "1.0", "ssl3", "2")],
+        *[("tls_minimum", bad) for bad in ("0.9", "1", "ssl3", "2")],
         *[("native_command", bad) for bad in ("sendmail", "'/unclosed", "''", "/bin/a 'b\n'")],
         *[("data", bad) for bad in ("~root/x", "a\x00b", "/etc/passwd")],
         *[("key_file", bad) for bad in ("/etc", "~x/y")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -52,6 +53,7 @@ def add(
         password = ask_for_account(call.terminal, values, password)
     elif values.get("login") != "none" and values.get("credential_source", "password") == "password":
         password = _ask_for_login(call, values, preset, password)
+    _ask_for_passphrase(call, values)
     answer = call.desk.post("/v1/accounts", as_body(values) | _secret(password))
     if default:
         answer = call.desk.post(f"/v1/accounts/{path_part(answer['id'])}/default")
@@ -94,6 +96,7 @@ def edit(
     typed = secret.given(password_stdin, password_file)
     if password and typed is None:
         typed = secret.ask("New password (not shown): ")
+    _ask_for_passphrase(call, values)
     changes = as_body(values | unset(ACCOUNT, unset_names)) | _secret(typed)
     if not changes:
         raise usage("Say what to change; `postroom account edit --help` lists everything.")
@@ -148,6 +151,14 @@ def delete(
     call.answer(answer, lambda: call.terminal.line(f"{account} is deleted."))
 
 
+def _ask_for_passphrase(call: Call, values: dict[str, Any]) -> None:
+    """A private key that is protected can't be used without what opens it."""
+    if "client_key_passphrase" in values:
+        values["client_key_passphrase"] = values["client_key_passphrase"].rstrip("\r\n")
+    elif "ENCRYPTED" in values.get("client_key", "") and call.terminal.interactive:
+        values["client_key_passphrase"] = secret.ask("Passphrase of the private key (not shown): ")
+
+
 def _secret(password: str | None) -> dict[str, str]:
     return {} if password is None else {"secret": password}
 
@@ -161,6 +172,9 @@ def _list(call: Call, accounts: list[dict[str, Any]]) -> None:
         for each in accounts
     ]
     call.terminal.columns(("NAME", "SERVER", "USER", "STATE", ""), rows)
+    for each in accounts:
+        for sentence in each.get("warnings") or ():
+            call.terminal.paragraph(f"Warning: {each.get('name')}: {sentence}", style="bad")
 
 
 def _way(account: Mapping[str, Any]) -> str:
@@ -207,9 +221,10 @@ def _show(call: Call, account: dict[str, Any]) -> None:
     filled = account.get("from_preset") or ()
     for field in ACCOUNT:
         value = read(account, field.name)
-        if value not in (None, "", False) and field.name != "name":
+        if value not in (None, "", False) and field.name != "name" and field.kind is not Path:
             origin = "  (preset)" if field.name in filled else ""
             facts.append((field.flag, f"{'yes' if value is True else value}{origin}"))
+    facts += _certificates(account.get("certificates") or {}, bool(account.get("has_client_key")))
     terminal.facts(facts, indent="  ")
     say_remarks(call, account)
 
@@ -226,6 +241,21 @@ def _pace_facts(account: Mapping[str, Any]) -> list[tuple[str, Cell | str]]:
     if account.get("troubled_at"):
         facts.append(("Unreachable", Cell(f"since {local(account['troubled_at'])}", "bad")))
     return facts
+
+
+def _certificates(found: Mapping[str, Any], has_key: bool) -> list[tuple[str, Cell | str]]:
+    """The own CA, the trusted certificate and the client's, a line each."""
+    facts: list[tuple[str, Cell | str]] = [("own CA", _said(one)) for one in found.get("authority") or ()]
+    if found.get("trusted"):
+        facts.append(("trusted", _said(found["trusted"])))
+    for one in (found.get("client") or ())[:1]:
+        facts.append(("client certificate", f"{_said(one)}{'' if has_key else ' (without its key)'}"))
+    return facts
+
+
+def _said(certificate: Mapping[str, Any]) -> str:
+    until = local(certificate.get("not_after_at"))
+    return f"{certificate.get('subject')}, until {until}, SHA-256 {str(certificate.get('fingerprint'))[:16]}…"
 
 
 def say_remarks(call: Call, answer: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from postroom.cli.complaint import CommandError, ExitCode
+from postroom.cli.complaint import CommandError, ExitCode, usage
 from postroom.cli.fields import Field
 from postroom.cli.terminal import Terminal
 from postroom.errors import PostroomError
@@ -86,9 +86,10 @@ def runnable(
     def run(**typed: Any) -> None:
         where = Where(typed.pop("url"), typed.pop("key_file"), typed.pop("data"), typed.pop("of_tenant", ""))
         values = {each.name: typed.pop(each.parameter) for each in fields}
+        call = Call(where, typed.pop("as_json", False))
         if fields:
             typed["values"] = {name: value for name, value in values.items() if value is not None}
-        _run(function, Call(where, typed.pop("as_json", False)), typed)
+        _run(function, call, typed)
 
     every = typed_fields + own + _shared(json, tenant)
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in every]
@@ -102,6 +103,8 @@ def _run(function: Callable[..., None], call: Call, typed: dict[str, Any]) -> No
     """Runs the command; whatever goes wrong becomes words and a code, never a traceback."""
     try:
         try:
+            if "values" in typed:
+                typed["values"] = {name: _text_of(value) for name, value in typed["values"].items()}
             function(call, **typed)
         finally:
             call.close()
@@ -113,6 +116,16 @@ def _run(function: Callable[..., None], call: Call, typed: dict[str, Any]) -> No
         raise
     except Exception as error:
         raise _end(call, _surprise(error)) from None
+
+
+def _text_of(value: Any) -> Any:
+    """Of a file its text: certificates and keys are no words for a command line. Anything else is itself."""
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise usage(f"{value} is not text; certificates and keys have to be in PEM.") from None
 
 
 def _end(call: Call, complaint: CommandError) -> typer.Exit:

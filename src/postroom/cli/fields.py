@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 __all__ = ["ACCOUNT", "MESSAGE", "MESSAGE_MORE", "SENDER", "TENANT", "Field", "as_body", "read", "unset"]
@@ -18,7 +19,7 @@ __all__ = ["ACCOUNT", "MESSAGE", "MESSAGE_MORE", "SENDER", "TENANT", "Field", "a
 class Field:
     """`name` as the API knows it (`limits.connections` is nested), `flag` as it is typed.
 
-    `kind`: str, int, bool or list (of texts).
+    `kind`: str, int, bool, list (of texts) or Path (of a file whose text is the value).
     """
 
     name: str
@@ -82,10 +83,13 @@ ACCOUNT = (
     Field("footer_enabled", "footer", "Add the footer.", bool),
     Field("footer_text", "footer-text", "This account's own footer, as text."),
     Field("footer_html", "footer-html", "This account's own footer, as HTML."),
-    Field("certificate_check", "certificate-check", "`verify`, or `ignore` at your own risk.", metavar="CHECK"),
-    Field("certificate_authority", "certificate-authority", "The operator's own CA. Not available yet."),
-    Field("certificate_pin", "certificate-pin", "The one certificate to trust. Not available yet."),
-    Field("allow_clear_login", "allow-clear-login", "Log in even where the connection is not encrypted.", bool),
+    Field("certificate_check", "certificate-check", "What is believed.", metavar="verify|own-ca|pinned|ignore"),
+    Field("certificate_authority", "certificate-authority", "Your own CA, PEM.", Path, "FILE"),
+    Field("certificate_pin", "certificate-pin", "The one to trust; see `account certificate`.", metavar="SHA256"),
+    Field("client_certificate", "client-certificate", "What we show to a server that asks, PEM.", Path, "FILE"),
+    Field("client_key", "client-key-file", "The private key of that certificate, PEM.", Path, "FILE"),
+    Field("client_key_passphrase", "client-key-passphrase-file", "A file with what opens that key.", Path, "FILE"),
+    Field("allow_clear_login", "allow-clear-login", "Log in even where others could read it; operator only.", bool),
     Field("ehlo_name", "ehlo-name", "The name to greet this server with.", metavar="HOST"),
     Field("connector_id", "connector", "The connector to go through. Not available yet."),
     Field("secret_reference", "secret-reference", "Where the password is kept instead. Not available yet."),

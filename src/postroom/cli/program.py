@@ -11,7 +11,7 @@ import typer
 
 from postroom import __version__
 from postroom.cli import (
-    account_trial,
+    account_certificate,
     applications,
     as_code,
     audit,
@@ -42,7 +42,7 @@ _PAGES = (
     mail.page,
     sendmail.page,
     setup.page,
-    account_trial.page,
+    account_certificate.page,
     senders.page,
     applications.page,
     applications.keys,

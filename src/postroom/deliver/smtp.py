@@ -15,7 +15,7 @@ from postroom.deliver.feed import Feed, SessionFailure, SessionOpened
 from postroom.deliver.results import not_an_attempt, result_of, session_result
 from postroom.failpoints import armed, last_before, reach
 from postroom.model.account import Account, CertificateCheck, Login
-from postroom.model.attempt import Result
+from postroom.model.attempt import Failure, Result
 from postroom.model.job import Job, JobRecipient
 from postroom.policy.family import family
 from postroom.secrets import Secret
@@ -45,12 +45,14 @@ from postroom.smtp.command import DATA
 from postroom.smtp.sasl import MECHANISM_NAMES
 from postroom.wire.dial import DialTimeouts, NoLink, Target, dial
 from postroom.wire.drive import Replies, drive_open, exchange
+from postroom.wire.guard import AccountGuard
 from postroom.wire.integrated import mechanisms_for
 from postroom.wire.link import Gone, Link
 from postroom.wire.tls import TlsSettings
 
 __all__ = ["SmtpCourier"]
 
+_WRONG_PORT = "Port {} is no port of a mail server."
 _STALE_MS = 5_000.0
 """An open session that was idle for longer is asked whether it lives before a message is given to it."""
 
@@ -67,7 +69,10 @@ _MECHANISMS = {
 
 @dataclass(frozen=True, slots=True)
 class SmtpCourier:
-    """Speaks for one account. `ehlo_name`: how we introduce ourselves; `nonce`: makes the one that SCRAM needs."""
+    """Speaks for one account. `ehlo_name`: how we introduce ourselves; `nonce`: makes the one that SCRAM needs.
+
+    `guard`: where the account's host may lead; `client_key`: that of its client certificate.
+    """
 
     account: Account
     secret: Secret | None
@@ -76,13 +81,17 @@ class SmtpCourier:
     dial_timeouts: DialTimeouts
     tls_minimum: str
     nonce: Callable[[], str] = field(repr=False)
+    guard: AccountGuard
+    client_key: Secret | None = field(default=None, repr=False)
 
     async def run(self, feed: Feed) -> SessionFailure | None:
         """One session, from the first byte to the last. None: it was opened, and every job given to it is reported.
         Otherwise no session came about, and no job was taken."""
         reach("session.before-connect")
-        target = Target.of(self.account, self.tls_minimum)
-        link = await dial(target, timeouts=self.dial_timeouts)
+        if self.guard.wrong_port:
+            return _unreachable(NoLink(Failure.FORBIDDEN_ADDRESS, _WRONG_PORT.format(self.account.port), Phase.CONNECT))
+        target = Target.of(self.account, self.tls_minimum, self.client_key)
+        link = await dial(target, timeouts=self.dial_timeouts, guard=self.guard, discreet=self.guard.discreet)
         if isinstance(link, NoLink):
             return _unreachable(link)
         try:
@@ -113,6 +122,7 @@ class SmtpCourier:
             self.timeouts,
             mechanisms_for(account),
             only_bound=account.certificate_check is CertificateCheck.IGNORE,
+            discreet=self.guard.discreet,
         )
 
 

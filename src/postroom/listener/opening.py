@@ -17,7 +17,7 @@ from postroom.listener.certificate import Certificate, make_self_signed
 from postroom.listener.door import Door, Terms, open_door
 from postroom.settings import Listen, Settings
 from postroom.wire.listening import bound_to, listen
-from postroom.work.couriers import own_name
+from postroom.wire.names import own_name
 from postroom.work.service import Engine
 
 __all__ = ["Addresses", "Opened", "open_listener", "take_addresses"]

@@ -92,6 +92,8 @@ class Account:
     `preset`: the provider whose values filled what was not given (`policy.presets`), or "".
     `realm`: the Kerberos realm, or the domain of an NTLM user. `service_principal`: `smtp/mail.example.com`, when it is
     not the host's. `credential_path`: the keytab or the ticket cache; empty: that of the process.
+    `certificate_pin`: the SHA-256 of the one certificate that is trusted; `certificate_trusted`: that certificate as it
+    was shown then; `client_certificate`: what we show of ourselves, our own first. All certificates are PEM.
 
     `tested_ms`: when this very server last took a test message by this very login; None after a change of these.
     """
@@ -112,6 +114,8 @@ class Account:
     certificate_check: CertificateCheck = CertificateCheck.VERIFY
     certificate_authority: str = ""
     certificate_pin: str = ""
+    certificate_trusted: str = ""
+    client_certificate: str = ""
     allow_clear_login: bool = False
     connector_id: int | None = None
     enabled: bool = True
@@ -134,6 +138,7 @@ class Account:
     paused_reason: str = ""
     paused_ms: int | None = None
     resume_ms: int | None = None
+    has_client_key: bool = False
     has_secret: bool = False
     secret_set_ms: int | None = None
     tested_ms: int | None = None

@@ -31,7 +31,7 @@ NOUNS: dict[str, str] = {
 """What an entry may be about, and the letter of its ids."""
 
 _LONGEST = 4_000
-_UNTOLD = frozenset({"id", "tenant_id", "created_ms", "version", "has_secret", "secret_set_ms"})
+_UNTOLD = frozenset({"id", "tenant_id", "created_ms", "version", "has_secret", "secret_set_ms", "has_client_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,20 @@ def difference(old: Any, new: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _tell_secret(old: Any, new: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
     """That a secret was set, replaced or removed; not what it is."""
+    _tell_client_key(old, new, before, after)
     had, has = getattr(old, "has_secret", False), getattr(new, "has_secret", False)
     if had == has and (not has or getattr(old, "secret_set_ms", None) == getattr(new, "secret_set_ms", None)):
         return
     before["secret"] = "kept" if had else "none"
     after["secret"] = ("replaced" if had else "set") if has else "removed"
+
+
+def _tell_client_key(old: Any, new: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """A key belongs to its certificate, so a new one is told by that."""
+    had, has = getattr(old, "has_client_key", False), getattr(new, "has_client_key", False)
+    if had != has:
+        before["client_key"] = "kept" if had else "none"
+        after["client_key"] = "set" if has else "removed"
 
 
 def _fields(noun: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from postroom.model.account import Account, CertificateCheck, Encryption, Login, default_port
-from postroom.office import kerberos_values
+from postroom.office import certificate_values, kerberos_values
 from postroom.office.fields import (
     NOT_YET,
     Reader,
@@ -43,12 +43,23 @@ _ENCRYPTIONS: dict[str, Encryption] = {
     "ssl/tls": Encryption.TLS,
     "smtps": Encryption.TLS,
     "implicit": Encryption.TLS,
+    "tls/ssl": Encryption.TLS,
+    "implicit-tls": Encryption.TLS,
+    "ssl-on-connect": Encryption.TLS,
+    "tls-on-connect": Encryption.TLS,
     "start-tls": Encryption.STARTTLS,
+    "start tls": Encryption.STARTTLS,
     "explicit": Encryption.STARTTLS,
+    "explicit-tls": Encryption.STARTTLS,
     "off": Encryption.NONE,
+    "no": Encryption.NONE,
     "plain": Encryption.NONE,
+    "clear": Encryption.NONE,
+    "unencrypted": Encryption.NONE,
     "": Encryption.NONE,
 }
+_TYPES: dict[str, Encryption] = {**_ENCRYPTIONS, "tls": Encryption.STARTTLS}
+"""senhasegura's field "type": where a form offers SSL beside TLS, TLS means that the connection begins in clear."""
 
 
 def _later(value: object) -> None:
@@ -82,9 +93,11 @@ _READERS: dict[str, Reader] = {
     "user": line(320),
     **kerberos_values.READERS,
     "secret_reference": _empty,
-    "certificate_check": one_of(CertificateCheck, later=(CertificateCheck.OWN_CA, CertificateCheck.PINNED)),
-    "certificate_authority": _empty,
-    "certificate_pin": _empty,
+    "certificate_check": one_of(CertificateCheck),
+    "certificate_authority": certificate_values.authority,
+    "certificate_pin": certificate_values.pin,
+    "certificate_trusted": certificate_values.chain,
+    "client_certificate": certificate_values.chain,
     "allow_clear_login": flag,
     "connector_id": _later,
     "enabled": flag,
@@ -107,7 +120,9 @@ _READERS: dict[str, Reader] = {
     "limits.recipients": count(1, 100_000),
     "limits.size": optional(count(1_024, _MOST_SIZE)),
 }
-_NOT_FIELDS = {"client_certificate", "client_key", "connector", "fallback_account", "network_connector", "token_url"}
+_SAFE = "safe_connection"
+"""Said by other products' forms: some encryption, or none. Which one, another of their fields says, or the port."""
+_NOT_FIELDS = {"connector", "fallback_account", "network_connector", "token_url"}
 
 
 def _as_encryption(when_true: Encryption) -> Callable[[object], Encryption | None]:
@@ -144,6 +159,14 @@ _ALIASES: dict[str, tuple[str, Callable[[object], Any] | None]] = {
     "use_tls": ("encryption", _as_encryption(Encryption.STARTTLS)),
     "tls": ("encryption", _as_encryption(Encryption.STARTTLS)),
     "spn": _same("service_principal"),
+    "ssl_tls": ("encryption", _as_encryption(Encryption.TLS)),
+    "use_safe_connection": (_SAFE, flag),
+    "safe_connection": (_SAFE, flag),
+    "secure_connection": (_SAFE, flag),
+    "use_secure_connection": (_SAFE, flag),
+    "type": ("encryption", one_of(Encryption, _TYPES)),
+    "connection_type": ("encryption", one_of(Encryption, _TYPES)),
+    "safe_connection_type": ("encryption", one_of(Encryption, _TYPES)),
     "use_authentication": ("login", lambda value: Login.PASSWORD if flag(value) else Login.NONE),
     "ignore_certificate_errors": (
         "certificate_check",
@@ -175,6 +198,8 @@ def read(given: Mapping[str, object], reading: Reading) -> dict[str, Any]:
             reading.fault(typed, f"contradicts {origins[field]}.", "Give only one of them.")
         origins[field] = typed
         reading.values[field] = result
+    if reading.values.get(_SAFE) is False and reading.values.get("encryption") is not None:
+        del reading.values["encryption"]  # a form keeps the type it would be, if it were
     return reading.values
 
 
@@ -183,13 +208,13 @@ def _flat(given: Mapping[str, object]) -> dict[str, object]:
     for typed, value in given.items():
         if typed.strip().lower() == "limits" and isinstance(value, Mapping):
             flat |= {f"limits.{inner}": one for inner, one in value.items()}
-        elif typed.strip().lower() not in _SECRET_WORDS:
+        elif typed.strip().lower() not in _SECRET_WORDS and _plain(typed) not in certificate_values.KEY_WORDS:
             flat[typed] = value
     return flat
 
 
 def _find(typed: str, reading: Reading) -> tuple[str, Reader | None]:
-    plain = typed.strip().lower().replace("-", "_").replace(" ", "_")
+    plain = _plain(typed)
     if plain in _NOT_FIELDS or plain.removesuffix("_id") in _NOT_FIELDS:
         return plain, _READERS.get(plain, _later)
     if plain in _READERS:
@@ -199,6 +224,10 @@ def _find(typed: str, reading: Reading) -> tuple[str, Reader | None]:
         return field, convert or _READERS[field]
     reading.unknown(typed, [*_READERS, "secret"])
     return plain, None
+
+
+def _plain(typed: str) -> str:
+    return typed.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def _switched_off(given: Mapping[str, object]) -> Encryption | None:
@@ -241,7 +270,7 @@ def read_secret(given: Mapping[str, object], secret: str | Secret | None, readin
 def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, reading: Reading) -> Account:
     """The account with these values, what goes together kept together: the port with the encryption, the login with
     a user, a new preset with all that it fills. What does not fit is a fault."""
-    values = _filled(account, values)
+    values = _filled(account, _with_encryption(account, values))
     plain = {field: value for field, value in values.items() if not field.startswith("limits.")}
     limits = {field.removeprefix("limits."): value for field, value in values.items() if field.startswith("limits.")}
     if "port" not in plain and account.port in (0, default_port(account.encryption)):
@@ -252,6 +281,7 @@ def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, re
         plain["login"] = Login.PASSWORD
     kerberos_values.complete(account, plain, secret)
     changed = replace(account, **plain, limits=replace(account.limits, **limits))
+    changed = certificate_values.apply_pin(changed, plain, reading)
     _fit(changed, reading)
     kerberos_values.fit(changed, values, secret, reading)
     return changed
@@ -275,6 +305,19 @@ def _what_user(account: Account) -> str:
     """What the user name is, where the preset knows it."""
     preset = presets.of_account(account)
     return "Give the user name, or set login to none." if preset is None else f"It is {preset.user_words}."
+
+
+def _with_encryption(account: Account, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What "safe connection" alone means: what is there already, else what the port, or a preset, is for."""
+    left = {field: value for field, value in values.items() if field != _SAFE}
+    if _SAFE not in values or "encryption" in values:
+        return left
+    if not values[_SAFE]:
+        return {**left, "encryption": Encryption.NONE}
+    if values.get("preset") or (account.encryption is not Encryption.NONE and account.port != 0):
+        return left
+    implicit = values.get("port") == default_port(Encryption.TLS)
+    return {**left, "encryption": Encryption.TLS if implicit else Encryption.STARTTLS}
 
 
 def _fit(account: Account, reading: Reading) -> None:

@@ -16,8 +16,11 @@ from postroom.model.application import Actor, Scope
 from postroom.model.tenant import INSTALLATION, Tenant
 from postroom.office import own_identity
 from postroom.office.account_values import apply, read, read_secret
+from postroom.office.certificate_values import fit_client_key, read_client_key
+from postroom.office.certificate_views import certificates_of
 from postroom.office.changes import AGAIN, Again, Ref, number_of, require, tenant_for
 from postroom.office.fields import Reading, line
+from postroom.office.operator import check_leave
 from postroom.office.routing import BATCH, DefaultMove, refuse_unproven, unproven
 from postroom.office.sealing import Sealing
 from postroom.office.tenants import account_named, find_account_number
@@ -88,8 +91,10 @@ class AccountVerbs(Sealing):
             created_ms=moment,
         )
         account = apply(blank, given, typed, reading)
-        account = replace(account, name=account.name or account.host)
+        key = read_client_key(values, reading)
+        account = fit_client_key(replace(account, name=account.name or account.host), key, reading)
         own_identity.check(actor, None, account, reading)
+        check_leave(actor, None, account, self._settings, reading)
         move = DefaultMove(number, account_id, moment, self._store.ids.next)
         made: list[bool] = []
 
@@ -101,6 +106,8 @@ class AccountVerbs(Sealing):
                 accounts.create(connection, account)
                 if typed is not None and account.needs_secret:
                     self._seal(connection, account, typed, moment, actor)
+                if key is not None:
+                    self._seal_key(connection, account, key, moment, actor)
                 alone = tenant.settings.default_account_id is None and account.enabled
                 made[:] = [alone and not unproven(connection, tenant, account)]
             if made[0] and move.step(connection) is AGAIN:
@@ -154,21 +161,31 @@ class AccountVerbs(Sealing):
         reading = Reading()
         given = read(values, reading)
         typed = read_secret(values, secret, reading)
-        new = apply(old, given, typed, reading)
+        key = read_client_key(values, reading)
+        new = fit_client_key(apply(old, given, typed, reading), key, reading)
         own_identity.check(actor, old, new, reading)
         _check_name(connection, new, reading)
+        check_leave(actor, old, new, self._settings, reading)
         reading.close()
-        return new, self._save_account(connection, old, new, typed, moment, actor)
+        return new, self._save_account(connection, old, new, typed, moment, actor, key)
 
     def _save_account(
-        self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
+        self,
+        connection: Connection,
+        old: Account,
+        new: Account,
+        typed: Secret | None,
+        moment: int,
+        actor: Actor,
+        key: Secret | None = None,
     ) -> bool:
         """Writes a changed account, with what follows from the change. True when a secret was lost by it."""
         if SealedTo.of(old) != SealedTo.of(new):
             new = replace(new, tested_ms=None)
         accounts.save(connection, new)
         dropped = self._keep_right(connection, old, new, typed, moment, actor)
-        if _may_be_mended(old, new, typed):
+        self._keep_key_right(connection, old, new, key, moment, actor)
+        if key is not None or _may_be_mended(old, new, typed):
             accounts.resume_mended(connection, old.tenant_id, old.id)
         return dropped
 
@@ -360,6 +377,7 @@ def _view(connection: Connection, tenant: Tenant, account: Account, *, dropped: 
         is_default=tenant.settings.default_account_id == account.id,
         needs=account_needs(account, dropped=dropped, trouble=pace.trouble),
         warnings=account_warnings(account),
+        certificates=certificates_of(account),
         secret_dropped=dropped,
         pace=pace,
     )

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from postroom.clock import now_ms
-from postroom.errors import Conflict, PostroomError
+from postroom.errors import BadInput, Conflict, Fault, PostroomError
 from postroom.model.account import Account
 from postroom.model.application import Actor, Application, Scope
 from postroom.model.plan import Plan, Planned, What
@@ -25,7 +25,9 @@ from postroom.office.changes import AGAIN, Again, require, tenant_for
 from postroom.office.code_file import CodeFile, read_file
 from postroom.office.code_text import Names, account_code, application_code, sender_code, settings_code, written
 from postroom.office.code_wanted import Wanted, WantedAccount, WantedSender, WantedSettings, spec_of, wanted_of
+from postroom.office.fields import Reading
 from postroom.office.keys import KeyVerbs
+from postroom.office.operator import check_leave
 from postroom.office.routing import DefaultMove, free_held, unproven
 from postroom.office.versions import VersionVerbs
 from postroom.policy.way import Reason
@@ -148,6 +150,7 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         typed, there = wanted.secret, wanted.account
         place = taking.file.place("accounts", there.name, "credential_source")
         own_identity.refuse(taking.actor, old, there if old is None else _kept(old, there), place)
+        self._check_leave(taking, there, old)
         after = account_code(there)
         if typed is not None and (old is None or old.secret_set_ms != taking.moment):  # else an earlier step sealed it
             after[_SECRET] = "typed"
@@ -173,6 +176,15 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
             taking.warnings.append(f"{new.name} needs its password again: the kept one was typed for another server.")
         taking.note(What.CHANGE, "account", new.name, {"name": old.name} | before, {"name": new.name} | after)
         return None
+
+    def _check_leave(self, taking: _Taking, there: Account, old: Account | None) -> None:
+        """What only the operator may allow is no different in a file."""
+        reading = Reading()
+        new = there if old is None else _kept(old, there)
+        check_leave(taking.actor, old, new, self._settings, reading)
+        faults = [(taking.file.place("accounts", there.name, one.field), one) for one in reading.faults]
+        if faults:
+            raise BadInput([Fault(place, one.problem, one.mend) for place, one in faults])
 
     def _take_sender(self, connection: Connection, taking: _Taking, wanted: WantedSender, every: list[Account]) -> None:
         number = taking.tenant_id
@@ -301,7 +313,7 @@ _SECRET = "secret"  # noqa: S105  (the name of a field)
 _SENDER_FIELDS = ("name", "reply_to", "return_path", "confirmation_address", "account_id")
 _OURS = (
     "id", "tenant_id", "created_ms", "version", "state", "paused_reason", "paused_ms", "resume_ms", "has_secret",
-    "secret_set_ms", "tested_ms",
+    "secret_set_ms", "has_client_key", "tested_ms",
 )  # fmt: skip
 
 

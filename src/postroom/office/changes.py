@@ -32,6 +32,7 @@ from postroom.store import (
     accounts,
     applications,
     audit,
+    client_keys,
     clone,
     credentials,
     senders,
@@ -59,11 +60,13 @@ AGAIN = Again.AGAIN
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """One consistent reading of all settings. `sealed`: account id → its secret, sealed."""
+    """One consistent reading of all settings. `sealed`: account id → its secret, sealed; `keys`: the same of the
+    private keys of client certificates."""
 
     version: int
     snapshot: Snapshot
     sealed: Mapping[int, bytes]
+    keys: Mapping[int, bytes]
 
     def __repr__(self) -> str:
         return f"<settings, version {self.version}>"
@@ -80,7 +83,8 @@ def _read(connection: Connection) -> _Settled:
         clone=clone.current(connection),
     )
     sealed = {one.account_id: one.sealed for one in credentials.all_sealed(connection)}
-    return _Settled(version, snapshot, sealed)
+    keys = {one.account_id: one.sealed for one in client_keys.all_sealed(connection)}
+    return _Settled(version, snapshot, sealed, keys)
 
 
 def _see_one_moment(connection: Connection) -> None:
@@ -168,6 +172,11 @@ class Changes:
         """
         sealed = self._settled.sealed.get(account.id)
         return None if sealed is None else self._ring.open(sealed, SealedTo.of(account))
+
+    def open_client_key(self, account: Account) -> Secret | None:
+        """The private key of the account's client certificate, or None when it has none. Raises as `open_secret`."""
+        sealed = self._settled.keys.get(account.id) if account.client_certificate else None
+        return None if sealed is None else self._ring.open(sealed, SealedTo.client_key(account))
 
     def _install(self, settled: _Settled) -> bool:
         with self._lock:

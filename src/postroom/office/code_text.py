@@ -45,7 +45,7 @@ class Names:
 def account_code(account: Account) -> dict[str, Any]:
     """Every field a file can set, by its name there."""
     found = content_of(account)
-    for name in ("name", "has_secret"):
+    for name in ("name", "has_secret", "has_client_key"):
         del found[name]
     return found
 

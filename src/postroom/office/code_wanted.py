@@ -17,8 +17,8 @@ from postroom.model.account import Account, Encryption, Limits
 from postroom.model.application import Application
 from postroom.model.sender import Sender
 from postroom.model.tenant import TenantSettings
-from postroom.office import account_values, application_values, fields, sender_values, tenant_values
-from postroom.office.code_file import CodeFile, Tables
+from postroom.office import account_values, application_values, certificate_values, fields, sender_values, tenant_values
+from postroom.office.code_file import CodeFile, Tables, bare_or_quoted
 from postroom.office.fields import Reading, Unfit
 from postroom.secrets import Secret
 
@@ -101,6 +101,12 @@ class _Things:
             reading = Reading()
             given = account_values.read(values, reading)
             typed = account_values.read_secret(values, None, reading)
+            for word in certificate_values.KEY_WORDS:
+                if word in values:
+                    mend = (
+                        f"Take it out, and use `postroom account edit {bare_or_quoted(name)} --client-key-file FILE`."
+                    )
+                    reading.fault(word, "is no setting of a file: files are no place for private keys.", mend)
             account = account_values.apply(blank, given, typed, reading)
             self.take("accounts", name, reading)
             if typed is not None:

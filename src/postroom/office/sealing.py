@@ -20,7 +20,7 @@ from postroom.office.changes import Changes, require
 from postroom.office.client_secret import reseal_client_secrets
 from postroom.office.second_factor import reseal_second_factors
 from postroom.secrets import SealedTo, Secret
-from postroom.store import accounts, credentials
+from postroom.store import accounts, client_keys, credentials
 
 __all__ = ["Sealing"]
 
@@ -44,6 +44,24 @@ class Sealing(Changes):
         sealed = self._ring.seal(typed, SealedTo.of(account))
         credentials.put(connection, account.tenant_id, account.id, sealed, moment, actor.name)
 
+    def _keep_key_right(
+        self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
+    ) -> bool:
+        """The same for the private key of the client certificate."""
+        if not new.client_certificate:
+            client_keys.drop(connection, new.tenant_id, new.id)
+            return False
+        if typed is not None:
+            self._seal_key(connection, new, typed, moment, actor)
+            return False
+        if SealedTo.client_key(old) == SealedTo.client_key(new):
+            return False
+        return client_keys.drop(connection, new.tenant_id, new.id)
+
+    def _seal_key(self, connection: Connection, account: Account, typed: Secret, moment: int, actor: Actor) -> None:
+        sealed = self._ring.seal(typed, SealedTo.client_key(account))
+        client_keys.put(connection, account.tenant_id, account.id, sealed, moment, actor.name)
+
     def rotate_key(self, actor: Actor) -> Future[int]:
         """A new key in the ring, and every secret sealed with it; returns how many. Writes the ring's file: may block.
 
@@ -60,10 +78,10 @@ class Sealing(Changes):
 
     def _all_current(self) -> bool:
         settled = self._settled
-        return all(
-            self._ring.is_current(sealed, SealedTo.of(settled.snapshot.accounts[account_id]))
-            for account_id, sealed in settled.sealed.items()
-        )
+        accounts = settled.snapshot.accounts
+        passwords = [(sealed, SealedTo.of(accounts[number])) for number, sealed in settled.sealed.items()]
+        keys = [(sealed, SealedTo.client_key(accounts[number])) for number, sealed in settled.keys.items()]
+        return all(self._ring.is_current(sealed, seal_to) for sealed, seal_to in passwords + keys)
 
     def reseal_secrets(self, actor: Actor) -> Future[int]:
         """Seals all secrets with the current key of the ring; returns how many were not."""
@@ -76,6 +94,11 @@ class Sealing(Changes):
                 seal_to = SealedTo.of(by_id[one.account_id])
                 if not self._ring.is_current(one.sealed, seal_to):
                     credentials.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
+                    count += 1
+            for key in client_keys.all_sealed(connection):
+                seal_to = SealedTo.client_key(by_id[key.account_id])
+                if not self._ring.is_current(key.sealed, seal_to):
+                    client_keys.reseal(connection, key, self._ring.reseal(key.sealed, seal_to))
                     count += 1
             count += reseal_second_factors(connection, self._ring)
             count += reseal_client_secrets(connection, self._ring)

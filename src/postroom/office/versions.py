@@ -30,7 +30,7 @@ __all__ = ["Compared", "Returned", "VersionVerbs"]
 T = TypeVar("T")
 U = TypeVar("U")
 _REFERENCES = {"default_account_id": "accounts", "default_sender_id": "senders", "account_id": "accounts"}
-_NOT_RETURNED = frozenset({"has_secret", "suspended"})
+_NOT_RETURNED = frozenset({"has_secret", "has_client_key", "suspended"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from postroom.model.account import Account, AccountState, CertificateCheck, Encryption, Login
 from postroom.model.application import Key
 from postroom.model.sender import Sender
+from postroom.office.certificate_views import AccountCertificates, certificate_warnings
 from postroom.store.paces import UNTRIED, Pace
 
 __all__ = ["AccountView", "NewKey", "SenderView", "account_needs", "account_warnings"]
@@ -18,7 +19,7 @@ class AccountView:
 
     `pace`: what its server has taught, and since when it can't be reached; `needs`: plain sentences for what is missing
     before mail can leave; `warnings`: what works but is unwise and stays visible; `is_default`: for its own tenant;
-    `secret_dropped`: this very change made the stored secret useless.
+    `secret_dropped`: this very change made the stored secret useless; `certificates`: what its PEM fields say.
     """
 
     account: Account
@@ -27,6 +28,7 @@ class AccountView:
     warnings: tuple[str, ...] = ()
     secret_dropped: bool = False
     pace: Pace = UNTRIED
+    certificates: AccountCertificates = field(default_factory=AccountCertificates)
 
     @property
     def has_secret(self) -> bool:
@@ -55,6 +57,8 @@ def account_needs(account: Account, *, dropped: bool = False, trouble: str = "")
             needs.append("It needs its password: the stored one was typed for another server or user. Type it again.")
         else:
             needs.append("It needs its password. Type it, or set login to none.")
+    if account.client_certificate and not account.has_client_key:
+        needs.append("It needs the private key of its client certificate. Enter both again (client_key).")
     if not account.enabled:
         needs.append("It is switched off; its mail waits until it is switched on.")
     if account.state is AccountState.PAUSED:
@@ -72,5 +76,12 @@ def account_warnings(account: Account) -> tuple[str, ...]:
         if account.login is not Login.NONE and account.allow_clear_login:
             warnings.append("The password leaves unencrypted as well.")
     elif account.certificate_check is CertificateCheck.IGNORE:
-        warnings.append("Certificate errors are ignored: another server could pass for this one and read the password.")
-    return tuple(warnings)
+        warnings.append(
+            "Certificate errors are ignored (certificate_check): another server could pass for this one and read or "
+            "change all mail."
+        )
+        if account.login is not Login.NONE and account.allow_clear_login:
+            warnings.append("It could read the password as well.")
+        elif account.login is not Login.NONE:
+            warnings.append("So the password is sent only by a login that does not show it (SCRAM, CRAM-MD5).")
+    return (*warnings, *certificate_warnings(account))

@@ -14,6 +14,7 @@ The associated data (AEAD) are what the secret was typed for. Nothing compares t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -78,6 +79,22 @@ class SealedTo:
             realm=account.realm,
             service_principal=account.service_principal,
             own_identity=f"{account.credential_source}:{account.credential_path}" if account.by_own_identity else "",
+        )
+
+    @classmethod
+    def client_key(cls, account: Account) -> SealedTo:
+        """What the private key of this account's client certificate is sealed to: its server, and that certificate.
+
+        It never leaves, so who could listen does not matter here.
+        """
+        certificate = hashlib.sha256(account.client_certificate.encode()).hexdigest()
+        return cls(
+            tenant_id=account.tenant_id,
+            account_id=account.id,
+            host=account.host,
+            port=account.port,
+            encryption="client-key",
+            user=certificate,
         )
 
     def associated_data(self) -> bytes:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from postroom.errors import BadSettings, Fault
 from postroom.settings import spelling
 from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Network, Spelling, Trusted
+from postroom.settings.tenant_hosts import TENANT_HOSTS, TenantHost
 
 __all__ = [
     "DatabaseUrl",
@@ -36,6 +37,7 @@ __all__ = [
     "Role",
     "Row",
     "Settings",
+    "TenantHost",
     "Trusted",
     "describe",
     "example",
@@ -245,7 +247,18 @@ class Settings:
     connections_per_account: int = _setting(
         spelling.count(1, 1_000), 4, "Connections at once to an account's server, where the account does not say."
     )
-    tls_minimum: str = _setting(spelling.TLS_VERSION, "1.2", "The oldest TLS version Postroom speaks.")
+    tls_minimum: str = _setting(
+        spelling.TLS_VERSION,
+        "1.2",
+        "The oldest TLS version Postroom speaks to mail servers. Below 1.2 it is broken: only for servers that know "
+        "nothing newer. Programs that hand mail in always get 1.2 or newer.",
+    )
+    tenant_hosts: tuple[TenantHost, ...] = _setting(
+        TENANT_HOSTS,
+        (),
+        "Internal servers that the accounts of tenants may use; without it only the public internet, on ports of mail. "
+        "The installation's own accounts may use any server.",
+    )
     smtp_timeout_scale: float = _setting(
         spelling.number(0.001, 100.0), 1.0, "Multiplies every timeout of SMTP (RFC 5321, 4.5.3.2). For tests."
     )

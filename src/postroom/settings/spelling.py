@@ -281,8 +281,8 @@ def _switch(value: object, base: Path, environ: Mapping[str, str]) -> bool:
 
 def _tls_version(value: object, base: Path, environ: Mapping[str, str]) -> str:
     text = str(value).strip().upper().removeprefix("TLS").removeprefix("V").strip()
-    if isinstance(value, bool) or text not in {"1.2", "1.3"}:
-        raise ValueError("is no TLS version Postroom speaks: 1.2 or 1.3 (older ones are broken, RFC 8996).")
+    if isinstance(value, bool) or text not in {"1.0", "1.1", "1.2", "1.3"}:
+        raise ValueError("is no TLS version Postroom speaks: 1.2 or 1.3, and 1.0 or 1.1, which are broken (RFC 8996).")
     return text
 
 

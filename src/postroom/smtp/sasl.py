@@ -83,21 +83,20 @@ class Mechanism:
 
 @dataclass(frozen=True, slots=True)
 class NoCommonLogin:
-    """There is no mechanism to use. `only_in_clear`: there would be one if the link were encrypted."""
+    """There is no mechanism to use. `only_in_clear`: there would be one if the link were encrypted, and to the right
+    server for certain."""
 
     offered: tuple[str, ...]
     allowed: tuple[str, ...]
     only_in_clear: bool
 
-    def refusal(self) -> Refusal:
-        """The same as it stands in an outcome."""
+    def refusal(self, encrypted: bool = False) -> Refusal:
+        """The same as it stands in an outcome. `encrypted`: the link is, but to whom it leads was not checked."""
         offered = ", ".join(self.offered) or "none"
         if self.only_in_clear:
-            return Refusal(
-                Failure.CLEAR_LOGIN,
-                None,
-                f"The link is not encrypted, and the server offers only logins that show the password ({offered}).",
-            )
+            why = "The server's certificate is not checked" if encrypted else "The link is not encrypted"
+            text = f"{why}, and the server offers only logins that show the password ({offered})."
+            return Refusal(Failure.CLEAR_LOGIN, None, text)
         allowed = ", ".join(self.allowed) or "none"
         return Refusal(
             Failure.NO_LOGIN, None, f"The server offers these logins: {offered}; the account may use: {allowed}."

@@ -10,12 +10,13 @@ Rules kept here:
   nothing about them: then the next binding is tried, and a login without one only where that is allowed. What a server
   repeats of them does not reach a reply or a transcript.
 - What is no SMTP is not repeated before the server has answered EHLO like a mail server: an address typed into a form
-  must not become a window into other services.
+  must not become a window into other services. Where a stranger named the server nothing at all is, but for the code.
+- A login that shows the password needs a link that is encrypted and leads to the right server for certain.
 
 Sending messages is `transfer`'s business, choosing and running a login mechanism `sasl`'s.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -41,6 +42,7 @@ _BLANK = "****"
 _NO_COMMON_BINDING = (
     "The server wants the login bound to the encrypted connection, by a binding Postroom does not know."
 )
+_NOT_SHOWN = "(What it said is not shown: it has not answered like a mail server.)"
 _REPEATING = frozenset({LostKind.UNINTELLIGIBLE, LostKind.TOO_LONG, LostKind.OUT_OF_STEP})
 """Faults whose detail may quote the server."""
 
@@ -52,7 +54,8 @@ class SessionSettings:
     `mechanisms` are those the account allows; `integrated` are mechanisms made outside of this package; `allow_clear`
     permits logins that show the password on an unencrypted link. `nonce` is random printable ASCII without commas, new
     for each session; SCRAM needs it. With `only_bound` there is no login without a channel binding on a server that
-    offers one: for links whose server nobody has checked.
+    offers one, and none that shows the password: for links whose server nobody has checked. `discreet`: nothing that is
+    said is shown before a greeting and an answer to EHLO have shown that a mail server says it.
     """
 
     ehlo_name: str
@@ -64,6 +67,7 @@ class SessionSettings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     integrated: tuple[Mechanism, ...] = ()
     only_bound: bool = False
+    discreet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,9 @@ class _Opening:
     def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
         self._timeouts = settings.timeouts
-        self._transcript = Transcript()
+        self._transcript = self._whole = Transcript()
+        if settings.discreet:
+            self._whole = Transcript()  # takes the other's place once a mail server has shown itself
         self._encrypted = settings.encryption is Encryption.TLS
         self._secrets: set[str] = set()
         self._is_mail_server = False
@@ -141,11 +147,19 @@ class _Opening:
         answer = yield from self._ask(command.ehlo(name), Phase.EHLO, patience, _DONE)
         if isinstance(answer, Failed) and self._helo_would_do(answer.cause):
             answer = yield from self._ask(command.helo(name), Phase.EHLO, patience, _DONE)
-            return answer if isinstance(answer, Failed) else Capabilities()
+            if isinstance(answer, Failed):
+                return answer
+            self._proved()
+            return Capabilities()
         if isinstance(answer, Failed):
             return answer
-        self._is_mail_server = True
+        self._proved()
         return Capabilities.parse(answer)
+
+    def _proved(self) -> None:
+        """It greeted and took our name: that is a mail server, and what it said may be shown."""
+        self._is_mail_server = True
+        self._transcript = self._whole
 
     def _helo_would_do(self, refusal: Reply | Lost | Refusal) -> bool:
         enough = self._settings.credentials is None and (
@@ -164,7 +178,7 @@ class _Opening:
         lost: Lost | None = yield step
         if lost is not None:
             return self._lost(step.ended, lost, Phase.STARTTLS if lost.kind is LostKind.INJECTED else Phase.TLS)
-        self._transcript.note(step.ended, "TLS is up")
+        self._note(step.ended, "TLS is up")
         self._encrypted = True
         return (yield from self._hello())
 
@@ -181,7 +195,7 @@ class _Opening:
             chosen = choose(
                 capabilities.auth,
                 allowed,
-                self._encrypted,
+                self._encrypted and not settings.only_bound,
                 settings.allow_clear,
                 bindable=bool(bindings),
                 known=(*OAUTH_MECHANISMS, *settings.integrated),
@@ -189,7 +203,7 @@ class _Opening:
             if refused is not None and (isinstance(chosen, NoCommonLogin) or settings.only_bound > chosen.bound):
                 return self._failed(Phase.AUTH, Refusal(Failure.CHANNEL_BINDING, None, _NO_COMMON_BINDING))
             if isinstance(chosen, NoCommonLogin):
-                return self._failed(Phase.AUTH, chosen.refusal())
+                return self._failed(Phase.AUTH, chosen.refusal(self._encrypted))
             credentials = fitting(replace(settings.credentials, bindings=bindings), chosen, capabilities.auth)
             login = Login(chosen, credentials, f"{settings.nonce}{len(bindings) or ''}")
             refused = yield from self._log_in_by(chosen, login)
@@ -225,7 +239,7 @@ class _Opening:
         """The refusal together with the reasons that the server gave before it, for people and for the diagnosis."""
         if not told or not isinstance(failed.cause, Reply):
             return failed
-        self._transcript.note(self._heard_at, f"the server's reason: {self._blanked(told)}")
+        self._note(self._heard_at, f"the server's reason: {self._blanked(told)}")
         cause = failed.cause
         return self._failed(failed.phase, Reply(cause.code, cause.enhanced, f"{cause.text}\n{self._blanked(told)}"))
 
@@ -237,13 +251,17 @@ class _Opening:
         heard: list[Reply] | Lost = yield step
         self._heard_at = step.ended
         if line:
-            self._transcript.sent(step.began, f"{shown}\r\n".encode() if shown else line)
+            for transcript in self._transcripts():
+                transcript.sent(step.began, f"{shown}\r\n".encode() if shown else line)
         if isinstance(heard, Lost) and not heard.replies:
             return self._lost(step.ended, heard, phase)
         reply = heard.replies[0] if isinstance(heard, Lost) else heard[0]
         harmless = Reply(reply.code, reply.enhanced, self._blanked(reply.text)) if self._secrets else reply
         if reply.code in expected or reply.temporary or reply.permanent:
-            self._transcript.heard(step.ended, [harmless])
+            self._whole.heard(step.ended, [harmless])
+            if self._whole is not self._transcript:
+                harmless = Reply(reply.code, None, _NOT_SHOWN)
+                self._transcript.heard(step.ended, [harmless])
             return reply if reply.code in expected else self._failed(phase, harmless)
         return self._lost(step.ended, Lost.out_of_step(harmless, phase), phase)
 
@@ -251,8 +269,15 @@ class _Opening:
         placed = Lost(lost.kind, self._blanked(lost.detail), phase)
         if lost.kind in _REPEATING and not self._is_mail_server:
             placed = Lost(lost.kind, "What answers there does not speak SMTP.", phase)
-        self._transcript.note(at, str(placed))
+        self._note(at, str(placed))
         return self._failed(phase, placed)
+
+    def _note(self, at: float, text: str) -> None:
+        for transcript in self._transcripts():
+            transcript.note(at, text)
+
+    def _transcripts(self) -> Iterable[Transcript]:
+        return (self._whole,) if self._whole is self._transcript else (self._transcript, self._whole)
 
     def _failed(self, phase: Phase, cause: Reply | Lost | Refusal) -> Failed:
         return Failed(phase, cause, self._transcript)

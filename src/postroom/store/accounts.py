@@ -47,8 +47,9 @@ VERDICT = "verdict"
 
 _table = tables.account
 _secret = tables.credential
+_key = tables.client_key
 _RENAMED = {"user": "user_name"}
-_ELSEWHERE = frozenset({"limits", "has_secret", "secret_set_ms"})
+_ELSEWHERE = frozenset({"limits", "has_secret", "secret_set_ms", "has_client_key"})
 _STATE = frozenset({"state", "paused_reason", "paused_ms", "resume_ms"})
 _FIXED = frozenset({"id", "tenant_id", "created_ms", "version"})
 _PLAIN = tuple(field.name for field in fields(Account) if field.name not in _ELSEWHERE)
@@ -73,6 +74,7 @@ def from_row(row: Row[Any]) -> Account:
     values["limits"] = Limits(**{name: stored[f"limit_{name}"] for name in _LIMITS})
     values["secret_set_ms"] = stored["secret_set_ms"]
     values["has_secret"] = stored["secret_set_ms"] is not None
+    values["has_client_key"] = stored["client_key_set_ms"] is not None
     return Account(**values)
 
 
@@ -84,9 +86,13 @@ def _stored(account: Account, without: frozenset[str]) -> dict[str, Any]:
     return values | {f"limit_{name}": getattr(account.limits, name) for name in _LIMITS}
 
 
+_COLUMNS = (_table, _secret.c.set_ms.label("secret_set_ms"), _key.c.set_ms.label("client_key_set_ms"))
+
+
 def _query(tenant_id: int) -> Select[Any]:
     joined = _table.outerjoin(_secret, and_(_secret.c.account_id == _table.c.id, within(_secret, tenant_id)))
-    return select(_table, _secret.c.set_ms.label("secret_set_ms")).select_from(joined).where(within(_table, tenant_id))
+    joined = joined.outerjoin(_key, and_(_key.c.account_id == _table.c.id, within(_key, tenant_id)))
+    return select(*_COLUMNS).select_from(joined).where(within(_table, tenant_id))
 
 
 def get(connection: Connection, tenant_id: int, account_id: int) -> Account | None:
@@ -105,7 +111,8 @@ def of_tenant(connection: Connection, tenant_id: int) -> list[Account]:
 
 def all_accounts(connection: Connection) -> list[Account]:
     joined = _table.outerjoin(_secret, _secret.c.account_id == _table.c.id)
-    query = select(_table, _secret.c.set_ms.label("secret_set_ms")).select_from(joined).order_by(_table.c.id)
+    joined = joined.outerjoin(_key, _key.c.account_id == _table.c.id)
+    query = select(*_COLUMNS).select_from(joined).order_by(_table.c.id)
     return [from_row(row) for row in connection.execute(across(query, "the snapshot holds all tenants' settings"))]
 
 
@@ -129,9 +136,9 @@ def tested(connection: Connection, tenant_id: int, account_id: int, now_ms: int)
 
 
 def remove(connection: Connection, tenant_id: int, account_id: int) -> None:
-    """Deletes the account with its secret, its lanes and its pace. What still refers to it is the caller's care."""
+    """Deletes the account with its secrets, its lanes and its pace. What still refers to it is the caller's care."""
     connection.execute(delete(_table).where(within(_table, tenant_id), _table.c.id == account_id))
-    for table in (tables.credential, tables.lane, tables.pace):
+    for table in (tables.credential, tables.client_key, tables.lane, tables.pace):
         connection.execute(delete(table).where(within(table, tenant_id), table.c.account_id == account_id))
 
 

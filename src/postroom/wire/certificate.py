@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from postroom.clock import now_ms
 from postroom.smtp.reply import printable
 
-__all__ = ["Certificate", "TlsInfo", "read", "server_end_point", "why_refused"]
+__all__ = ["Certificate", "TlsInfo", "not_the_trusted", "read", "server_end_point", "why_refused"]
 
 _SHOWN_NAMES = 5
 _EXPIRED, _NOT_YET, _SELF_SIGNED, _SELF_SIGNED_IN_CHAIN = 10, 9, 18, 19
@@ -82,8 +82,14 @@ def read(der: bytes) -> Certificate | None:
         return None
 
 
-def why_refused(error: ssl.SSLCertVerificationError, chain: Sequence[bytes], host: str) -> str:
-    """A plain sentence for a certificate that was refused. `chain` is what the server sent, leaf first, DER."""
+def not_the_trusted(fingerprint: str) -> str:
+    """The sentence for a server whose certificate is not the pinned one."""
+    return f"The server shows another certificate than the trusted one: {fingerprint}."
+
+
+def why_refused(error: ssl.SSLCertVerificationError, chain: Sequence[bytes], host: str, *, own_ca: bool = False) -> str:
+    """A plain sentence for a certificate that was refused. `chain` is what the server sent, leaf first, DER; `own_ca`:
+    only a CA of the account's own is believed."""
     certificates = [certificate for der in chain if (certificate := read(der)) is not None]
     leaf = certificates[0] if certificates else None
     code = error.verify_code
@@ -93,16 +99,22 @@ def why_refused(error: ssl.SSLCertVerificationError, chain: Sequence[bytes], hos
         return f"The server's certificate is not for {host}{_said_names(leaf)}."
     if code == _SELF_SIGNED:
         return "The server's certificate is self-signed: nobody vouches for it."
-    if code == _SELF_SIGNED_IN_CHAIN:
-        return f"The server's certificate comes from a CA that this machine does not know{_said_issuer(certificates)}."
-    if code in _UNKNOWN_ISSUER:
-        return (
-            f"This machine does not know who issued the server's certificate{_said_issuer(certificates)}: "
-            "an own CA, or the server does not send the certificates in between."
-        )
+    if code == _SELF_SIGNED_IN_CHAIN or code in _UNKNOWN_ISSUER:
+        return _unknown_issuer(certificates, own_ca)
     if code in _WEAK:
         return f"The server's certificate is too weak ({error.verify_message}); it needs a new one."
     return f"The server's certificate was refused: {printable(error.verify_message)}."
+
+
+def _unknown_issuer(chain: Sequence[Certificate], own_ca: bool) -> str:
+    """Who issued it, and whether the server sent anything above its own certificate: the two mends differ."""
+    if own_ca:
+        known = f"comes from a CA that is not the account's own{_said_issuer(chain)}"
+    else:
+        known = f"comes from a CA that this machine does not know{_said_issuer(chain)}"
+    alone = len(chain) == 1 and not chain[0].self_signed
+    perhaps = ", or the server does not send the certificates in between" if alone else ""
+    return f"The server's certificate {known}{perhaps}."
 
 
 def _out_of_time(expired: bool, chain: Sequence[Certificate]) -> str:

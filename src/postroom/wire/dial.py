@@ -4,7 +4,7 @@ Addresses are tried like RFC 8305 says: the next one starts when the last has fa
 the first that answers is taken. Each is recorded with what came of it, for the conversation and the diagnosis. The host
 name stays what TLS checks, whatever address it led to.
 
-Which addresses are allowed is the guard's decision, connectors (proxies) are a later matter.
+Which addresses are allowed is the guard's decision; connectors (proxies) are a later matter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from time import monotonic
 
 from postroom.model.account import Account, Encryption
 from postroom.model.attempt import Failure
+from postroom.secrets import Secret
 from postroom.smtp.phase import Phase
 from postroom.smtp.reply import printable
 from postroom.wire.failures import of_os_error
@@ -45,8 +46,9 @@ class Target:
         return printable(self.host.strip())
 
     @classmethod
-    def of(cls, account: Account, tls_minimum: str = "1.2") -> Target:
-        tls = TlsSettings.of(account, tls_minimum)
+    def of(cls, account: Account, tls_minimum: str = "1.2", client_key: Secret | None = None) -> Target:
+        """`client_key`: the private key of the account's client certificate."""
+        tls = TlsSettings.of(account, tls_minimum, client_key)
         return cls(account.host, account.port, account.encryption is Encryption.TLS, tls)
 
 
@@ -78,18 +80,28 @@ DEFAULT_TIMEOUTS = DialTimeouts()
 
 
 async def dial(
-    target: Target, *, timeouts: DialTimeouts = DEFAULT_TIMEOUTS, guard: AddressGuard = allow_all
+    target: Target,
+    *,
+    timeouts: DialTimeouts = DEFAULT_TIMEOUTS,
+    guard: AddressGuard = allow_all,
+    discreet: bool = False,
 ) -> Link | NoLink:
     """A link to the target, encrypted if it is to be from the start, or why there is none. Close it when done.
 
-    `guard` is asked about every address. On the link `tried` tells what was tried before.
+    `guard` is asked about every address. On the link `tried` tells what was tried before. `discreet`: a name that is
+    not known and one that leads to where the guard lets nobody are told alike, and no such address is told at all.
     """
     ends = monotonic() + timeouts.total
     found = await resolve(target.host, target.port, timeouts.total)
     if isinstance(found, NoName):
+        if discreet and found.failure is Failure.NAME:
+            return _not_public(target)
         return NoLink(found.failure, found.detail, Phase.RESOLVE)
     race = _Race(timeouts, ends)
-    won = await race.run(race.checked(found, guard))
+    allowed = race.checked(found, guard, discreet)
+    if discreet and not allowed:
+        return _not_public(target)
+    won = await race.run(allowed)
     tried = tuple(race.tried)
     if won is None:
         return _no_connection(target, tried)
@@ -108,7 +120,7 @@ async def start_tls(link: Link, tls: TlsSettings, seconds: float, *, from_start:
         link.abort()
         return Gone(Failure.CERTIFICATE, str(error))
     try:
-        return await link.start_tls(context, link.host, seconds, pin=tls.pin_to_check, from_start=from_start)
+        return await link.start_tls(context, link.host, seconds, expected=tls.expected, from_start=from_start)
     except BaseException:  # cancelled: half a handshake is of no use to anybody
         link.abort()
         raise
@@ -148,11 +160,13 @@ class _Race:
         self._timeouts = timeouts
         self._ends = ends
 
-    def checked(self, found: Sequence[Found], guard: AddressGuard) -> list[Found]:
+    def checked(self, found: Sequence[Found], guard: AddressGuard, discreet: bool) -> list[Found]:
         """The addresses that may be connected to."""
         allowed = []
         for one in found:
-            if refused := guard(one.ip):
+            if (refused := guard(one.ip)) and discreet:
+                continue
+            if refused:
                 self.tried.append(Tried(str(one), Failure.FORBIDDEN_ADDRESS, f"not allowed: {refused}", 0.0))
             else:
                 allowed.append(one)
@@ -219,6 +233,12 @@ async def _call_off(running: set[asyncio.Task[Won | None]]) -> None:
 
 _TELLING = (Failure.CLOSED, Failure.REFUSED, Failure.TIMEOUT, Failure.UNREACHABLE, Failure.INTERNAL)
 """Where addresses failed differently: the more telling failure first."""
+
+
+def _not_public(target: Target) -> NoLink:
+    """The same words for a name that is not there and for one that leads inside: it can't be asked which."""
+    text = f"There is no public server {target.shown}: the name is not known, or it leads to an internal address."
+    return NoLink(Failure.NAME, text, Phase.RESOLVE)
 
 
 def _no_connection(target: Target, tried: tuple[Tried, ...]) -> NoLink:

@@ -4,6 +4,9 @@ A guard is asked once for each resolved address and gives a reason to refuse it,
 may be anywhere (`allow_all`: an internal relay is the normal case); hosts that a tenant names go through
 `refuse_internal`.
 
+An account's guard (`guard_for`) says all of it in one place: the installation's own accounts are the operator's, every
+other account is a tenant's, for whom the ports of mail and the operator's setting `tenant_hosts` count as well.
+
 Default deny: of IPv6 only global unicast counts as outside. An address that carries an IPv4 address inside (mapped,
 NAT64) is judged by that one; tunnels that could lead anywhere (6to4, Teredo, ISATAP) are refused as such. How a host
 was spelled (decimal, octal, hexadecimal, with a dot at the end) can't matter, for it is the result that is judged.
@@ -11,10 +14,28 @@ was spelled (decimal, octal, hexadecimal, with a dot at the end) can't matter, f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-__all__ = ["AddressGuard", "IpAddress", "allow_all", "is_internal", "refuse_internal", "why_internal"]
+from postroom.model.account import Account
+from postroom.model.tenant import INSTALLATION
+from postroom.settings import TenantHost
+
+__all__ = [
+    "MAIL_PORTS",
+    "AccountGuard",
+    "AddressGuard",
+    "IpAddress",
+    "allow_all",
+    "guard_for",
+    "is_internal",
+    "refuse_internal",
+    "why_internal",
+]
+
+MAIL_PORTS = (25, 465, 587, 2465, 2525, 2587)
+"""Where mail servers take mail: the registered ones, and those that providers offer where port 25 is blocked."""
 
 IpAddress = IPv4Address | IPv6Address
 AddressGuard = Callable[[IpAddress], str]
@@ -95,3 +116,63 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountGuard:
+    """The guard of one account's server, to be called with each resolved address. `free`: the operator named it.
+
+    `discreet`: whoever named the host learns nothing of what is not public: neither whether a name is known inside, nor
+    where it leads, nor what something says there that is no mail server.
+    """
+
+    host: str
+    port: int
+    free: bool
+    allowed: tuple[TenantHost, ...]
+
+    def __call__(self, address: IpAddress) -> str:
+        if self.free or any(self._fits(one, address) for one in self.allowed):
+            return ""
+        return why_internal(address) if self.port in MAIL_PORTS else "not a port of mail"
+
+    @property
+    def discreet(self) -> bool:
+        return not self.free
+
+    @property
+    def wrong_port(self) -> bool:
+        """Whether no address at all may be connected to on this port."""
+        if self.free or self.port in MAIL_PORTS:
+            return False
+        return not any(self._port_fits(one) and one.name in ("", self.host) for one in self.allowed)
+
+    @property
+    def wrong_literal(self) -> bool:
+        """Whether the host is written as an address, and as one that may not be connected to."""
+        try:
+            return not self.wrong_port and bool(self(ip_address(self.host)))
+        except ValueError:
+            return False
+
+    @property
+    def ports(self) -> str:
+        """The ports that are always possible, for people."""
+        return ", ".join(map(str, MAIL_PORTS))
+
+    def _fits(self, one: TenantHost, address: IpAddress) -> bool:
+        if not self._port_fits(one):
+            return False
+        if one.network is None:
+            return one.name == self.host
+        inside = _embedded(address) if isinstance(address, IPv6Address) else None
+        return (inside or address) in one.network
+
+    def _port_fits(self, one: TenantHost) -> bool:
+        return self.port in MAIL_PORTS if one.port is None else one.port in (0, self.port)
+
+
+def guard_for(account: Account, allowed: Iterable[TenantHost]) -> AccountGuard:
+    """The guard of this account's server; `allowed` is the setting `tenant_hosts`."""
+    host = account.host.lower().removesuffix(".")
+    return AccountGuard(host, account.port, account.tenant_id == INSTALLATION, tuple(allowed))

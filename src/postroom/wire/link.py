@@ -23,9 +23,10 @@ from time import monotonic
 from typing import cast
 
 from postroom.model.attempt import Failure
-from postroom.wire.certificate import TlsInfo, why_refused
+from postroom.wire.certificate import TlsInfo, not_the_trusted, why_refused
 from postroom.wire.failures import of_os_error
-from postroom.wire.layer import PlainText, TlsLayer
+from postroom.wire.handshake import NOTHING_MORE, Expected, why_failed
+from postroom.wire.layer import TlsLayer
 
 __all__ = ["Gone", "Link", "Tried"]
 
@@ -71,6 +72,7 @@ class Link(asyncio.Protocol):
         "_chunks",
         "_closed",
         "_deadline",
+        "_expected",
         "_layer",
         "_loop",
         "_patience",
@@ -104,6 +106,7 @@ class Link(asyncio.Protocol):
         self._socket = sock
         self._transport: asyncio.Transport | None = None
         self._layer: TlsLayer | None = None
+        self._expected = NOTHING_MORE
         self._shaking = False
         self._chunks: list[bytes] = []
         self._waiting = 0
@@ -226,13 +229,20 @@ class Link(asyncio.Protocol):
     # TLS
 
     async def start_tls(
-        self, context: ssl.SSLContext, server_name: str, seconds: float, *, pin: str = "", from_start: bool = False
+        self,
+        context: ssl.SSLContext,
+        server_name: str,
+        seconds: float,
+        *,
+        expected: Expected = NOTHING_MORE,
+        from_start: bool = False,
     ) -> Gone | None:
         """The handshake; None when the link is encrypted and the server is the right one.
 
-        `pin`: the SHA-256 the certificate must have, where that is what counts. Without `from_start` nothing may have
+        `expected`: what the server has to show besides what the context asks for. Without `from_start` nothing may have
         arrived: octets sent in clear ahead of the handshake are not used, the link ends (INJECTED; RFC 3207, 6).
         """
+        self._expected = expected
         early = self.take()
         if early and not from_start:
             self.lose(
@@ -250,9 +260,8 @@ class Link(asyncio.Protocol):
         self._shake(early)
         while self._shaking and self.gone is None:
             await self.wait()
-        if self.gone is None and pin and self._layer.fingerprint() != pin:
-            found = self._layer.fingerprint()
-            self.lose(Gone(Failure.CERTIFICATE, f"The server shows another certificate than the trusted one: {found}."))
+        if self.gone is None and expected.pin and self._layer.fingerprint() != expected.pin:
+            self.lose(Gone(Failure.CERTIFICATE, not_the_trusted(self._layer.fingerprint())))
         return self.gone
 
     @property
@@ -287,21 +296,15 @@ class Link(asyncio.Protocol):
                 self._keep(text)
             self._wake()
 
+    def shown(self) -> Sequence[bytes]:
+        """The certificates that the server showed, its own first, DER; also when they were refused. Else empty."""
+        return self._layer.chain() if self._layer is not None else ()
+
     def _tls_failure(self, error: ssl.SSLError) -> Gone:
         if isinstance(error, ssl.SSLCertVerificationError):
-            chain: Sequence[bytes] = self._layer.chain() if self._layer is not None else ()
-            return Gone(Failure.CERTIFICATE, why_refused(error, chain, self.host))
-        if isinstance(error, PlainText):
-            return Gone(Failure.TLS, "The server speaks plain text where TLS was expected.")
-        reason = (error.reason or "no reason given").replace("_", " ").lower()
-        if "protocol version" in reason or "unsupported protocol" in reason:
-            return Gone(
-                Failure.TLS, "The server knows only TLS versions that are too old; Postroom needs 1.2 or newer."
-            )
-        if "handshake failure" in reason or "certificate required" in reason:
-            text = "The server refused the handshake: no cipher in common, or it wants a client certificate"
-            return Gone(Failure.TLS, f"{text} ({reason}).")
-        return Gone(Failure.TLS, f"TLS failed: {reason}.")
+            why = why_refused(error, self.shown(), self.host, own_ca=self._expected.own_ca)
+            return Gone(Failure.CERTIFICATE, why)
+        return Gone(Failure.TLS, why_failed(error, self._expected))
 
     # The end
 

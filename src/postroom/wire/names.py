@@ -21,7 +21,7 @@ from postroom.smtp.reply import printable
 from postroom.wire.failures import of_lookup
 from postroom.wire.guard import IpAddress
 
-__all__ = ["Found", "NoName", "host_name", "resolve"]
+__all__ = ["Found", "NoName", "host_name", "own_name", "resolve"]
 
 MAX_ADDRESSES = 8
 """Addresses of one host that are tried: whoever owns a name could list thousands."""
@@ -76,6 +76,12 @@ def _address(text: str) -> IpAddress | None:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+def own_name() -> str:
+    """This machine's name as EHLO wants it: with a domain, else its address as a literal (RFC 5321, 4.1.3)."""
+    name = socket.getfqdn()
+    return name if "." in name and not name.endswith(".arpa") else "[127.0.0.1]"
 
 
 async def resolve(host: str, port: int, seconds: float) -> tuple[Found, ...] | NoName:

@@ -5,7 +5,6 @@ name.
 from __future__ import annotations
 
 import secrets as randomness
-import socket
 from typing import Protocol
 
 from postroom.deliver.feed import Feed, SessionFailure
@@ -21,8 +20,10 @@ from postroom.settings import Settings
 from postroom.smtp.phase import Phase
 from postroom.smtp.timeouts import Timeouts
 from postroom.wire.dial import DialTimeouts
+from postroom.wire.guard import guard_for
+from postroom.wire.names import own_name
 
-__all__ = ["NATIVE", "Courier", "Couriers", "own_name"]
+__all__ = ["NATIVE", "Courier", "Couriers"]
 
 _NATIVE_SECONDS = 300.0
 
@@ -64,6 +65,12 @@ class Couriers:
                 return _NoSecret(error.text)
             if secret is None:
                 return _NoSecret(f"The account {account.name} logs in, but no password was typed for it.")
+        try:
+            client_key = self._office.open_client_key(account)
+        except PostroomError as error:
+            return _NoSecret(error.text)
+        if account.client_certificate and client_key is None:
+            return _NoSecret(f"The account {account.name} needs the private key of its client certificate.")
         return SmtpCourier(
             account=account,
             secret=secret,
@@ -72,6 +79,8 @@ class Couriers:
             dial_timeouts=self._dial_timeouts,
             tls_minimum=self._settings.tls_minimum,
             nonce=lambda: randomness.token_urlsafe(18),
+            guard=guard_for(account, self._settings.tenant_hosts),
+            client_key=client_key,
         )
 
 
@@ -83,9 +92,3 @@ class _NoSecret:
 
     async def run(self, feed: Feed) -> SessionFailure | None:
         return SessionFailure(Result(Phase.AUTH.value, 0, "", self._why, Failure.SECRET), f"-- {self._why}\n")
-
-
-def own_name() -> str:
-    """This machine's name as EHLO wants it: with a domain, else its address as a literal (RFC 5321, 4.1.3)."""
-    name = socket.getfqdn()
-    return name if "." in name and not name.endswith(".arpa") else "[127.0.0.1]"

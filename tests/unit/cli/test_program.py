@@ -22,7 +22,14 @@ def _leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
 
 
 LEAVES = dict(_leaves(typer.main.get_command(make_app())))
-HARMLESS = {"--key-file", "--password-file", "--secret-reference", "--idempotency-key"}
+HARMLESS = {
+    "--key-file",
+    "--password-file",
+    "--client-key-file",
+    "--client-key-passphrase-file",
+    "--secret-reference",
+    "--idempotency-key",
+}
 
 
 def test_no_option_takes_a_secret_as_its_value() -> None:

@@ -113,12 +113,13 @@ def test_targets_and_tls_settings_come_from_the_account() -> None:
     assert not TlsSettings(CertificateCheck.VERIFY, pin="aa").pin_to_check
 
 
-def test_no_setting_lowers_tls_below_1_2() -> None:
-    for minimum in ("1.2", "1.1", "", "1.0"):
+def test_nothing_but_the_operators_setting_lowers_tls_below_1_2() -> None:
+    for minimum in ("1.2", "", "0.9", "ssl3"):
         for check in (CertificateCheck.VERIFY, CertificateCheck.IGNORE, CertificateCheck.PINNED):
             context = context_for(TlsSettings(check, minimum=minimum))
             assert context.minimum_version.name == "TLSv1_2"
-    assert context_for(TlsSettings(minimum="1.3")).minimum_version.name == "TLSv1_3"
+    for minimum, name in (("1.3", "TLSv1_3"), ("1.1", "TLSv1_1"), ("1.0", "TLSv1")):
+        assert context_for(TlsSettings(minimum=minimum)).minimum_version.name == name
 
 
 def test_contexts_are_made_once() -> None:

@@ -18,7 +18,16 @@ from postroom.store.tables.people import (
 )
 from postroom.store.tables.providers import identity, provider
 from postroom.store.tables.running import lane, meta, node, pace
-from postroom.store.tables.settings import account, api_key, application, credential, sender, tenant, version
+from postroom.store.tables.settings import (
+    account,
+    api_key,
+    application,
+    client_key,
+    credential,
+    sender,
+    tenant,
+    version,
+)
 
 __all__ = [
     "account",
@@ -27,6 +36,7 @@ __all__ = [
     "attempt",
     "audit",
     "challenge",
+    "client_key",
     "content",
     "credential",
     "event",

@@ -19,7 +19,7 @@ from postroom.model.account import AccountState, CertificateCheck, CredentialSou
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.store.tables.columns import flag, key, metadata, number, one_of, tenant_of, words
 
-__all__ = ["account", "api_key", "application", "credential", "sender", "tenant", "version"]
+__all__ = ["account", "api_key", "application", "client_key", "credential", "sender", "tenant", "version"]
 
 tenant = Table(
     "tenant",
@@ -71,6 +71,8 @@ account = Table(
     words("certificate_check", CertificateCheck.VERIFY.value),
     words("certificate_authority"),
     words("certificate_pin"),
+    words("certificate_trusted"),
+    words("client_certificate"),
     flag("allow_clear_login"),
     number("connector_id"),
     flag("enabled", True),
@@ -112,6 +114,17 @@ account = Table(
 
 credential = Table(
     "credential",
+    metadata,
+    key("account_id"),
+    tenant_of(),
+    Column("sealed", LargeBinary, nullable=False),
+    number("set_ms", 0),
+    words("set_by"),
+)
+
+# The private keys of client certificates, sealed.
+client_key = Table(
+    "client_key",
     metadata,
     key("account_id"),
     tenant_of(),

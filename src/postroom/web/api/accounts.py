@@ -55,6 +55,7 @@ def account_json(view: AccountView) -> dict[str, Any]:
         "slowed": _slowed_json(view.pace.learnt),
         "troubled_at": moment(view.pace.troubled_ms),
         "trouble": view.pace.trouble,
+        "certificates": plain(view.certificates, ""),
         "from_preset": sorted(of_preset(view.account)),
     }
 

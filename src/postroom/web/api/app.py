@@ -22,6 +22,7 @@ from postroom.web.api import (
     accounts,
     as_code,
     audit,
+    certificates,
     front,
     insight,
     installation,
@@ -127,6 +128,7 @@ def create_app(desk: Desk) -> FastAPI:
     for part in (
         messages,
         accounts,
+        certificates,
         presets,
         senders,
         settings,

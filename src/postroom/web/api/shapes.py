@@ -97,10 +97,18 @@ _ACCOUNT = {
     "credential_source": _words(CredentialSource, "Kerberos: the last two are for the operator to give."),
     "credential_path": _text("Kerberos: the keytab or the ticket cache. Empty: the one of the service itself."),
     "secret_reference": _text("Where the password is kept instead of here. Not available yet."),
-    "certificate_check": _words(CertificateCheck, "`own-ca` and `pinned`: not yet."),
-    "certificate_authority": _text("The operator's own CA. Not available yet."),
-    "certificate_pin": _text("The one certificate to trust. Not available yet."),
-    "allow_clear_login": _flag("Log in even where the connection is not encrypted."),
+    "certificate_check": _words(
+        CertificateCheck,
+        "`verify` by this machine's store, `own-ca`: that CA only, `pinned`: that one certificate, `ignore`: last.",
+    ),
+    "certificate_authority": _text("The own CA, one or several certificates in PEM."),
+    "certificate_pin": _text("The SHA-256 of the one certificate that is trusted."),
+    "certificate_trusted": _text("That certificate itself in PEM, where it is known; giving it sets the pin."),
+    "client_certificate": _text("What is shown to a server that asks for it: PEM, with those above it."),
+    "allow_clear_login": _flag(
+        "Log in even where others could read the password: without encryption, or with `ignore`. Only the operator can "
+        "allow it."
+    ),
     "connector_id": _or_null(_text("The connector to go through. Not available yet.")),
     "enabled": _flag("Whether it is used."),
     "sender_address": _text("The address mail leaves from when nothing else says."),
@@ -138,6 +146,8 @@ _ACCOUNT_SHOWN = {
     "slowed": _or_null(_ref("Slowed")),
     "troubled_at": _or_null(_moment("Since when its server can't be reached.")),
     "trouble": _text("Why, in a sentence."),
+    "has_client_key": _flag("Whether the private key of the client certificate is kept. It is never shown."),
+    "certificates": _ref("AccountCertificates"),
     "from_preset": _list(_text(), "The fields whose values are just what the preset says."),
 }
 _SLOWED = {
@@ -160,6 +170,28 @@ _PRESET = {
     "limits": _told({"type": "object", "additionalProperties": {"type": "integer"}}, "As far as the provider tells."),
     "hint": _text("What people stumble over."),
     "source": _text("The page this is told on."),
+}
+_CERTIFICATE = {
+    "subject": _text(),
+    "issuer": _text(),
+    "names": _list(_text(), "The hosts and addresses it is for."),
+    "not_before_at": _moment(),
+    "not_after_at": _moment(),
+    "fingerprint": _text("SHA-256, hexadecimal."),
+    "self_signed": _flag(),
+}
+_CERTIFICATES = {
+    "authority": _list(_ref("Certificate"), "The own CA."),
+    "trusted": _or_null(_ref("Certificate")),
+    "client": _list(_ref("Certificate"), "What is shown of us, our own first."),
+}
+_SEEN = {
+    "account": _text("Its name."),
+    "chain": _list(_ref("Certificate"), "What the server shows now, its own first."),
+    "why": _text("What is wrong with it; empty when it is believed without further ado."),
+    "pin": _text("The fingerprint that the account trusts; empty when it trusts none in particular."),
+    "trusted": _or_null(_ref("Certificate")),
+    "changed": _flag("Whether it is another than the one that is trusted."),
 }
 
 _SENDER = {
@@ -413,10 +445,16 @@ def schemas() -> dict[str, Schema]:
     """Every shape, by name."""
     return {
         "AccountValues": _input("An account, as it is given. What is not named stays as it is.", {
-            **_ACCOUNT, "secret": _text("The password. It is sealed, and never shown again.", writeOnly=True),
+            **_ACCOUNT,
+            "secret": _text("The password. It is sealed, and never shown again.", writeOnly=True),
+            "client_key": _text("The private key of the client certificate, PEM. Sealed as well.", writeOnly=True),
+            "client_key_passphrase": _text("What opens that key, where it is protected.", writeOnly=True),
         }),
         "Account": _answer("An account, as it is shown.", _ACCOUNT_SHOWN),
         "Slowed": _answer("What a server's \"slower\" has taught.", _SLOWED),
+        "AccountCertificates": _answer("What the certificates of an account say.", _CERTIFICATES),
+        "Certificate": _answer("A certificate in words.", _CERTIFICATE),
+        "SeenCertificate": _answer("What a server shows at this moment.", _SEEN),
         "Preset": _answer("What is known of a provider.", _PRESET),
         "SenderValues": _input("A sender, as it is given. What is not named stays as it is.", _SENDER),
         "Sender": _answer("A sender, as it is shown.", _SENDER_SHOWN),

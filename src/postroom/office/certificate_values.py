@@ -1,0 +1,239 @@
+"""Certificates and keys as people upload them: read, checked, and kept in one spelling.
+
+Rules it keeps: PEM only, and of a file only what is a certificate; a private key never ends up in a field that is shown
+(P7); what is expired, or is no authority, is refused with the words that help. Whether a key belongs to a certificate
+is told by the key alone, so the order in which certificates stand in a file does not matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from postroom.clock import now_ms
+from postroom.model.account import Account, CertificateCheck
+from postroom.office.fields import Reading, Unfit
+from postroom.secrets import Secret
+
+__all__ = [
+    "KEY_WORDS",
+    "apply_pin",
+    "authority",
+    "certificates_in",
+    "chain",
+    "fit_client_key",
+    "pin",
+    "read_client_key",
+]
+
+KEY_WORDS = ("client_key", "client_key_passphrase")
+"""What is typed beside an account's fields and never shown again, as its password."""
+
+_MOST_OCTETS = 64 * 1024
+_MOST_CERTIFICATES = 20
+_CERTIFICATE = re.compile(
+    r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----", re.DOTALL
+)
+_KEY = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
+_MEND = "Give it in PEM: text that begins with -----BEGIN CERTIFICATE-----."
+
+
+def certificates_in(pem: str) -> tuple[x509.Certificate, ...]:
+    """The certificates of stored PEM; none where there are none. Never raises."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem.encode())) if pem else ()
+    except ValueError:
+        return ()
+
+
+def _read(value: object, *, key_may_be_there: bool = False) -> list[x509.Certificate]:
+    if value is None:
+        return []
+    if not isinstance(value, str):
+        raise Unfit("is not text.", _MEND)
+    if not value.strip():
+        return []
+    if len(value) > _MOST_OCTETS:
+        raise Unfit(f"is larger than {_MOST_OCTETS // 1024} KiB.", "Give only the certificates that are needed.")
+    if "PRIVATE KEY-----" in value and not key_may_be_there:
+        raise Unfit("holds a private key, which belongs on its own server only.", "Give the certificate alone.")
+    blocks = _CERTIFICATE.findall(value)
+    if not blocks:
+        raise Unfit("is no certificate in PEM.", _MEND)
+    if len(blocks) > _MOST_CERTIFICATES:
+        raise Unfit(f"holds more than {_MOST_CERTIFICATES} certificates.", "Give only those that are needed.")
+    try:
+        found = [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
+        for one in found:
+            _ = one.subject, one.issuer, one.not_valid_after_utc, one.extensions
+    except (ValueError, UnsupportedAlgorithm):
+        raise Unfit("holds a certificate that can't be read.", "Copy it again, whole.") from None
+    return found
+
+
+def _pem(certificates: list[x509.Certificate]) -> str:
+    return "".join(one.public_bytes(Encoding.PEM).decode() for one in dict.fromkeys(certificates))
+
+
+def authority(value: object) -> str:
+    """The own CA, one or several certificates; empty is none."""
+    found = _read(value)
+    for one in found:
+        if not _is_authority(one):
+            raise Unfit(
+                f"holds the certificate of a server ({_called(one)}), not of a CA.",
+                "Give the CA's own certificate, or trust this one alone: certificate_trusted.",
+            )
+        if one.not_valid_after_utc < _now():
+            raise Unfit(f"holds a CA ({_called(one)}) that expired on {_day(one)}.", "Give the one that follows it.")
+    return _pem(found)
+
+
+def chain(value: object) -> str:
+    """Certificates as they are, such as a client's with those above it; a private key beside them is not kept here."""
+    return _pem(_read(value, key_may_be_there=True))
+
+
+def pin(value: object) -> str:
+    """A SHA-256 fingerprint as plain hexadecimal; empty is none."""
+    if value is None or value == "":
+        return ""
+    text = re.sub(r"[\s:]", "", value.lower().strip().removeprefix("sha256")) if isinstance(value, str) else ""
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise Unfit(
+            "is no SHA-256 fingerprint of a certificate.",
+            "It has 64 digits and letters a to f; `postroom account certificate` shows it.",
+        )
+    return text
+
+
+def apply_pin(account: Account, given: Mapping[str, Any], reading: Reading) -> Account:
+    """The account with pin, trusted certificate and check kept together; `given` is what was typed."""
+    trusted = certificates_in(account.certificate_trusted)
+    if "certificate_trusted" in given and trusted:
+        fingerprint = _fingerprint(trusted[0])
+        if given.get("certificate_pin") not in (None, "", fingerprint):
+            reading.fault("certificate_pin", "is not the fingerprint of certificate_trusted.", "Give one of them.")
+        account = replace(account, certificate_pin=fingerprint, certificate_trusted=_pem([trusted[0]]))
+    elif trusted and _fingerprint(trusted[0]) != account.certificate_pin:
+        account = replace(account, certificate_trusted="")
+    if "certificate_check" not in given and given.get("certificate_authority"):
+        account = replace(account, certificate_check=CertificateCheck.OWN_CA)
+    elif "certificate_check" not in given and (given.get("certificate_pin") or given.get("certificate_trusted")):
+        account = replace(account, certificate_check=CertificateCheck.PINNED)
+    if account.certificate_check is CertificateCheck.OWN_CA and not account.certificate_authority:
+        reading.fault("certificate_authority", "is missing.", "Give the CA's certificate in PEM.")
+    if account.certificate_check is CertificateCheck.PINNED and not account.certificate_pin:
+        reading.fault(
+            "certificate_pin", "is missing.", "`postroom account certificate` shows what the server has, and trusts it."
+        )
+    return account
+
+
+def read_client_key(given: Mapping[str, object], reading: Reading) -> Secret | None:
+    """The private key typed, opened with its passphrase if it has one, as PEM for the seal. None: as it was."""
+    typed = {name.strip().lower().replace("-", "_").replace(" ", "_"): value for name, value in given.items()}
+    field, text = "client_key", _text(typed.get("client_key"))
+    if not text:
+        field, text = "client_certificate", _key_within(_text(typed.get("client_certificate")))
+    if not text:
+        return None
+    if len(text) > _MOST_OCTETS or not _KEY.search(text):
+        reading.fault(field, "is no private key in PEM.", "It begins with -----BEGIN PRIVATE KEY-----.")
+        return None
+    passphrase = _text(typed.get("client_key_passphrase"))
+    return _opened(_key_within(text), passphrase, field, reading)
+
+
+def _key_within(text: str) -> str:
+    found = _KEY.search(text)
+    return found[0] if found else ""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    return value if isinstance(value, str) else ""
+
+
+def _opened(pem: str, passphrase: str, field: str, reading: Reading) -> Secret | None:
+    try:
+        key = load_pem_private_key(pem.encode(), passphrase.encode() if passphrase and "ENCRYPTED" in pem else None)
+        return Secret(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+    except TypeError:
+        reading.fault(field, "is protected by a passphrase.", "Give client_key_passphrase as well.")
+    except (ValueError, UnsupportedAlgorithm):
+        if passphrase and "ENCRYPTED" in pem:
+            reading.fault("client_key_passphrase", "does not open the private key.", "Type it again.")
+        else:
+            reading.fault(field, "is a private key that can't be read.", "Copy it again, whole.")
+    return None
+
+
+def fit_client_key(account: Account, key: Secret | None, reading: Reading) -> Account:
+    """The account with the certificate that belongs to this key in front. What does not fit is a fault."""
+    if key is None:
+        return account
+    every = list(certificates_in(account.client_certificate))
+    if not every:
+        reading.fault(
+            "client_certificate", "is missing, but its key was given.", "Give the certificate in PEM as well."
+        )
+        return account
+    ours = [one for one in every if _public(one.public_key()) == _public_of(key)]
+    if not ours:
+        reading.fault(
+            "client_key", "does not belong to the client certificate.", "Give the two that were made together."
+        )
+        return account
+    if ours[0].not_valid_after_utc < _now():
+        reading.fault("client_certificate", f"expired on {_day(ours[0])}.", "Give the new one, with its key.")
+    return replace(account, client_certificate=_pem([ours[0], *every]))
+
+
+def _public(key: Any) -> bytes:
+    octets: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return octets
+
+
+def _public_of(key: Secret) -> bytes:
+    return _public(load_pem_private_key(key.reveal().encode(), None).public_key())
+
+
+def _is_authority(one: x509.Certificate) -> bool:
+    """By its basic constraints (RFC 5280, 4.2.1.9). Those of version 1 have none: what names itself is taken."""
+    try:
+        return one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return one.version is x509.Version.v1 and one.subject == one.issuer
+
+
+def _called(one: x509.Certificate) -> str:
+    text = one.subject.rfc4514_string()
+    return "".join(char for char in text if char.isprintable())[:100] or "without a name"
+
+
+def _fingerprint(one: x509.Certificate) -> str:
+    return hashlib.sha256(one.public_bytes(Encoding.DER)).hexdigest()
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(now_ms() / 1000, UTC)
+
+
+def _day(one: x509.Certificate) -> str:
+    return f"{one.not_valid_after_utc:%Y-%m-%d}"

@@ -1,0 +1,1 @@
+"""Looking at servers without sending anything: what one shows, and what is to be made of it."""
