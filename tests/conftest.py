@@ -10,12 +10,23 @@ A skipped test is told loudly at the end of a run, with its reason. In CI nothin
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 from _pytest.terminal import TerminalReporter
 
 from tests.rigs.parts import IN_CI
 
 pytest_plugins = ["tests.rigs.fixtures"]
+
+_MOST_MEMORY = 8 * 1024**3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A test that asks for endless memory fails by itself, instead of taking the machine and all others with it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = _MOST_MEMORY if hard == resource.RLIM_INFINITY else min(_MOST_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _skipped(config: pytest.Config) -> dict[str, int]:
