@@ -47,7 +47,7 @@ def test_every_setting_of_a_tenant_is_set_and_inherited_again(house: House) -> N
         "default_account_id": account,
         "footer_text": "Kind\r\nregards", "footer_html": "<p>Kind regards</p>", "recipients_choose": False,
         "unknown_policy": "hold", "content_days": 7, "log_days": "90", "retry_minutes": "1, 5,15", "retry_days": 2,
-        "guard_redirect": None, "guard_allow": None, "foreign_from": "rewrite",
+        "guard_redirect": None, "guard_allow": None, "foreign_from": "rewrite", "reset_fallback": True,
     }  # fmt: skip
     assert set(given) == {field.name for field in fields(TenantSettings)}
     settings = house.office.change_tenant(tenant, given).result().settings

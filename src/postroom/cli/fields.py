@@ -120,6 +120,7 @@ TENANT = (
     Field("log_days", "log-days", "How long the log is kept.", int),
     Field("retry_minutes", "retry-minutes", "The waits between attempts: 1,5,15,30,60,120,240.", metavar="LIST"),
     Field("retry_days", "retry-days", "How long Postroom keeps trying.", int),
+    Field("reset_fallback", "reset-fallback", "Links for a new password may leave by the default mailbox.", bool),
     Field("foreign_from", "foreign-from", "When an application names a From it may not use.", metavar="refuse|rewrite"),
 )
 

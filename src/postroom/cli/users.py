@@ -163,6 +163,8 @@ def _say_invited(call: Call, answer: dict[str, Any]) -> None:
     _list(call, [answer])
     if answer.get("mailed"):
         call.terminal.line(f"A link to choose a password is on its way to {answer.get('email')}.")
+        if answer.get("fallback"):
+            call.terminal.note(f"It left through the installation's default mailbox. {answer['fallback']}")
     elif answer.get("link"):
         call.terminal.line(Cell(str(answer["link"]), "strong"))
         call.terminal.note(f"It is shown only now, and is good once, until {local(answer.get('link_expires_at'))}.")

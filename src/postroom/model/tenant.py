@@ -76,6 +76,7 @@ class TenantSettings:
     guard_redirect: str | None = None
     guard_allow: tuple[str, ...] | None = None
     foreign_from: ForeignFrom | None = None
+    reset_fallback: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ _READERS: dict[str, Reader] = {
     "guard_redirect": optional(address),
     "guard_allow": optional(_allowed),
     "foreign_from": optional(one_of(ForeignFrom)),
+    "reset_fallback": optional(flag),
 }
 _ALIASES = {"default_sender": "default_sender_id", "default_account": "default_account_id"}
 REFERENCES = frozenset(_ALIASES.values())

@@ -42,6 +42,7 @@ class Inherited:
     guard_redirect: Sourced[str | None]
     guard_allow: Sourced[tuple[str, ...] | None]
     foreign_from: Sourced[ForeignFrom]
+    reset_fallback: Sourced[bool]
 
     @property
     def footer(self) -> Sourced[Footer | None]:
@@ -84,6 +85,7 @@ def inherited(line: tuple[Tenant, ...]) -> Inherited:
         guard_redirect=_nearest(line, lambda own: own.guard_redirect, None),
         guard_allow=_nearest(line, lambda own: own.guard_allow, None),
         foreign_from=_nearest(line, lambda own: own.foreign_from, ForeignFrom.REFUSE),
+        reset_fallback=_nearest(line, lambda own: own.reset_fallback, False),
     )
 
 

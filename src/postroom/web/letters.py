@@ -1,8 +1,9 @@
 """The mails that Postroom writes to its own users: a link to choose a password.
 
-They go the way of all mail, urgent and marked secret, from the default sender of the user's tenant. Where that can't
-be (no sender, nothing leaves, no address), whoever asked for the link is told so and gets it himself; a stranger who
-says that he forgot his password is told nothing either way.
+They go the way of all mail, urgent and marked secret, from the default sender of the user's tenant; while its account
+can't send, through the installation's default mailbox, where the tenant allows that (see `office.link_way`). Where that
+can't be (no sender, nothing leaves, no address), whoever asked for the link is told so and gets it himself; a stranger
+who says that he forgot his password is told nothing either way.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import Future
+from dataclasses import replace
+from typing import NamedTuple
 from urllib.parse import quote
 
 from postroom.clock import iso
@@ -21,11 +24,12 @@ from postroom.model.state import State
 from postroom.office.people import NewLink
 from postroom.web.desk import Desk
 
-__all__ = ["CHOOSING", "address_of", "send_in_background", "send_link"]
+__all__ = ["CHOOSING", "Mailed", "address_of", "send_in_background", "send_link"]
 
 CHOOSING = "/choose-password"
 """The page that a link leads to."""
 
+_TAG = "default-mailbox"
 _LEAVES = {State.QUEUED.value, State.SENDING.value, State.SENT.value, State.DEFERRED.value}
 _SUBJECTS = {
     Purpose.INVITATION: "You are invited to Postroom",
@@ -39,6 +43,15 @@ _log = logging.getLogger("postroom.web")
 _running: set[asyncio.Task[None]] = set()
 
 
+class Mailed(NamedTuple):
+    """Whether a link is on its way. `why`: what kept the tenant's own account from sending it, where it left through
+    the installation's default mailbox instead.
+    """
+
+    sent: bool
+    why: str = ""
+
+
 def address_of(desk: Desk, link: NewLink) -> str:
     """The link as people open it."""
     host, port = desk.settings.listen
@@ -46,11 +59,11 @@ def address_of(desk: Desk, link: NewLink) -> str:
     return f"{base}{CHOOSING}?token={quote(link.token)}"
 
 
-async def send_link(desk: Desk, link: NewLink) -> bool:
-    """Sends the link to the user's own address. False when it can't leave."""
+async def send_link(desk: Desk, link: NewLink) -> Mailed:
+    """Sends the link to the user's own address, if it can leave."""
     user = link.user
     if not user.email:
-        return False
+        return Mailed(False)
     draft = Draft(
         to=(user.email,),
         subject=_SUBJECTS[link.purpose],
@@ -61,11 +74,16 @@ async def send_link(desk: Desk, link: NewLink) -> bool:
     )
     actor = Actor(user.tenant_id, frozenset({Scope.SEND}), name="postroom")
     try:
+        way = await asyncio.wrap_future(desk.office.link_way(user.tenant_id, draft))
+        if way.account:
+            draft = replace(draft, account=way.account, tags=(_TAG,))
         receipt = await asyncio.wrap_future(desk.outbox.send(actor, draft))
+        if way.account:
+            await asyncio.wrap_future(desk.office.note_link_way(user, way))
     except PostroomError as error:
         _log.warning("a link to choose a password could not be sent: %s", type(error).__name__)
-        return False
-    return receipt.state in _LEAVES
+        return Mailed(False)
+    return Mailed(receipt.state in _LEAVES, way.why)
 
 
 def send_in_background(desk: Desk, link: Future[NewLink | None]) -> None:

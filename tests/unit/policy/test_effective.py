@@ -87,6 +87,7 @@ def test_every_setting_of_a_tenant_is_inherited_and_overridden_alike() -> None:
         "guard_redirect": ("a@b.example", "c@d.example"),
         "guard_allow": (("a@b.example",), ()),
         "foreign_from": (ForeignFrom.REWRITE, ForeignFrom.REFUSE),
+        "reset_fallback": (True, False),
     }
     assert (
         set(values) == {field.name for field in fields(TenantSettings)} == {field.name for field in fields(Inherited)}

@@ -43,6 +43,7 @@ tenant = Table(
     words("guard_redirect", None),
     words("guard_allow", None),
     words("foreign_from", None),
+    Column("reset_fallback", Boolean, nullable=True),
     number("deleted_ms"),
     number("created_ms", 0),
     number("version", 1),

@@ -19,7 +19,7 @@ from postroom.web.api.login import UserManager
 from postroom.web.api.requests import At, Chosen, OptionalValues, Route, Values
 from postroom.web.api.signing_in import session_json, user_json
 from postroom.web.desk import Desk
-from postroom.web.letters import address_of, send_link
+from postroom.web.letters import Mailed, address_of, send_link
 
 __all__ = ["router"]
 
@@ -73,10 +73,11 @@ def _mail_wanted(values: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
 
 
 async def _invited(desk: Desk, link: NewLink, mail: bool, status: int = 200) -> Response:
-    mailed = mail and await send_link(desk, link)
+    mailed = await send_link(desk, link) if mail else Mailed(False)
     shown = {
-        "mailed": mailed,
-        "link": None if mailed else address_of(desk, link),
+        "mailed": mailed.sent,
+        "fallback": mailed.why or None,
+        "link": None if mailed.sent else address_of(desk, link),
         "link_expires_at": moment(link.expires_ms),
     }
     return json_answer(user_json(link.user) | shown, status)

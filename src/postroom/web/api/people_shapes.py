@@ -53,6 +53,7 @@ _USER_SHOWN = {
 }
 _LINK = {
     "mailed": told(FLAG, "The link was sent to his address."),
+    "fallback": or_null(TEXT, "Why it left by the installation's default mailbox, where it did."),
     "link": or_null(TEXT, "The link, this one time, when it could not be sent or was asked for."),
     "link_expires_at": told(MOMENT, "Until when it is good. It is good once."),
 }

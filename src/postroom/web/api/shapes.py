@@ -228,6 +228,9 @@ _SETTINGS = {
     "retry_days": _or_null(_number("How long it is tried.")),
     "guard_redirect": _or_null(_text("Not a production system: what is not on guard_allow goes to this address.")),
     "guard_allow": _or_null(_list(_text(), "Only these get mail: addresses, and domains like @example.org.")),
+    "reset_fallback": _or_null(
+        _flag("Links for a new password leave by the installation's default account while the own one can't send.")
+    ),
     "foreign_from": _or_null(
         _words(ForeignFrom, "What becomes of a From that an application may not use: refused, or rewritten to its own.")
     ),
