@@ -28,6 +28,8 @@ POINTS = (
     "transfer.after-reply",  # the server's answer is known here and nowhere else
     "settle.before-commit",
     "settle.after-commit",  # durable, not told to anybody
+    "divert.before-commit",  # mail has another account now, not yet durably
+    "divert.after-commit",
     "reclaim.before-commit",
     "reclaim.after-commit",
 )

@@ -120,7 +120,6 @@ def test_all_mistakes_are_told_at_once(house: House) -> None:
         ("connector_id", 5),
         ("secret_reference", "vault:mail/relay"),
         ("login", "oauth2"),
-        ("fallback_account_id", 7),
         ("token_url", "https://login.example.com"),
     ],
 )

@@ -93,7 +93,12 @@ ACCOUNT = (
     Field("ehlo_name", "ehlo-name", "The name to greet this server with.", metavar="HOST"),
     Field("connector_id", "connector", "The connector to go through. Not available yet."),
     Field("secret_reference", "secret-reference", "Where the password is kept instead. Not available yet."),
-    Field("fallback_account_id", "fallback", "The account for when this one can't send. Not available yet."),
+    Field(
+        "fallback_account_id",
+        "fallback",
+        "The account that sends while this one can't, by name or id.",
+        metavar="ACCOUNT",
+    ),
     Field("enabled", "enabled", "Whether the account is used at all.", bool),
     Field("limits.connections", "connections", "At most so many connections at once.", int),
     Field("limits.per_minute", "per-minute", "At most so many messages a minute.", int),

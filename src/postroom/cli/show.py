@@ -25,7 +25,14 @@ Source = Annotated[bool, typer.Option("--source", help="The message as it is sen
 _INDENT = "  "
 _TIME_WIDTH = 14
 _EVENT_WIDTH = 14
-_PARTICULARS = {"account": "through {}", "by": "by {}", "to": "as {}", "door": "by {}", "address": "from {}"}
+_PARTICULARS = {
+    "account": "through {}",
+    "instead_of": "instead of {}",
+    "by": "by {}",
+    "to": "as {}",
+    "door": "by {}",
+    "address": "from {}",
+}
 
 
 @page.command("show")

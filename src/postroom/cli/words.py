@@ -66,7 +66,8 @@ EVENTS: dict[EventKind, str] = {
     EventKind.RESENT: "It was sent again as a new message, whose id is shown.",
     EventKind.RECLAIMED: "The worker that had it went silent; another took over.",
     EventKind.RETURNED: "The worker gave it back untried, as when Postroom stops.",
-    EventKind.RERENDERED: "It was written anew with the sender that is set up now; everything else stayed as it was.",
+    EventKind.RERENDERED: "It was written anew with another sender, for the reason shown; all else stayed as it was.",
+    EventKind.DIVERTED: "Its account can't send; it leaves through that one's fallback account, or came back from it.",
     EventKind.CONTENT_WIPED: "Its content was removed: retention, or a secret message that has been dealt with.",
 }
 """Event → what happened."""

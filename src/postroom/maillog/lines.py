@@ -85,6 +85,9 @@ class MailLog:
     def account_waits(self, account: str, seconds: float, why: str) -> None:
         self._say("account-waits", account=account, seconds=round(seconds), why=why)
 
+    def diverted(self, count: int, account: str, fallback: str, why: str) -> None:
+        self._say("diverted", count=count, account=account, fallback=fallback, why=why)
+
     def account_slowed(self, account: str, per_minute: int | None, connections: int) -> None:
         self._say("account-slowed", account=account, per_minute=per_minute or "any", connections=connections)
 

@@ -89,7 +89,8 @@ class Limits:
 class Account:
     """One way out. `port`: 1 to 65535. `limits.size` and sizes elsewhere: octets. Times: ms UTC.
 
-    `preset`: the provider whose values filled what was not given (`policy.presets`), or "".
+    `fallback_account_id`: who sends while the account as a whole can't; `paused_by`: "person" or "verdict", "" while it
+    is not paused. `preset`: the provider whose values filled what was not given (`policy.presets`), or "".
     `realm`: the Kerberos realm, or the domain of an NTLM user. `service_principal`: `smtp/mail.example.com`, when it is
     not the host's. `credential_path`: the keytab or the ticket cache; empty: that of the process.
     `certificate_pin`: the SHA-256 of the one certificate that is trusted; `certificate_trusted`: that certificate as it
@@ -136,6 +137,7 @@ class Account:
     limits: Limits = field(default_factory=Limits)
     state: AccountState = AccountState.READY
     paused_reason: str = ""
+    paused_by: str = ""
     paused_ms: int | None = None
     resume_ms: int | None = None
     has_client_key: bool = False

@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     RETURNED = "returned"
     CONTENT_WIPED = "content-wiped"
     RERENDERED = "rerendered"
+    DIVERTED = "diverted"
 
 
 @dataclass(frozen=True, slots=True)

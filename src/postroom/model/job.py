@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from postroom.model.rendering import Rendering
+
 __all__ = ["Job", "JobRecipient"]
 
 
@@ -24,7 +26,8 @@ class Job:
     """Some recipients of one message, all in one lane's hand. `content` is read from the store when it is None.
 
     Times are ms UTC; `since_ms` is from when its days of trying count. `marked`: the journal says durably that the
-    end of the body may leave.
+    end of the body may leave. `fallback_of`: the account it belongs to, when another sends it in its stead;
+    `rendering`: what is then different, if anything, and done to `content` already when that is there.
     """
 
     message_id: int
@@ -46,6 +49,8 @@ class Job:
     priority: int = 5
     ret: str | None = None
     envid: str | None = None
+    fallback_of: int | None = None
+    rendering: Rendering | None = None
     marked: bool = False
     mark_asked: bool = False
     mark_answered: bool = False

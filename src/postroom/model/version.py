@@ -19,8 +19,8 @@ NOUNS = ("tenant", "account", "sender")
 
 _NO_SETTING = frozenset(
     {
-        "id", "tenant_id", "parent_id", "created_ms", "version", "deleted_ms", "state", "paused_reason", "paused_ms",
-        "resume_ms", "secret_set_ms", "tested_ms",
+        "id", "tenant_id", "parent_id", "created_ms", "version", "deleted_ms", "state", "paused_reason", "paused_by",
+        "paused_ms", "resume_ms", "secret_set_ms", "tested_ms",
     }
 )  # fmt: skip
 

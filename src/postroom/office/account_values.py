@@ -28,6 +28,7 @@ from postroom.office.fields import (
     name,
     one_of,
     optional,
+    reference,
 )
 from postroom.policy import presets
 from postroom.secrets import Secret
@@ -112,7 +113,7 @@ _READERS: dict[str, Reader] = {
     "footer_text": optional(block(FOOTER_OCTETS)),
     "footer_html": optional(block(FOOTER_OCTETS)),
     "ehlo_name": ehlo_name,
-    "fallback_account_id": _later,
+    "fallback_account_id": reference,
     "rewrite_from": flag,
     "limits.connections": count(1, 1_000),
     "limits.per_minute": optional(count(1, 10_000_000)),
@@ -122,7 +123,7 @@ _READERS: dict[str, Reader] = {
 }
 _SAFE = "safe_connection"
 """Said by other products' forms: some encryption, or none. Which one, another of their fields says, or the port."""
-_NOT_FIELDS = {"connector", "fallback_account", "network_connector", "token_url"}
+_NOT_FIELDS = {"connector", "network_connector", "token_url"}
 
 
 def _as_encryption(when_true: Encryption) -> Callable[[object], Encryption | None]:
@@ -152,6 +153,8 @@ _ALIASES: dict[str, tuple[str, Callable[[object], Any] | None]] = {
     "force_settings_use": _same("force_settings"),
     "enable_footnote": _same("footer_enabled"),
     "footnote": _same("footer_text"),
+    "fallback_account": _same("fallback_account_id"),
+    "fallback": _same("fallback_account_id"),
     "ssl": ("encryption", _as_encryption(Encryption.TLS)),
     "use_ssl": ("encryption", _as_encryption(Encryption.TLS)),
     "secure": ("encryption", _as_encryption(Encryption.TLS)),

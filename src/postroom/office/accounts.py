@@ -19,6 +19,7 @@ from postroom.office.account_values import apply, read, read_secret
 from postroom.office.certificate_values import fit_client_key, read_client_key
 from postroom.office.certificate_views import certificates_of
 from postroom.office.changes import AGAIN, Again, Ref, number_of, require, tenant_for
+from postroom.office.fallback import FIELD, free_of, settle_fallback
 from postroom.office.fields import Reading, line
 from postroom.office.operator import check_leave
 from postroom.office.routing import BATCH, DefaultMove, refuse_unproven, unproven
@@ -90,7 +91,8 @@ class AccountVerbs(Sealing):
             limits=Limits(connections=self._settings.connections_per_account),
             created_ms=moment,
         )
-        account = apply(blank, given, typed, reading)
+        plain = {field: value for field, value in given.items() if field != FIELD}
+        account = apply(blank, plain, typed, reading)
         key = read_client_key(values, reading)
         account = fit_client_key(replace(account, name=account.name or account.host), key, reading)
         own_identity.check(actor, None, account, reading)
@@ -102,8 +104,9 @@ class AccountVerbs(Sealing):
             tenant = self._existing(connection, number)
             if accounts.get(connection, number, account_id) is None:
                 _check_name(connection, account, reading)
+                wanted = settle_fallback(connection, account, given, reading).get(FIELD)
                 reading.close()
-                accounts.create(connection, account)
+                accounts.create(connection, replace(account, fallback_account_id=wanted))
                 if typed is not None and account.needs_secret:
                     self._seal(connection, account, typed, moment, actor)
                 if key is not None:
@@ -159,7 +162,7 @@ class AccountVerbs(Sealing):
     ) -> tuple[Account, bool]:
         """The account as it is now, and whether a secret was lost by it. Raises BadInput with every fault."""
         reading = Reading()
-        given = read(values, reading)
+        given = settle_fallback(connection, old, read(values, reading), reading)
         typed = read_secret(values, secret, reading)
         key = read_client_key(values, reading)
         new = fit_client_key(apply(old, given, typed, reading), key, reading)
@@ -337,6 +340,7 @@ class AccountVerbs(Sealing):
                 moving.append(DefaultMove(number, heir.id if heir else None, moment, self._store.ids.next))
             if moving[0].step(connection) is AGAIN:
                 return AGAIN
+        free_of(connection, account, heir)
         if heir is not None:
             senders.move_account(connection, number, account.id, heir.id)
             if queue.move_account(connection, whose, account.id, heir.id, BATCH) >= BATCH:
@@ -376,7 +380,7 @@ def _view(connection: Connection, tenant: Tenant, account: Account, *, dropped: 
         account=account,
         is_default=tenant.settings.default_account_id == account.id,
         needs=account_needs(account, dropped=dropped, trouble=pace.trouble),
-        warnings=account_warnings(account),
+        warnings=account_warnings(account, trouble=pace.trouble),
         certificates=certificates_of(account),
         secret_dropped=dropped,
         pace=pace,
@@ -426,6 +430,9 @@ def _check_free(
     users = [sender.address for sender in senders.of_tenant(connection, tenant.id) if sender.account_id == account.id]
     if users:
         reasons.append(f"{', '.join(users[:3])}{' and others' if len(users) > 3 else ''} send through it")
+    backed = [one.name for one in accounts.falling_back_on(connection, account.id)]
+    if backed:
+        reasons.append(f"it is the fallback of {', '.join(backed[:3])}{' and others' if len(backed) > 3 else ''}")
     others = len(accounts.of_tenant(connection, tenant.id)) > 1
     if others and tenant.settings.default_account_id == account.id:
         reasons.append("it is the default account")

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Conflict, Fault, PostroomError
+from postroom.ids import encode
 from postroom.model.account import Account
 from postroom.model.application import Actor, Application, Scope
 from postroom.model.plan import Plan, Planned, What
@@ -25,6 +26,7 @@ from postroom.office.changes import AGAIN, Again, require, tenant_for
 from postroom.office.code_file import CodeFile, read_file
 from postroom.office.code_text import Names, account_code, application_code, sender_code, settings_code, written
 from postroom.office.code_wanted import Wanted, WantedAccount, WantedSender, WantedSettings, spec_of, wanted_of
+from postroom.office.fallback import FIELD, fallback_code, settle_fallback, usable
 from postroom.office.fields import Reading
 from postroom.office.keys import KeyVerbs
 from postroom.office.operator import check_leave
@@ -71,11 +73,13 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         number = tenant_for(actor, tenant_id)
 
         def work(connection: Connection) -> str:
+            own, every = accounts.of_tenant(connection, number), usable(connection, number)
             return written(
                 self._existing(connection, number),
-                accounts.of_tenant(connection, number),
+                own,
                 senders.of_tenant(connection, number),
                 applications.of_tenant(connection, number),
+                {one.id: fallback_code(one, every) for one in own},
             )
 
         return self._store.read(work)
@@ -134,6 +138,7 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
             self._take_account(connection, taking, one, every.get(one.account.name.casefold()))
             for one in wanted.accounts or ()
         ]
+        _take_fallbacks(connection, taking, wanted)
         present = accounts.of_tenant(connection, number)
         for sender in wanted.senders or ():
             self._take_sender(connection, taking, sender, present)
@@ -312,14 +317,48 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
 _SECRET = "secret"  # noqa: S105  (the name of a field)
 _SENDER_FIELDS = ("name", "reply_to", "return_path", "confirmation_address", "account_id")
 _OURS = (
-    "id", "tenant_id", "created_ms", "version", "state", "paused_reason", "paused_ms", "resume_ms", "has_secret",
-    "secret_set_ms", "has_client_key", "tested_ms",
+    "id", "tenant_id", "created_ms", "version", "state", "paused_reason", "paused_by", "paused_ms", "resume_ms",
+    "has_secret", "secret_set_ms", "has_client_key", "tested_ms", "fallback_account_id",
 )  # fmt: skip
 
 
 def _kept(old: Account, there: Account) -> Account:
     """The wanted account in the old one's place."""
     return replace(there, **{name: getattr(old, name) for name in _OURS})
+
+
+def _take_fallbacks(connection: Connection, taking: _Taking, wanted: Wanted) -> None:
+    """After all accounts are there: one may fall back on another that comes later in the file. What changes is taken
+    away first, so that two may change places."""
+    number = taking.tenant_id
+    present = {one.name.casefold(): one for one in accounts.of_tenant(connection, number)}
+    before = {name: fallback_code(one, usable(connection, number)) for name, one in present.items()}
+    faults: list[Fault] = []
+    changing: list[tuple[Account, WantedAccount]] = []
+    for one in wanted.accounts or ():
+        name = one.account.name.casefold()
+        account, typed = present[name], one.fallback
+        same = typed is None if before[name] is None else str(typed).strip() in (before[name], _id_of(account))
+        if not same:
+            changing.append((account, one))
+            accounts.save(connection, replace(account, fallback_account_id=None))
+    for account, one in changing:
+        reading = Reading()
+        settled = settle_fallback(connection, account, {FIELD: one.fallback}, reading)[FIELD]
+        place = taking.file.place("accounts", account.name, "fallback_account")
+        faults += [Fault(place, fault.problem, fault.mend) for fault in reading.faults]
+        if settled is not None and not reading.faults:
+            accounts.save(connection, replace(account, fallback_account_id=settled))
+        if not faults:
+            told = before[account.name.casefold()]
+            after = {"fallback_account": one.fallback}
+            taking.note(What.CHANGE, "account", account.name, {"fallback_account": told}, after)
+    if faults:
+        raise BadInput(faults)
+
+
+def _id_of(account: Account) -> str:
+    return encode("a", account.fallback_account_id or 0)
 
 
 def _numbered(every: list[Account], name: str | None) -> int | None:

@@ -45,7 +45,7 @@ class Names:
 def account_code(account: Account) -> dict[str, Any]:
     """Every field a file can set, by its name there."""
     found = content_of(account)
-    for name in ("name", "has_secret", "has_client_key"):
+    for name in ("name", "has_secret", "has_client_key", "fallback_account_id"):
         del found[name]
     return found
 
@@ -77,9 +77,13 @@ def application_code(application: Application) -> dict[str, Any]:
 
 
 def written(
-    tenant: Tenant, accounts: Iterable[Account], senders: Iterable[Sender], applications: Iterable[Application]
+    tenant: Tenant,
+    accounts: Iterable[Account],
+    senders: Iterable[Sender],
+    applications: Iterable[Application],
+    fallbacks: Mapping[int, str | None],
 ) -> str:
-    """The whole file. Reading it again changes nothing."""
+    """The whole file; `fallbacks`: account → how its fallback is named. Reading it again changes nothing."""
     accounts, senders = list(accounts), list(senders)
     names = Names(accounts, senders)
     parts = [_HEAD.format(name="".join(char for char in tenant.name if char.isprintable()))]
@@ -91,6 +95,7 @@ def written(
         code = account_code(account)
         if any(code[name] is None for name in filled):  # TOML can't say "none": the preset would fill it in again
             code["preset"] = ""
+        code["fallback_account"] = fallbacks.get(account.id)
         table = _table(f"accounts.{bare_or_quoted(account.name)}", code, usual)
         needs = account.needs_secret
         parts.append(table + (_TYPE_IT.format(name=bare_or_quoted(account.name)) if needs else ""))

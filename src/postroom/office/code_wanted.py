@@ -29,8 +29,11 @@ _ELSEWHERE = frozenset({"name", "suspended"})
 
 @dataclass(frozen=True, slots=True)
 class WantedAccount:
+    """`fallback`: the id or name of an account, of the file, the tenant or the installation."""
+
     account: Account
     secret: Secret | None
+    fallback: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class _Things:
         for name, values in self.names("accounts", tables):
             reading = Reading()
             given = account_values.read(values, reading)
+            fallback = given.pop("fallback_account_id", None)
             typed = account_values.read_secret(values, None, reading)
             for word in certificate_values.KEY_WORDS:
                 if word in values:
@@ -115,7 +119,7 @@ class _Things:
                     f"{place} holds a password. Files are no place for passwords: Postroom keeps it sealed, "
                     "so take it out of the file."
                 )
-            yield WantedAccount(replace(account, name=name), typed)
+            yield WantedAccount(replace(account, name=name), typed, fallback)
 
     def senders(self, tables: Tables) -> Iterable[WantedSender]:
         blank = Sender(0, self.tenant_id, "")

@@ -36,6 +36,7 @@ __all__ = [
     "numbers",
     "one_of",
     "optional",
+    "reference",
 ]
 
 Reader = Callable[[object], Any]
@@ -108,6 +109,15 @@ def line(most: int = 200) -> Reader:
         return text
 
     return read
+
+
+def reference(value: object) -> int | str | None:
+    """An account by its id or name, as it was given."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise Unfit("is neither an id nor a name.", "Give the account's id or its name.")
+    return value
 
 
 def name(value: object) -> str:

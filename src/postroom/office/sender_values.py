@@ -6,17 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from postroom.addresses import Address, BadAddress
-from postroom.office.fields import Reader, Reading, Unfit, address, addresses, line
+from postroom.office.fields import Reader, Reading, address, addresses, line, reference
 
 __all__ = ["read"]
-
-
-def _reference(value: object) -> int | str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise Unfit("is neither an id nor a name.", "Give the account's id or its name.")
-    return value
 
 
 _READERS: dict[str, Reader] = {
@@ -24,7 +16,7 @@ _READERS: dict[str, Reader] = {
     "reply_to": addresses,
     "return_path": address,
     "confirmation_address": address,
-    "account_id": _reference,
+    "account_id": reference,
 }
 _ALIASES = {"account": "account_id", "email": "address", "sender_address": "address", "sender_name": "name"}
 

@@ -20,6 +20,7 @@ from postroom.model.tenant import Tenant
 from postroom.model.version import Difference, Version, content_of, differences
 from postroom.office.accounts import AccountVerbs
 from postroom.office.changes import Ref, require, tenant_for
+from postroom.office.fallback import usable
 from postroom.office.senders import SenderVerbs
 from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
 from postroom.office.views import AccountView, SenderView
@@ -29,7 +30,12 @@ __all__ = ["Compared", "Returned", "VersionVerbs"]
 
 T = TypeVar("T")
 U = TypeVar("U")
-_REFERENCES = {"default_account_id": "accounts", "default_sender_id": "senders", "account_id": "accounts"}
+_REFERENCES = {
+    "default_account_id": "accounts",
+    "default_sender_id": "senders",
+    "account_id": "accounts",
+    "fallback_account_id": "usable",
+}
 _NOT_RETURNED = frozenset({"has_secret", "has_client_key", "suspended"})
 
 
@@ -161,6 +167,7 @@ def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> 
     finders: dict[str, Callable[[Connection, int, int], object | None]] = {
         "accounts": accounts.get,
         "senders": senders.get,
+        "usable": lambda c, tenant, number: usable(c, tenant).get(number),
     }
     named = [(field, values[field]) for field in _REFERENCES if values.get(field) is not None]
     return tuple(field for field, number in named if finders[_REFERENCES[field]](connection, tenant_id, number) is None)

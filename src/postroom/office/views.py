@@ -8,6 +8,7 @@ from postroom.model.account import Account, AccountState, CertificateCheck, Encr
 from postroom.model.application import Key
 from postroom.model.sender import Sender
 from postroom.office.certificate_views import AccountCertificates, certificate_warnings
+from postroom.policy.fallback import VERDICT
 from postroom.store.paces import UNTRIED, Pace
 
 __all__ = ["AccountView", "NewKey", "SenderView", "account_needs", "account_warnings"]
@@ -68,7 +69,7 @@ def account_needs(account: Account, *, dropped: bool = False, trouble: str = "")
     return tuple(needs)
 
 
-def account_warnings(account: Account) -> tuple[str, ...]:
+def account_warnings(account: Account, *, trouble: str = "") -> tuple[str, ...]:
     """What works, but lets somebody on the way read or change the mail or the password."""
     warnings = []
     if account.encryption is Encryption.NONE:
@@ -84,4 +85,6 @@ def account_warnings(account: Account) -> tuple[str, ...]:
             warnings.append("It could read the password as well.")
         elif account.login is not Login.NONE:
             warnings.append("So the password is sent only by a login that does not show it (SCRAM, CRAM-MD5).")
+    if account.fallback_account_id is not None and (trouble or account.paused_by == VERDICT):
+        warnings.append("Its fallback account sends its mail meanwhile; this one stays broken until it is mended.")
     return (*warnings, *certificate_warnings(account))

@@ -49,6 +49,7 @@ def _steps(route: Route, found: Effective) -> Iterable[Explanation]:
     yield _sender(found)
     yield _account(route, found)
     yield from _limits(found)
+    yield from _fallback(route, found)
     yield from _addresses(found)
     yield _footer(found)
     yield Explanation("state", route.state.value, "", _REASONS.get(route.reason, route.reason))
@@ -100,6 +101,13 @@ def _limits(found: Effective) -> Iterable[Explanation]:
     source = f"preset {account.preset}" if from_preset and not chosen else found.account.source
     sentence = "So much the provider allows." if from_preset and not chosen else "So much the account allows."
     yield Explanation("limits", ", ".join(told), source, f"{sentence} What exceeds it waits.")
+
+
+def _fallback(route: Route, found: Effective) -> Iterable[Explanation]:
+    account = found.account.value
+    if account is not None and route.fallback:
+        told = f"It takes over while {account.name} as a whole can't send; then mail goes on as before."
+        yield Explanation("fallback", route.fallback, f"account {account.name}", told)
 
 
 def _limited(account: Account, name: str) -> bool:

@@ -396,7 +396,14 @@ class _Finding:
             instantly=found.sending.value is Sending.INSTANTLY,
             recipients_per_transaction=max(most, 1),
             effective=found,
+            fallback=self._fallback_of(account),
         )
+
+    def _fallback_of(self, account: Account | None) -> str:
+        found = (
+            None if account is None or self._native else self._snapshot.accounts.get(account.fallback_account_id or 0)
+        )
+        return "" if found is None else found.name
 
     def _first_state(self, row: Sender | None, account: Account | None) -> tuple[State, str]:
         if self._test:

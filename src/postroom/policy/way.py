@@ -85,6 +85,7 @@ class Route:
     """The way of one message. `state` is its recipients' first state, `reason` a word of `Reason` or "".
 
     `account_id` is None while there is none, and `snapshot.NATIVE` for the operator's own command.
+    `fallback`: the name of the account that takes over when that one can't send, or "".
     `recipients_per_transaction`: so many go to the server at once. `instantly`: the caller waits for the first try.
     """
 
@@ -104,6 +105,7 @@ class Route:
     instantly: bool
     recipients_per_transaction: int
     effective: Effective
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)

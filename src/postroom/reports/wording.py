@@ -47,6 +47,7 @@ _REASONS: dict[str, Words] = {
     ),
     "not-sent-yet": Words("It was given back unsent and is tried again."),
     "expired": Words("Its time to expire came before it could be sent."),
+    "fallback": Words("Its account can't send at present, so it leaves through that one's fallback account."),
     "content-gone": Words("Its content is gone, so it can't be sent any more.", "Cancel it, and send a new message."),
     "settled-by-hand": Words("Somebody said that it was sent."),
 }

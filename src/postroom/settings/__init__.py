@@ -274,6 +274,11 @@ class Settings:
     idle_seconds: float = _setting(
         spelling.duration("s", at_least=0.01), 30.0, "How long an idle connection to a server is kept, in seconds."
     )
+    fallback_seconds: float = _setting(
+        spelling.duration("s", at_least=0.1),
+        600.0,
+        "How long an account must be out of reach before its fallback account takes over, in seconds.",
+    )
     instant_seconds: float = _setting(
         spelling.duration("s", at_least=0.01),
         30.0,

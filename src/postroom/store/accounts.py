@@ -20,6 +20,7 @@ from postroom.model.account import (
     Limits,
     Login,
 )
+from postroom.policy.fallback import VERDICT
 from postroom.store import tables
 from postroom.store.scope import across, within
 
@@ -29,6 +30,7 @@ __all__ = [
     "all_accounts",
     "by_name",
     "create",
+    "falling_back_on",
     "from_row",
     "get",
     "of_tenant",
@@ -43,14 +45,13 @@ __all__ = [
 ]
 
 PERSON = "person"
-VERDICT = "verdict"
 
 _table = tables.account
 _secret = tables.credential
 _key = tables.client_key
 _RENAMED = {"user": "user_name"}
 _ELSEWHERE = frozenset({"limits", "has_secret", "secret_set_ms", "has_client_key"})
-_STATE = frozenset({"state", "paused_reason", "paused_ms", "resume_ms"})
+_STATE = frozenset({"state", "paused_reason", "paused_by", "paused_ms", "resume_ms"})
 _FIXED = frozenset({"id", "tenant_id", "created_ms", "version"})
 _PLAIN = tuple(field.name for field in fields(Account) if field.name not in _ELSEWHERE)
 _LIMITS = tuple(field.name for field in fields(Limits))
@@ -114,6 +115,14 @@ def all_accounts(connection: Connection) -> list[Account]:
     joined = joined.outerjoin(_key, _key.c.account_id == _table.c.id)
     query = select(*_COLUMNS).select_from(joined).order_by(_table.c.id)
     return [from_row(row) for row in connection.execute(across(query, "the snapshot holds all tenants' settings"))]
+
+
+def falling_back_on(connection: Connection, account_id: int) -> list[Account]:
+    """The accounts, of whatever tenant, whose fallback this one is."""
+    joined = _table.outerjoin(_secret, _secret.c.account_id == _table.c.id)
+    query = select(*_COLUMNS).select_from(joined.outerjoin(_key, _key.c.account_id == _table.c.id))
+    query = query.where(_table.c.fallback_account_id == account_id).order_by(_table.c.id)
+    return [from_row(row) for row in connection.execute(across(query, "the installation's may be anybody's fallback"))]
 
 
 def create(connection: Connection, account: Account) -> None:

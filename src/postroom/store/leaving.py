@@ -22,7 +22,7 @@ WHY = "tenant-deleted"
 _recipient = tables.recipient
 _message = tables.message
 _STOPPED = (State.HELD.value, State.UNKNOWN.value)
-_LOG = (tables.attempt, tables.event, tables.content, tables.recipient)
+_LOG = (tables.attempt, tables.event, tables.content, tables.rendering, tables.recipient)
 _OF_THE_LOG = frozenset({*(table.name for table in _LOG), "message", "session", "idempotency", "audit"})
 
 

@@ -151,7 +151,7 @@ def _not_too_many(connection: Connection, tenant_id: int, ids: Sequence[int]) ->
 def _delete_messages(connection: Connection, tenant_id: int, ids: Sequence[int]) -> None:
     if not ids:
         return
-    for table in (tables.attempt, tables.event, tables.content):
+    for table in (tables.attempt, tables.event, tables.content, tables.rendering):
         connection.execute(delete(table).where(within(table, tenant_id), table.c.message_id.in_(ids)))
     connection.execute(delete(_recipient).where(among(tenant_id), _recipient.c.message_id.in_(ids)))
     connection.execute(delete(_message).where(within(_message, tenant_id), _message.c.id.in_(ids)))

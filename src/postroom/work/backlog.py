@@ -7,14 +7,18 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from postroom.addresses import Address
+from postroom.compose.second_rendering import render_again
 from postroom.model.account import Account
 from postroom.model.job import Job, JobRecipient
+from postroom.model.rendering import Rendering
 from postroom.policy.pace import allowance
 from postroom.policy.speed import narrowed
 from postroom.store import lanes, paces
+from postroom.store.diversion import renderings
 from postroom.store.lanes import Claimed
 
-__all__ = ["Taken", "jobs_of", "take"]
+__all__ = ["Taken", "jobs_of", "rendered", "take"]
 
 
 class Taken(NamedTuple):
@@ -32,7 +36,7 @@ def take(
     limits = narrowed(account.limits, paces.of_account(connection, account).learnt, now_ms)
     if limits.per_minute is None and limits.per_day is None:
         claimed = lanes.claim(connection, account.id, fence, limit, now_ms, next_id)
-        return Taken(claimed, lanes.all_there_was(claimed, limit))
+        return Taken(_rendered(connection, account, claimed), lanes.all_there_was(claimed, limit))
     pace = paces.of_account(connection, account, lock=True)
     allowed = allowance(limits, pace.used, now_ms)
     if allowed.n <= 0:
@@ -41,7 +45,27 @@ def take(
     claimed = lanes.claim(connection, account.id, fence, wanted, now_ms, next_id)
     if claimed:
         paces.book(connection, account, allowed.after(len(claimed)))
-    return Taken(claimed, lanes.all_there_was(claimed, wanted))
+    return Taken(_rendered(connection, account, claimed), lanes.all_there_was(claimed, wanted))
+
+
+def _rendered(connection: Connection, account: Account, claimed: list[Claimed]) -> list[Claimed]:
+    """As it leaves through this account: mail of another may have a second rendering here."""
+    found = renderings(connection, account.id, {one.message_id for one in claimed if one.fallback_of is not None})
+    if not found:
+        return claimed
+    return [_as_rendered(one, found[one.message_id]) if one.message_id in found else one for one in claimed]
+
+
+def _as_rendered(one: Claimed, rendering: Rendering) -> Claimed:
+    body = None if one.body is None else rendered(one.body, rendering)
+    return one._replace(mail_from=rendering.mail_from, body=body, rendering=rendering)
+
+
+def rendered(content: bytes, rendering: Rendering | None) -> bytes:
+    """The octets that leave."""
+    if rendering is None:
+        return content
+    return render_again(content, Address.parse(rendering.sender), Address.parse(rendering.wanted))
 
 
 def jobs_of(claimed: Sequence[Claimed], account: Account, fence: int) -> list[Job]:
@@ -80,4 +104,6 @@ def _job(group: Sequence[Claimed], account: Account, fence: int) -> Job:
         priority=first.priority,
         ret=first.ret,
         envid=first.envid,
+        fallback_of=first.fallback_of,
+        rendering=first.rendering,
     )

@@ -27,11 +27,12 @@ from postroom.model.attempt import Result, Verdict
 from postroom.model.job import Job
 from postroom.model.state import State
 from postroom.model.tenant import UnknownPolicy
+from postroom.policy.fallback import recheck_diverted
 from postroom.policy.guard import guard_of
-from postroom.policy.route import recheck
 from postroom.policy.verdict import Context, judge
 from postroom.policy.way import Change, Reason
 from postroom.store.transmission import LeaseLost, Mark, Move, Settlement
+from postroom.work.backlog import rendered
 from postroom.work.tempo import Tempo
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Lane:
             self._jobs.remove(job)
             self._put_aside(job, State.HELD, None, "content-gone")
         else:
-            job.content = content
+            job.content = rendered(content, job.rendering)
 
     def mark(self, job: Job) -> None:
         """Asks for the mark, and where sending twice is the policy anyway, for those of the next few in the same
@@ -260,7 +261,9 @@ class Lane:
         return False
 
     def _recheck(self, job: Job) -> Change | None:
-        return recheck(self.worker.snapshot, job.tenant_id, job.account_id, job.sender_id, job.routed)
+        return recheck_diverted(
+            self.worker.snapshot, job.tenant_id, job.account_id, job.fallback_of, job.sender_id, job.routed
+        )
 
     async def _look_again(self, job: Job) -> None:
         """Another node may have accepted the job under newer settings than are known here: those decide."""

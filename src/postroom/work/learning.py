@@ -11,21 +11,29 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from postroom.clock import monotonic_ms, now_ms
+from postroom.failpoints import reach
 from postroom.maillog import MailLog
+from postroom.policy.fallback import Diversion, Trouble, diversions
+from postroom.policy.snapshot import Snapshot
 from postroom.policy.speed import NOTHING, Learnt
 from postroom.store import paces
 from postroom.store.database import Store
+from postroom.store.diversion import divert
 from postroom.work.room import Room
 
 __all__ = ["Learning"]
+
+_BATCH = 500
 
 
 class Learning:
     """One worker's. A write that fails is told in the log: the next complaint teaches the same."""
 
-    def __init__(self, store: Store, log: MailLog) -> None:
+    def __init__(self, store: Store, log: MailLog, after_ms: int) -> None:
+        """`after_ms`: how long an account is out of reach before another takes over."""
         self._store = store
         self._log = log
+        self._after_ms = after_ms
         self._known: Mapping[int, Learnt] = {}
 
     def take_over(self, known: Mapping[int, Learnt], rooms: Iterable[Room]) -> None:
@@ -62,6 +70,27 @@ class Learning:
         room.troubled = False
         account = room.account
         await self._tell(lambda c: paces.well(c, account))
+
+    async def fall_back(self, snapshot: Snapshot) -> tuple[bool, set[int]]:
+        """Moves what waits for accounts that can't send: (whether there is more, the accounts that got some)."""
+        if all(account.fallback_account_id is None for account in snapshot.accounts.values()):
+            return False, set()
+        moment, again = now_ms(), False
+        found = await asyncio.wrap_future(self._store.read(paces.troubles))
+        troubles = {number: Trouble(pace.troubled_ms or 0, pace.trouble) for number, pace in found.items()}
+        woken = set()
+        for way in diversions(snapshot, troubles, moment, self._after_ms):
+            moved = await self._divert(way, moment)
+            if moved:
+                reach("divert.after-commit")
+                self._log.diverted(moved, way.source.name, way.target.name, way.why)
+                woken.add(way.target.id)
+            again = again or moved >= _BATCH
+        return again, woken
+
+    async def _divert(self, way: Diversion, moment: int) -> int:
+        work = lambda c: divert(c, way, moment, self._store.ids.next, _BATCH)  # noqa: E731  (it has to be handed over)
+        return int(await asyncio.wrap_future(self._store.write(work)))
 
     async def _tell(self, function: Callable[[Any], Any]) -> Any:
         try:

@@ -50,6 +50,7 @@ class Upkeep:
             duties += [
                 Duty("beat", beat, self.beat),
                 Duty("poll", poll, self.poll),
+                Duty("fallback", poll, self.fall_back),
                 Duty("reclaim", max(poll, settings.lease_seconds / 6), self.reclaim),
                 Duty("expire", 15.0, self.expire),
                 Duty("resume", 15.0, self.resume),
@@ -103,6 +104,10 @@ class Upkeep:
         if self._worker is not None:
             await self._worker.poll()
         return False
+
+    async def fall_back(self) -> bool:
+        """Waiting mail of accounts that can't send leaves through their fallback."""
+        return self._worker is not None and await self._worker.fall_back()
 
     async def reclaim(self) -> bool:
         moment = now_ms()

@@ -65,7 +65,7 @@ class Worker:
         self._poll_seconds = settings.poll_seconds
         self._couriers = Couriers(office, settings)
         self._waiters = Waiters()
-        self._learning = Learning(store, log)
+        self._learning = Learning(store, log, int(settings.fallback_seconds * 1000))
         self._rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -390,6 +390,16 @@ class Worker:
             self.wake(account_id)
         for account_id in list(self._rooms):
             self._room(account_id)
+
+    async def fall_back(self) -> bool:
+        """Moves waiting mail of accounts that can't send; whether there is more to move at once."""
+        snapshot = self.snapshot
+        if snapshot.clone is not None or self._stopping:
+            return False
+        again, woken = await self._learning.fall_back(snapshot)
+        for account_id in woken:
+            self.wake(account_id)
+        return again
 
     async def beat(self) -> None:
         """Lengthens the leases. A lane whose lease is gone stops at once: its mail is another's now."""

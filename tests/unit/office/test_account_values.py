@@ -14,8 +14,8 @@ from postroom.office.account_values import apply, read, read_secret
 from postroom.office.fields import Reading
 
 KEPT_BY_US = {
-    "id", "tenant_id", "limits", "state", "paused_reason", "paused_ms", "resume_ms", "has_secret", "secret_set_ms",
-    "has_client_key", "tested_ms", "created_ms", "version",
+    "id", "tenant_id", "limits", "state", "paused_reason", "paused_by", "paused_ms", "resume_ms", "has_secret",
+    "secret_set_ms", "has_client_key", "tested_ms", "created_ms", "version",
 }  # fmt: skip
 BLANK = Account(id=1, tenant_id=1, name="", host="", port=0)
 

@@ -5,7 +5,7 @@ business.
 """
 
 from postroom.store.tables.columns import metadata
-from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, session
+from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, rendering, session
 from postroom.store.tables.people import (
     audit,
     challenge,
@@ -55,6 +55,7 @@ __all__ = [
     "provider",
     "recipient",
     "recovery_code",
+    "rendering",
     "role",
     "sender",
     "session",

@@ -13,7 +13,7 @@ from postroom.model.state import LEASED, WAITING, State
 from postroom.model.tenant import UnknownPolicy
 from postroom.store.tables.columns import flag, in_states, key, metadata, number, one_of, tenant_of, words
 
-__all__ = ["attempt", "content", "event", "idempotency", "message", "recipient", "session"]
+__all__ = ["attempt", "content", "event", "idempotency", "message", "recipient", "rendering", "session"]
 
 message = Table(
     "message",
@@ -80,6 +80,7 @@ recipient = Table(
     number("updated_ms", 0),
     words("notify", None),
     words("orcpt", None),
+    number("fallback_of"),
     one_of("state", State),
     one_of("role", RecipientRole),
     CheckConstraint(f"({in_states(WAITING)}) = (due_ms IS NOT NULL)", name="waiting_has_due"),
@@ -119,6 +120,19 @@ recipient = Table(
     ),
     # Lower case, because people search without minding case; both databases fold ASCII alike.
     Index("ix_recipient_address", "tenant_id", text("lower(address)"), "message_id"),
+    sqlite_with_rowid=False,
+)
+
+# What is different of a message when it leaves through this account (promise P5: the same in every attempt).
+rendering = Table(
+    "rendering",
+    metadata,
+    key("message_id"),
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    tenant_of(),
+    words("sender"),
+    words("mail_from"),
+    words("wanted"),
     sqlite_with_rowid=False,
 )
 

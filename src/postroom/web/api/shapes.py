@@ -122,7 +122,7 @@ _ACCOUNT = {
     "footer_text": _or_null(_text("A footer of its own, as text. null: the tenant's.")),
     "footer_html": _or_null(_text("A footer of its own, as HTML. null: the tenant's.")),
     "ehlo_name": _text("The name this server is greeted with."),
-    "fallback_account_id": _or_null(_text("The account to use when this one can't send. Not available yet.")),
+    "fallback_account_id": _or_null(_text("The account that sends while this one can't, by id or name.")),
     "rewrite_from": _flag("Mail leaves from this account's sender; the wanted one becomes Reply-To."),
     "limits": _told({"type": "object", "properties": _LIMITS}, "What the provider allows."),
 }
@@ -132,6 +132,7 @@ _ACCOUNT_SHOWN = {
     **_ACCOUNT,
     "state": _words(AccountState, "A paused account keeps its mail."),
     "paused_reason": _text(),
+    "paused_by": _text("`verdict`: what its server said; `person`; empty while it is not paused."),
     "paused_at": _or_null(_moment()),
     "resume_at": _or_null(_moment("When it goes on by itself.")),
     "has_secret": _flag("Whether a password is kept. It is never shown."),
