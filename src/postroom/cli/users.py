@@ -10,12 +10,13 @@ import typer
 
 from postroom.cli import secret
 from postroom.cli.command import Call
-from postroom.cli.complaint import usage
+from postroom.cli.complaint import CommandError, usage
 from postroom.cli.desk import path_part
 from postroom.cli.fields import Field
 from postroom.cli.sections import SETUP, Page
 from postroom.cli.terminal import Cell
 from postroom.cli.times import local
+from postroom.policy.rights import READY
 
 __all__ = ["page", "roles"]
 
@@ -154,8 +155,15 @@ def _set_deactivated(call: Call, user: str, off: bool) -> None:
 def _choose(call: Call, answer: dict[str, Any], password: str) -> None:
     """Uses the link that was just made, so that nobody else can."""
     token = parse_qs(urlsplit(answer.pop("link") or "").query).get("token", [""])[0]
-    call.desk.tenant = ""  # the link says whose it is
-    call.desk.post("/v1/passwords", {"token": token, "password": password})
+    tenant, call.desk.tenant = call.desk.tenant, ""  # the link says whose it is
+    try:
+        call.desk.post("/v1/passwords", {"token": token, "password": password})
+    except CommandError as error:
+        login = answer.get("login", "")
+        error.hint = f"The user is there. Give another password: `postroom user invite {login} --password-stdin`."
+        raise
+    finally:
+        call.desk.tenant = tenant
     answer |= {"link": None, "has_password": True}
 
 
@@ -170,12 +178,25 @@ def _say_invited(call: Call, answer: dict[str, Any]) -> None:
         call.terminal.note(f"It is shown only now, and is good once, until {local(answer.get('link_expires_at'))}.")
 
 
+def _role_names(call: Call, users: list[dict[str, Any]]) -> dict[str, str]:
+    """What people call the roles of these users: a tenant's own ones stand there by their ids."""
+    if all(word in READY for user in users for word in user.get("roles", ())):
+        return {}
+    found = call.desk.get("/v1/roles").get("roles", [])
+    return {str(each["id"]): str(each.get("name", "")) for each in found if each.get("id")}
+
+
+def _roles_of(user: dict[str, Any], names: dict[str, str]) -> str:
+    return ", ".join(names.get(word, word) for word in user.get("roles", ()))
+
+
 def _list(call: Call, users: list[dict[str, Any]]) -> None:
+    names = _role_names(call, users)
     rows = [
         (
             each.get("login", ""),
             each.get("name", ""),
-            ", ".join(each.get("roles", ())),
+            _roles_of(each, names),
             Cell("deactivated", "wait")
             if each.get("deactivated_at")
             else local(each.get("signed_in_at")) or "never signed in",
@@ -192,7 +213,7 @@ def _show(call: Call, user: dict[str, Any], sessions: list[dict[str, Any]], keys
             ("Login", user.get("login", "")),
             ("Name", user.get("name", "")),
             ("E-mail", user.get("email", "")),
-            ("Roles", ", ".join(user.get("roles", ()))),
+            ("Roles", _roles_of(user, _role_names(call, [user]))),
             ("Password", local(user.get("password_set_at")) or "not chosen yet"),
             ("Authenticator app", "yes" if user.get("second_factor") else "no"),
             ("Deactivated", local(user.get("deactivated_at")) or ""),
