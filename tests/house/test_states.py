@@ -12,8 +12,9 @@ from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, make_url
 from postroom.model.account import AccountState, CertificateCheck, Encryption, Login
 from postroom.model.message import RecipientRole
 from postroom.model.state import FIRST, LEASED, MOVES, OVER, WAITING, State
-from postroom.store.schema import bring_up_to_date
+from postroom.store.schema import REVISIONS, bring_up_to_date
 from postroom.store.tables import metadata
+from tests.house.tree import ROOT
 
 
 @pytest.fixture
@@ -63,3 +64,17 @@ def test_the_table_of_moves_is_whole() -> None:
     assert set(MOVES) == set(State)
     assert set(State) == FIRST | {new for onward in MOVES.values() for new in onward}, "a state nothing leads to"
     assert not OVER & (WAITING | LEASED)
+
+
+def test_each_migration_has_a_number_of_its_own_and_follows_the_one_before() -> None:
+    """Two that were written at the same time merge without a conflict, and one of them would never run."""
+    found = []
+    for path in sorted((ROOT / "src/postroom/store/migrations/versions").glob("r*.py")):
+        text = path.read_text("utf-8")
+        own, before = (re.search(rf'^{name} = (?:"(\d+)"|None)$', text, re.M) for name in ("revision", "down_revision"))
+        assert own is not None, path
+        assert before is not None, path
+        assert path.name.startswith(f"r{own[1]}_"), path
+        found.append((own[1], before[1]))
+    assert [own for own, _ in found] == list(REVISIONS)
+    assert [before for _, before in found] == [None, *REVISIONS[:-1]]
