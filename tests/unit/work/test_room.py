@@ -122,7 +122,7 @@ def test_what_left_is_remembered_for_a_minute() -> None:
     room = room_of()
     for at in (0.0, 30_000.0, 59_000.0):
         room.note_left(at, 10)
-    assert [room.left_in_a_minute(now) for now in (59_000.0, 60_001.0, 119_001.0)] == [30, 20, 0]
+    assert [room.left_in_a_minute(now) for now in (59_000.0, 61_000.0, 120_000.0)] == [30, 20, 0]
 
 
 @pytest.mark.parametrize(("limits", "paced"), [({}, False), ({"per_minute": 30}, True), ({"per_day": 1_000}, True)])
