@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from postroom.errors import BadInput, Conflict, PostroomError, Unauthenticated
+from postroom.errors import BadInput, Conflict, PostroomError, TooMany, Unauthenticated
 from postroom.model.state import State
 from postroom.office import Office
 from postroom.store.database import Store
 from tests.store.house import ADMIN, House
-from tests.store.test_signing_in import person, signed_in
+from tests.store.test_signing_in import PASSWORD, person, signed_in
 
 
 @pytest.fixture
@@ -99,6 +99,26 @@ def test_each_node_notes_its_own_changes_and_not_those_it_had_not_seen_yet(nodes
         ("account.changed", {"host": "i.example"}),
         ("tenant.changed", {"log_days": 99}),
     ]
+
+
+def test_tries_at_a_password_are_counted_over_all_nodes(nodes: tuple[House, Office]) -> None:
+    """A28: for names that nobody has as well. What succeeds anywhere forgives."""
+    house, other = nodes
+    person(house, "ann", "reader")
+    for name in ("ann", "nobody"):
+        for n in range(5):
+            with pytest.raises(Unauthenticated):
+                (house.office, other)[n % 2].sign_in(name, "wrong words in a row").result()
+        for office in (house.office, other):
+            with pytest.raises(TooMany):
+                office.sign_in(name, PASSWORD).result()
+    person(house, "bob", "reader")
+    for n in range(12):
+        if n % 3 == 2:
+            other.sign_in("bob", PASSWORD).result()
+            continue
+        with pytest.raises(Unauthenticated):
+            (house.office, other)[n % 2].sign_in("bob", "wrong words in a row").result()
 
 
 def test_one_login_is_given_once(nodes: tuple[House, Office]) -> None:

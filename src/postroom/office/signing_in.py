@@ -25,6 +25,7 @@ from postroom.model.application import Actor
 from postroom.model.audit import Entry
 from postroom.model.person import Purpose, User, UserSession, login_key
 from postroom.model.tenant import INSTALLATION
+from postroom.office.guessing import count_try, forgive_tries
 from postroom.office.keys import PREFIX_LETTERS, REMEMBERED_MS, Remembered, digest_of
 from postroom.office.passwords import Passwords
 from postroom.office.people import NewLink, PeopleVerbs
@@ -82,6 +83,7 @@ class SigningInVerbs(PeopleVerbs):
         self._slowing.enter(whose, address)
 
         def work() -> SignedIn:
+            self._count_for_all(whose)
             known = self._store.read(lambda c: users.by_login(c, login)).result()
             right = self._passwords.verify("" if known is None else known.password, password)
             if known is None or not right or known.user.deactivated_ms is not None:
@@ -91,7 +93,9 @@ class SigningInVerbs(PeopleVerbs):
             if self._passwords.is_old(known.password):
                 self._rehash(known.user, password)
             pending = known.user.second_step
-            return self._store.write(lambda c: self._begin(c, known.user, pending, address, agent)).result()
+            return self._store.write(
+                lambda c: self._begin_forgiven(c, whose, known.user, pending, address, agent)
+            ).result()
 
         return self._passwords.run(work)
 
@@ -104,13 +108,30 @@ class SigningInVerbs(PeopleVerbs):
             user = self._pending_user(token)
             whose = f"second step {user.id}"
             self._slowing.enter(whose, address)
+            self._count_for_all(whose)
             done = self._store.write(lambda c: self._take_second_step(c, user, token, code, address, agent)).result()
             if done is None:
                 raise Unauthenticated(_NO_CODE)
             self._slowing.forgive(whose, address)
+            self._store.write(lambda c: forgive_tries(c, whose)).result()
             return done
 
         return self._passwords.run(work)
+
+    def _count_for_all(self, whose: str) -> None:
+        """Where other nodes take tries as well. Raises TooMany."""
+        if self._store.sqlite:
+            return
+        refused = self._store.write(lambda c: count_try(c, whose, now_ms())).result()
+        if refused is not None:
+            raise refused
+
+    def _begin_forgiven(
+        self, connection: Connection, whose: str, user: User, pending: bool, address: str, agent: str
+    ) -> SignedIn:
+        """What was tried in vain before is forgiven with it."""
+        forgive_tries(connection, whose)
+        return self._begin(connection, user, pending, address, agent)
 
     def _take_second_step(
         self, connection: Connection, user: User, token: str, code: str, address: str, agent: str

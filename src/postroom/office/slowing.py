@@ -2,7 +2,8 @@
 
 A try is counted when it begins and taken back when it succeeds, so that a thousand at once are a thousand tries. Nobody
 is made to wait by holding his request: he is told when to come again, and no thread sleeps. Names that no user has are
-counted like any other (no oracle). In memory, for one process, bounded: who has not tried for longest is forgotten.
+counted like any other (no oracle). In memory, for one process, bounded: who has not tried for longest is forgotten;
+`guessing` counts names for several nodes.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from collections import OrderedDict
 from postroom.clock import monotonic_ms
 from postroom.errors import TooMany
 
-__all__ = ["Slowing"]
+__all__ = ["FORGOTTEN_MS", "Slowing", "pause_ms", "refusal"]
 
 _FREE = 5
 _FREE_OF_AN_ADDRESS = 30
 _LONGEST_MS = 60_000.0
-_FORGOTTEN_MS = 15 * 60_000.0
+FORGOTTEN_MS = 15 * 60_000
 _MOST = 50_000
 
 
@@ -48,10 +49,10 @@ class Slowing:
         with self._lock:
             wait = max(self._wait(one, moment) for one in whose)
             if wait > 0:
-                raise TooMany("There were too many tries. Wait a little, then try again.", seconds=int(wait / 1000) + 1)
+                raise refusal(wait)
             for one in whose:
                 count, last = self._tries.pop(one, (0, moment))
-                self._tries[one] = (1 if moment - last > _FORGOTTEN_MS else count + 1, moment)
+                self._tries[one] = (1 if moment - last > FORGOTTEN_MS else count + 1, moment)
             while len(self._tries) > _MOST:
                 self._tries.popitem(last=False)
 
@@ -68,10 +69,19 @@ class Slowing:
     def _wait(self, one: tuple[str, str], moment: float) -> float:
         count, last = self._tries.get(one, (0, moment))
         free = self._free if one[0] == "name" else self._free_of_an_address
-        if count < free or moment - last > _FORGOTTEN_MS:
+        if moment - last > FORGOTTEN_MS:
             return 0.0
-        pause: float = min(1000.0 * 2 ** min(count - free, 20), self._longest_ms)
-        return last + pause - moment
+        pause = pause_ms(count, free, self._longest_ms)
+        return last + pause - moment if pause else 0.0
+
+
+def pause_ms(count: int, free: int = _FREE, longest_ms: float = _LONGEST_MS) -> float:
+    """How long it has to be after so many tries before there may be another."""
+    return 0.0 if count < free else min(1000.0 * 2.0 ** min(count - free, 20), longest_ms)
+
+
+def refusal(wait_ms: float) -> TooMany:
+    return TooMany("There were too many tries. Wait a little, then try again.", seconds=int(wait_ms / 1000) + 1)
 
 
 def _keys(name: str, address: str) -> tuple[tuple[str, str], ...]:

@@ -24,7 +24,7 @@ from postroom.store.scope import across
 __all__ = ["BackupMade", "back_up", "restore"]
 
 _ROWS = 500
-_RUNNING = (tables.node, tables.lane, tables.person_session, tables.person_link, tables.challenge)
+_RUNNING = (tables.node, tables.lane, tables.person_session, tables.person_link, tables.challenge, tables.guess)
 """What belongs to one running installation alone: in a copy nobody is signed in, and no link opens anything."""
 _WHY = "a backup holds every tenant"
 

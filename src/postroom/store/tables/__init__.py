@@ -17,7 +17,7 @@ from postroom.store.tables.people import (
     role,
 )
 from postroom.store.tables.providers import identity, provider
-from postroom.store.tables.running import lane, meta, node, pace
+from postroom.store.tables.running import guess, lane, meta, node, pace
 from postroom.store.tables.settings import (
     account,
     api_key,
@@ -40,6 +40,7 @@ __all__ = [
     "content",
     "credential",
     "event",
+    "guess",
     "idempotency",
     "identity",
     "lane",

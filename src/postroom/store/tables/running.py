@@ -1,12 +1,12 @@
-"""What runs now: this database's facts, its nodes, their lanes, and the pace of accounts."""
+"""What runs now: this database's facts, its nodes, their lanes, the pace of accounts, and who guesses passwords."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, Table, Text
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text
 
 from postroom.store.tables.columns import key, metadata, number, tenant_of, words
 
-__all__ = ["lane", "meta", "node", "pace"]
+__all__ = ["guess", "lane", "meta", "node", "pace"]
 
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), words("value"))
 
@@ -48,4 +48,13 @@ pace = Table(
     words("slow_why"),
     number("troubled_ms"),
     words("trouble"),
+)
+
+guess = Table(
+    "guess",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    number("tries", 0),
+    number("last_ms", 0),
+    Index(None, "last_ms"),
 )
