@@ -1,6 +1,7 @@
 r"""The language of the `*.txt` dialogues, and a server that follows one.
 
-encryption starttls            settings: encryption, ehlo, user, password, mechanisms, allow_clear, nonce
+encryption starttls            settings: encryption, ehlo, user, password, mechanisms, allow_clear, nonce, discreet,
+                               unchecked (nobody knows whose certificate it is)
 message 1 a@x.org > b@y.org, c@y.org    a message; after `|`: 8bit, utf8, ret=HDRS, envid=…, notify=…, text=…
 one at a time                  no message is at hand while another is on its way
 ---
@@ -72,6 +73,8 @@ class Script:
             credentials=None if user is None else Credentials(user, Secret(given.get("password", ""))),
             mechanisms=tuple(given["mechanisms"].split()) if "mechanisms" in given else MECHANISM_NAMES,
             allow_clear=given.get("allow_clear") == "yes",
+            only_bound=given.get("unchecked") == "yes",
+            discreet=given.get("discreet") == "yes",
             nonce=given.get("nonce", "nonce"),
             timeouts=Timeouts(),
         )

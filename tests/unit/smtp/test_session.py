@@ -133,3 +133,16 @@ def test_patience_is_a_parameter() -> None:
     timeouts = Timeouts().scaled(0.01)
     _, steps = play(SessionSettings("app", Encryption.NONE, timeouts=timeouts), ok(220), ok(554), ok(554))
     assert [step.timeout for step in steps] == pytest.approx([3.0, 3.0, 3.0, 0.05])
+
+
+def test_what_was_kept_back_is_shown_once_a_mail_server_has_shown_itself() -> None:
+    """A10: where a stranger named the server, all that was said is told from its answer to EHLO on, and not before."""
+    opened, _ = play(
+        SessionSettings("app.example.org", Encryption.NONE, discreet=True),
+        [Reply(220, None, "mail.example.net at your service")],
+        [Reply(250, None, "mail.example.net\nPIPELINING")],
+    )
+    assert isinstance(opened, Opened)
+    told = opened.transcript.text()
+    assert (told.count("S: 220 mail.example.net at your service"), told.count("C: EHLO")) == (1, 1)
+    assert "not shown" not in told
