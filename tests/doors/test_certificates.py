@@ -255,3 +255,14 @@ def test_a_server_that_shows_none_is_explained(house: Api, make_sink: MakeSink) 
     assert told.endswith("The field to change is encryption.")
     client.patch("/v1/accounts/Main", json={"encryption": "none", "port": sink.port}).raise_for_status()
     assert "Set encryption to starttls or tls" in problem(client.post("/v1/accounts/Main/certificate"), 409)["detail"]
+
+
+def test_what_is_unwise_and_what_stops_mail_is_listed_over_all_accounts(house: Api) -> None:
+    client = house.boss
+    values = {"host": "smtp.example.com", "user": "u"}
+    client.post("/v1/accounts", json=values | {"name": "Careless", "certificate_check": "ignore", "secret": "x"})
+    client.post("/v1/accounts", json=values | {"name": "Locked"})
+    found = client.get("/v1/warnings").json()["warnings"]
+    assert [(one["account"], one["stops"]) for one in found][:2] == [("Locked", True), ("Careless", False)]
+    assert "certificate_check" in found[1]["sentence"]
+    assert house.tenant().get("/v1/warnings").json() == {"warnings": []}, "each his own"

@@ -14,6 +14,7 @@ from postroom.model.account import CertificateCheck, Encryption
 from postroom.office import Office
 from postroom.secrets import KeyRing
 from postroom.secrets.ring import Key
+from tests.rigs.certificate_set import Authority
 from tests.store.house import ADMIN, House
 
 SECRET = "c4nary-hunter2"
@@ -43,6 +44,8 @@ CHANGES: dict[str, dict[str, object]] = {
     "user as username": {"username": "else@example.com"},
     "certificate check": {"certificate_check": "ignore"},
     "certificate check in words of senhasegura": {"ignore certificate errors": True},
+    "certificate pinned": {"certificate_pin": "ab" * 32},
+    "own CA": {"certificate_authority": Authority().pem},
     "login in clear": {"allow_clear_login": True},
 }
 

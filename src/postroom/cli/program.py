@@ -29,6 +29,7 @@ from postroom.cli import (
     show,
     tenants,
     users,
+    warnings,
 )
 from postroom.cli.sections import Sections
 
@@ -44,6 +45,7 @@ _PAGES = (
     setup.page,
     account_certificate.page,
     senders.page,
+    warnings.page,
     applications.page,
     applications.keys,
     users.page,

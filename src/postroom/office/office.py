@@ -16,12 +16,15 @@ from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
 from postroom.office.link_way import LinkWayVerbs
 from postroom.office.trusting import TrustingVerbs
+from postroom.office.warnings import WarningVerbs
 from postroom.policy.route import Explanation, Route, explain, route
 
 __all__ = ["Office"]
 
 
-class Office(AsCodeVerbs, TrustingVerbs, LeavingVerbs, LinkWayVerbs, ByProviderVerbs, AuditVerbs, InstallationVerbs):
+class Office(
+    AsCodeVerbs, TrustingVerbs, WarningVerbs, LeavingVerbs, LinkWayVerbs, ByProviderVerbs, AuditVerbs, InstallationVerbs
+):
     """Made once a process: `Office(store, ring, settings)`. The first one ever founds the installation, in silent mode.
 
     Verbs take who asks first, and check the right: SETTINGS_READ to look, SETTINGS_WRITE to change, and rights of their

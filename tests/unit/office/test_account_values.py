@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -54,6 +54,13 @@ def test_every_field_of_an_account_is_either_set_by_people_or_kept_by_postroom()
         ("ssl", "yes", "encryption", Encryption.TLS),
         ("use_tls", True, "encryption", Encryption.STARTTLS),
         ("encryption", "SSL", "encryption", Encryption.TLS),
+        ("encryption", "SSL/TLS", "encryption", Encryption.TLS),
+        ("encryption", "STARTTLS", "encryption", Encryption.STARTTLS),
+        ("encryption", "start tls", "encryption", Encryption.STARTTLS),
+        ("encryption", "implicit_tls", "encryption", Encryption.TLS),
+        ("encryption", "unencrypted", "encryption", Encryption.NONE),
+        ("Type", "SSL", "encryption", Encryption.TLS),
+        ("Type", "TLS", "encryption", Encryption.STARTTLS),
         ("HOST", "a.example", "host", "a.example"),
         ("limits", {"per_day": 10}, "limits.per_day", 10),
         ("limits.per_day", None, "limits.per_day", None),
@@ -63,6 +70,31 @@ def test_words_of_other_products_are_understood(typed: str, value: object, field
     reading = Reading()
     assert read({typed: value}, reading) == {field: expected}
     assert reading.faults == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected", "port"),
+    [
+        ({"Use safe connection": "yes"}, Encryption.STARTTLS, 587),
+        ({"Use safe connection": "yes", "SMTP port": 465}, Encryption.TLS, 465),
+        ({"Use safe connection": "yes", "Type": "SSL"}, Encryption.TLS, 465),
+        ({"Use safe connection": "yes", "Type": "TLS"}, Encryption.STARTTLS, 587),
+        ({"Use safe connection": "no", "Type": "TLS"}, Encryption.NONE, 25),
+        ({"Secure connection": "no"}, Encryption.NONE, 25),
+    ],
+)
+def test_a_safe_connection_is_of_the_type_that_is_said_or_that_the_port_is_for(
+    typed: dict[str, object], expected: Encryption, port: int
+) -> None:
+    """SG8: two fields there are one here, and "no" wins over a type that the form still shows."""
+    reading = Reading()
+    made = apply(BLANK, read({"host": "h.example", **typed}, reading), None, reading)
+    assert (made.encryption, made.port, reading.faults) == (expected, port, [])
+    for before in (Encryption.TLS, Encryption.STARTTLS):
+        kept = apply(replace(made, encryption=before), read({"safe connection": True}, Reading()), None, reading)
+        assert kept.encryption is before, "what is safe already stays as it is"
+    opened = replace(made, encryption=Encryption.NONE, port=25)
+    assert apply(opened, read({"safe connection": True}, Reading()), None, reading).encryption is Encryption.STARTTLS
 
 
 def test_the_secret_is_taken_from_wherever_it_was_typed_and_blank_means_unchanged() -> None:

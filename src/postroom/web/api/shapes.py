@@ -17,6 +17,7 @@ from postroom.model.message import RecipientRole
 from postroom.model.plan import What
 from postroom.model.state import State
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
+from postroom.web.api.certificate_shapes import certificate_schemas
 
 __all__ = ["schemas"]
 
@@ -171,28 +172,6 @@ _PRESET = {
     "limits": _told({"type": "object", "additionalProperties": {"type": "integer"}}, "As far as the provider tells."),
     "hint": _text("What people stumble over."),
     "source": _text("The page this is told on."),
-}
-_CERTIFICATE = {
-    "subject": _text(),
-    "issuer": _text(),
-    "names": _list(_text(), "The hosts and addresses it is for."),
-    "not_before_at": _moment(),
-    "not_after_at": _moment(),
-    "fingerprint": _text("SHA-256, hexadecimal."),
-    "self_signed": _flag(),
-}
-_CERTIFICATES = {
-    "authority": _list(_ref("Certificate"), "The own CA."),
-    "trusted": _or_null(_ref("Certificate")),
-    "client": _list(_ref("Certificate"), "What is shown of us, our own first."),
-}
-_SEEN = {
-    "account": _text("Its name."),
-    "chain": _list(_ref("Certificate"), "What the server shows now, its own first."),
-    "why": _text("What is wrong with it; empty when it is believed without further ado."),
-    "pin": _text("The fingerprint that the account trusts; empty when it trusts none in particular."),
-    "trusted": _or_null(_ref("Certificate")),
-    "changed": _flag("Whether it is another than the one that is trusted."),
 }
 
 _SENDER = {
@@ -456,9 +435,7 @@ def schemas() -> dict[str, Schema]:
         }),
         "Account": _answer("An account, as it is shown.", _ACCOUNT_SHOWN),
         "Slowed": _answer("What a server's \"slower\" has taught.", _SLOWED),
-        "AccountCertificates": _answer("What the certificates of an account say.", _CERTIFICATES),
-        "Certificate": _answer("A certificate in words.", _CERTIFICATE),
-        "SeenCertificate": _answer("What a server shows at this moment.", _SEEN),
+        **certificate_schemas(),
         "Preset": _answer("What is known of a provider.", _PRESET),
         "SenderValues": _input("A sender, as it is given. What is not named stays as it is.", _SENDER),
         "Sender": _answer("A sender, as it is shown.", _SENDER_SHOWN),
