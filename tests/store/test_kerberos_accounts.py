@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +91,7 @@ def test_the_names_of_services(house: House, typed: str | None, kept: str) -> No
         ({**KERBEROS, "user": "anna", "credential_path": "/etc/x.keytab"}, "credential_path"),
         ({**KERBEROS, "user": "anna", "credential_source": "smartcard"}, "credential_source"),
         ({**KERBEROS, "credential_source": "password"}, "user"),
+        ({**KERBEROS, "user": "CORP\\anna"}, "user"),
         ({"host": "a.example", "login": "ntlm"}, "user"),
         ({"host": "a.example", "login": "ntlm", "user": "u", "credential_source": "keytab"}, "credential_source"),
         ({"host": "a.example", "login": "password", "user": "u", "realm": "EXAMPLE.COM"}, "realm"),
@@ -188,6 +191,35 @@ def test_a_tenant_may_change_what_does_not_matter_or_give_it_up(house: House) ->
     assert "credential_source" in faults(house.office.return_to(tenant, "account", given.id, 1))
 
 
+REALMS = [
+    ({"user": "anna", "realm": "THIEF.TEST"}, "realm"),
+    ({"user": "anna@THIEF.TEST"}, "user"),
+    ({"user": "anna", "service_principal": "smtp/x@THIEF.TEST"}, "service_principal"),
+]
+
+
+@pytest.mark.parametrize(("values", "field"), REALMS, ids=str)
+def test_a_tenant_names_no_realm_that_the_operator_has_not_opened(
+    house: House, values: dict[str, Any], field: str
+) -> None:
+    """Its Kerberos servers are where its owner's DNS says, be that inside this machine's network."""
+    tenant = house.tenant("acme")
+    assert "tenants" in faults(house.office.create_account(tenant, {**KERBEROS, **values}, SECRET))[field]
+    account = made(house, {**KERBEROS, "user": "anna"}, tenant, SECRET)
+    assert field in faults(house.office.change_account(tenant, account.id, values))
+    assert made(house, {**KERBEROS, "name": "b", **values}, secret=SECRET), "the operator may"
+
+
+@pytest.mark.parametrize(("values", "field"), REALMS, ids=str)
+def test_a_realm_that_is_open_to_tenants(tmp_path: Path, values: dict[str, Any], field: str) -> None:
+    opened = House(f"sqlite:///{tmp_path / 'x.db'}", tmp_path)
+    opened.office._settings = replace(opened.settings, tenant_realms=("Thief.Test",))
+    try:
+        assert made(opened, {**KERBEROS, **values}, opened.tenant("acme"), SECRET)
+    finally:
+        opened.close()
+
+
 def test_nor_by_a_file(house: House) -> None:
     tenant = house.tenant("acme")
     house.office.create_account(ADMIN, {**KEYTAB, "name": "main"}, tenant_id=tenant.tenant_id).result()
@@ -197,7 +229,7 @@ def test_nor_by_a_file(house: House) -> None:
         assert changed != text
         with pytest.raises(BadInput) as caught:
             house.office.import_file(tenant, changed).result()
-        assert "credential_source" in caught.value.faults[0].field
+        assert ".credential_source (line " in caught.value.faults[0].field
 
 
 def test_it_survives_an_export_and_an_import(house: House) -> None:

@@ -95,7 +95,7 @@ class AccountVerbs(Sealing):
         account = apply(blank, plain, typed, reading)
         key = read_client_key(values, reading)
         account = fit_client_key(replace(account, name=account.name or account.host), key, reading)
-        own_identity.check(actor, None, account, reading)
+        own_identity.check(actor, None, account, self._settings.tenant_realms, reading)
         check_leave(actor, None, account, self._settings, reading)
         move = DefaultMove(number, account_id, moment, self._store.ids.next)
         made: list[bool] = []
@@ -166,7 +166,7 @@ class AccountVerbs(Sealing):
         typed = read_secret(values, secret, reading)
         key = read_client_key(values, reading)
         new = fit_client_key(apply(old, given, typed, reading), key, reading)
-        own_identity.check(actor, old, new, reading)
+        own_identity.check(actor, old, new, self._settings.tenant_realms, reading)
         _check_name(connection, new, reading)
         check_leave(actor, old, new, self._settings, reading)
         reading.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -153,8 +154,9 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
     ) -> Account | None:
         """Makes or changes it; the account when it is new."""
         typed, there = wanted.secret, wanted.account
-        place = taking.file.place("accounts", there.name, "credential_source")
-        own_identity.refuse(taking.actor, old, there if old is None else _kept(old, there), place)
+        place = partial(taking.file.place, "accounts", there.name)
+        meant = there if old is None else _kept(old, there)
+        own_identity.refuse(taking.actor, old, meant, self._settings.tenant_realms, place)
         self._check_leave(taking, there, old)
         after = account_code(there)
         if typed is not None and (old is None or old.secret_set_ms != taking.moment):  # else an earlier step sealed it

@@ -88,5 +88,7 @@ def fit(account: Account, given: Mapping[str, Any], secret: Secret | None, readi
         reading.fault("credential_path", "is missing.", "Give the path of the keytab.")
     elif source is CredentialSource.PASSWORD and account.credential_path:
         reading.fault("credential_path", "goes with a keytab or a ticket cache.", "Give credential_source as well.")
+    if account.login is Login.KERBEROS and "\\" in account.user:
+        reading.fault("user", "is written with a domain before it.", "Write anna or anna@EXAMPLE.COM, or use realm.")
     if account.by_own_identity and secret:
         reading.fault("secret", "is not used with a keytab or a ticket cache.", "Leave it out.")

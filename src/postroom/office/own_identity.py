@@ -1,12 +1,15 @@
-"""Who may let an account log in with what this machine has: its keytabs and tickets are the operator's, not a tenant's.
+"""What of Kerberos is the operator's to decide: whose tickets an account uses, and which realms a tenant may name.
 
-They are sealed to nothing, as passwords are. So whoever is no operator can neither give them to an account nor turn an
-account that has them to another server, user or service.
+This machine's keytabs and tickets are sealed to nothing, as passwords are. So whoever is no operator can neither give
+them to an account nor turn an account that has them to another server, user or service. And a realm is more than a
+word: its servers are found by the DNS of whoever owns it, and asked from inside this machine's network.
 """
 
 from __future__ import annotations
 
-from postroom.model.account import Account
+from collections.abc import Callable, Collection
+
+from postroom.model.account import Account, Login
 from postroom.model.application import Actor
 from postroom.model.tenant import INSTALLATION
 from postroom.office.fields import Reading
@@ -18,16 +21,37 @@ _PROBLEM = "uses this machine's own Kerberos identity, and only the operator dec
 _MEND = "Log in with a user and a password, or ask the operator of this Postroom to set it."
 
 
-def check(actor: Actor, old: Account | None, new: Account, reading: Reading, field: str = "credential_source") -> None:
-    """A fault in `field` when this actor may not save that. `old` is None for a new account."""
-    if actor.tenant_id == INSTALLATION or not new.by_own_identity:
+def check(
+    actor: Actor,
+    old: Account | None,
+    new: Account,
+    realms: Collection[str],
+    reading: Reading,
+    place: Callable[[str], str] = str,
+) -> None:
+    """Faults for what this actor may not save. `old` is None for a new account; `realms`: those that tenants may name;
+    `place`: how a field is called where the account was written down."""
+    if actor.tenant_id == INSTALLATION or (old is not None and SealedTo.of(old) == SealedTo.of(new)):
         return
-    if old is None or SealedTo.of(old) != SealedTo.of(new):
-        reading.fault(field, _PROBLEM, _MEND)
+    if new.by_own_identity:
+        reading.fault(place("credential_source"), _PROBLEM, _MEND)
+    elif new.login is Login.KERBEROS:
+        allowed = {realm.casefold() for realm in realms}
+        named = {"realm": new.realm}
+        named |= {field: getattr(new, field).rpartition("@")[2] for field in ("user", "service_principal")}
+        for field, realm in named.items():
+            if (field == "realm" or "@" in getattr(new, field)) and realm and realm.casefold() not in allowed:
+                reading.fault(
+                    place(field),
+                    f"names the realm {realm}, which the operator has not opened to tenants.",
+                    "Leave the realm out to use this machine's own, or ask the operator (setting tenant_realms).",
+                )
 
 
-def refuse(actor: Actor, old: Account | None, new: Account, field: str) -> None:
+def refuse(
+    actor: Actor, old: Account | None, new: Account, realms: Collection[str], place: Callable[[str], str]
+) -> None:
     """The same where faults are not collected. Raises BadInput."""
     reading = Reading()
-    check(actor, old, new, reading, field)
+    check(actor, old, new, realms, reading, place)
     reading.close()

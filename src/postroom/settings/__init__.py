@@ -26,6 +26,7 @@ from postroom.errors import BadSettings, Fault
 from postroom.settings import spelling
 from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Network, Spelling, Trusted
 from postroom.settings.tenant_hosts import TENANT_HOSTS, TenantHost
+from postroom.settings.tenant_realms import TENANT_REALMS
 
 __all__ = [
     "DatabaseUrl",
@@ -258,6 +259,12 @@ class Settings:
         (),
         "Internal servers that the accounts of tenants may use; without it only the public internet, on ports of mail. "
         "The installation's own accounts may use any server.",
+    )
+    tenant_realms: tuple[str, ...] = _setting(
+        TENANT_REALMS,
+        (),
+        "Kerberos realms that tenants' accounts may name; without it only this machine's own default realm. Where "
+        "a realm's servers are is looked up in the DNS, and they may be anywhere.",
     )
     smtp_timeout_scale: float = _setting(
         spelling.number(0.001, 100.0), 1.0, "Multiplies every timeout of SMTP (RFC 5321, 4.5.3.2). For tests."

@@ -32,6 +32,7 @@ _MEANINGS = {
     _BASE + 44: Failure.SERVICE_NAME,  # ... or for another version of it
     _BASE + 45: Failure.SERVICE_NAME,
     _BASE + 68: Failure.REALM,
+    _BASE + 134: Failure.PRINCIPAL,  # the name can't be read
     _BASE + 140: Failure.TICKET,  # unknown type of ticket cache
     _BASE + 141: Failure.TICKET,  # no such ticket in the cache
     _BASE + 148: Failure.CLOCK,
