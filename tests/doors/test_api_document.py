@@ -84,14 +84,32 @@ class Things:
             "user": user["login"],
             "role": role["id"],
             "session": "n_0000000000000",
+            "thing": self._deleted(),
             "passkey": "w_0000000000000",
             "identity": "x_0000000000000",
             "provider": "i_0000000000000",
         }
 
+    def _deleted(self) -> str:
+        """The id of something that is deleted."""
+        made = self.client.post("/v1/senders", json={"address": "old@example.com"}).json()
+        self.client.delete(f"/v1/senders/{made['id']}").raise_for_status()
+        return str(made["id"])
+
     def look(self) -> list[Any]:
         """Everything there is to see of the tenant."""
-        pages = ["settings", "accounts", "senders", "applications", "keys", "messages", "queue", "users", "roles"]
+        pages = [
+            "settings",
+            "accounts",
+            "senders",
+            "applications",
+            "keys",
+            "messages",
+            "queue",
+            "users",
+            "roles",
+            "deleted",
+        ]
         pages += [f"messages/{self.names['message']}", f"messages/{self.names['message']}/timeline"]
         return [self.client.get(f"/v1/{page}").json() for page in pages]
 

@@ -52,3 +52,30 @@ def test_ids_in_versions_are_texts(client: httpx2.Client) -> None:
     values = client.get(f"/v1/tenants/{tenant}/versions").json()["versions"][0]["values"]
     assert values["default_account_id"].startswith("a_")
     problem(client.get("/v1/tenants/installation/versions"), 404)
+
+
+def test_what_was_deleted_is_listed_and_comes_back_without_its_password(client: httpx2.Client) -> None:
+    number = client.get("/v1/accounts/Main").json()["id"]
+    assert client.delete("/v1/accounts/Main").status_code == 204
+    found = client.get("/v1/deleted").json()["deleted"]
+    assert [(one["id"], one["noun"], one["name"], one["version"]) for one in found] == [(number, "account", "Main", 2)]
+    versions = client.get(f"/v1/deleted/{number}/versions").json()["versions"]
+    assert [(one["version"], one["deleted"]) for one in versions] == [(3, True), (2, False), (1, False)]
+    problem(client.post(f"/v1/deleted/{number}/restore", json={"version": 3}), 409)
+    problem(client.post(f"/v1/deleted/{number}/restore", json={"version": 9}), 404)
+    done = client.post(f"/v1/deleted/{number}/restore", json={"version": 1})
+    assert (done.json()["id"], done.json()["version"]) == (number, 4)
+    shown = client.get(f"/v1/accounts/{number}").json()
+    assert (shown["host"], shown["has_secret"]) == ("old.example", False)
+    assert SECRET not in done.text + client.get("/v1/deleted").text + client.get("/v1/accounts/Main/versions").text
+    problem(client.post(f"/v1/deleted/{number}/restore"), 404)
+
+
+def test_applications_have_versions_too(client: httpx2.Client) -> None:
+    client.post("/v1/applications", json={"name": "Till", "per_minute": 5})
+    client.patch("/v1/applications/Till", json={"per_minute": 9})
+    assert client.get("/v1/applications/Till/comparison").json()["differences"] == [
+        {"field": "per_minute", "before": 5, "after": 9}
+    ]
+    assert client.post("/v1/applications/Till/return", json={"version": 1}).json()["version"] == 3
+    assert client.get("/v1/applications/Till/versions").json()["versions"][0]["values"]["per_minute"] == 5

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from postroom.errors import NotFound
+from postroom.errors import BadInput, Conflict, NotFound
+from postroom.ids import encode
 from postroom.model.account import Account
 from postroom.model.version import content_of
 from tests.store.house import ADMIN, House
@@ -141,3 +142,87 @@ def test_versions_of_others_are_not_there(house: House, account: int) -> None:
         with pytest.raises(NotFound):
             verb()
     assert now(house, account).version == 1
+
+
+def test_applications_have_versions_and_return_to_one(house: House) -> None:
+    house.office.create_application(ADMIN, "shop", values={"senders": ["a@example.com"], "per_minute": 5}).result()
+    house.office.change_application(ADMIN, "shop", {"senders": [], "kinds": ["news"], "suspended": True}).result()
+    found = house.office.versions(ADMIN, "application", "shop").result()
+    assert [(one.version, one.values["senders"]) for one in found] == [(2, []), (1, ["a@example.com"])]
+    compared = house.office.compare(ADMIN, "application", "shop").result()
+    assert {one.field for one in compared.differences} == {"senders", "kinds", "suspended"}
+    assert house.office.return_to(ADMIN, "application", "shop", 1).result().version == 3
+    shop = house.office.applications(ADMIN).result()[-1]
+    assert (shop.senders, shop.kinds, shop.per_minute) == (("a@example.com",), (), 5)
+    assert (shop.suspended, shop.version) == (True, 3), "whether it is suspended stays as it is"
+
+
+def test_a_deleted_account_is_listed_with_who_and_when_and_restored_with_its_id(house: House, account: int) -> None:
+    house.office.create_account(ADMIN, {"name": "other", "host": "other.example"}).result()
+    house.office.change_account(ADMIN, "main", {"footer_text": "One"}).result()
+    house.office.create_sender(ADMIN, {"address": "shop@example.com", "account_id": "main"}).result()
+    house.office.delete_account(ADMIN, "main", "other").result()
+    found = house.office.deleted(ADMIN).result()
+    assert [(one.mark.noun, one.mark.noun_id, one.mark.who) for one in found] == [("account", account, ADMIN.name)]
+    assert found[0].mark.at_ms >= found[0].last.at_ms > 0
+    assert (found[0].last.version, found[0].last.values["footer_text"]) == (2, "One")
+    thing = encode("a", account)
+    assert [one.deleted for one in house.office.deleted_versions(ADMIN, thing).result()] == [True, False, False]
+    done = house.office.restore_deleted(ADMIN, thing).result()
+    assert (done.noun, done.id, done.returned.version) == ("account", account, 4)
+    assert any("password" in one for one in done.returned.needs), "no password comes back"
+    restored = now(house, account)
+    assert (restored.name, restored.host, restored.footer_text, restored.has_secret) == (
+        "main", "old.example", "One", False,
+    )  # fmt: skip
+    assert house.office.deleted(ADMIN).result() == []
+    assert [one.version for one in house.office.versions(ADMIN, "account", "main").result()] == [4, 3, 2, 1]
+    with pytest.raises(NotFound):
+        house.office.restore_deleted(ADMIN, thing).result()
+    with pytest.raises(Conflict):
+        house.office.return_to(ADMIN, "account", "main", 3).result()
+    house.office.change_account(ADMIN, "main", {"footer_text": "Two"}, SECRET).result()
+    house.office.delete_account(ADMIN, "main", "other").result()
+    assert house.office.restore_deleted(ADMIN, thing, 1).result().returned.version == 7
+    assert now(house, account).footer_text is None
+    assert SECRET not in repr(house.sql("SELECT * FROM version"))
+
+
+def test_a_deleted_sender_is_restored_and_what_it_named_that_is_gone_is_said(house: House, account: int) -> None:
+    house.office.create_account(ADMIN, {"name": "other", "host": "other.example"}).result()
+    house.office.create_sender(ADMIN, {"address": "first@example.com"}).result()
+    sender = house.office.create_sender(ADMIN, {"address": "news@example.com", "account_id": "other"}).result().sender
+    house.office.delete_sender(ADMIN, "news@example.com").result()
+    house.office.delete_account(ADMIN, "other").result()
+    assert [one.mark.noun for one in house.office.deleted(ADMIN).result()] == ["account", "sender"]
+    done = house.office.restore_deleted(ADMIN, encode("s", sender.id)).result()
+    assert (done.noun, done.returned.kept, done.returned.version) == ("sender", ("account_id",), 3)
+    assert house.office.snapshot.senders[sender.id].address == "news@example.com"
+
+
+def test_what_another_one_is_called_now_is_not_restored(house: House, account: int) -> None:
+    house.office.delete_account(ADMIN, "main").result()
+    house.office.create_account(ADMIN, OLD, SECRET).result()
+    with pytest.raises(BadInput) as raised:
+        house.office.restore_deleted(ADMIN, encode("a", account)).result()
+    assert raised.value.faults[0].field == "name"
+    assert len(house.office.deleted(ADMIN).result()) == 1
+
+
+def test_what_is_deleted_belongs_to_its_tenant_and_goes_with_it(house: House, account: int) -> None:
+    acme, other = house.tenant("Acme"), house.tenant("Other")
+    number = house.account("theirs", acme)
+    house.office.delete_account(acme, "theirs").result()
+    thing = encode("a", number)
+    assert [one.mark.noun_id for one in house.office.deleted(acme).result()] == [number]
+    assert house.office.deleted(other).result() == house.office.deleted(ADMIN).result() == []
+    for ask in (house.office.deleted_versions, house.office.restore_deleted):
+        with pytest.raises(NotFound):
+            ask(other, thing).result()
+        with pytest.raises(NotFound):
+            ask(acme, encode("s", number)).result()
+    with pytest.raises(NotFound):
+        house.office.restore_deleted(ADMIN, encode("a", account)).result()
+    house.account("last", acme)
+    house.office.delete_tenant(ADMIN, acme.tenant_id, confirm="Acme").result()
+    assert house.sql("SELECT count(*) AS n FROM version WHERE tenant_id = :t", t=acme.tenant_id)[0].n == 0

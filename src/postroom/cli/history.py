@@ -1,4 +1,4 @@
-"""`postroom history …`: what was changed on an account, a sender or the settings, by whom, and going back."""
+"""`postroom history …`: what was changed on accounts, senders, applications, settings, by whom, and going back."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from postroom.cli.times import local
 
 __all__ = ["page"]
 
-page = Page(SETUP, "history", "Earlier versions of accounts, senders and settings.", tenant=True)
+page = Page(SETUP, "history", "Earlier versions of accounts, senders, applications and settings.", tenant=True)
 Noun = Annotated[
     str,
-    typer.Argument(metavar="account|sender|settings", help="What kind of thing.", show_default=False),
+    typer.Argument(metavar="account|sender|application|settings", help="What kind of thing.", show_default=False),
 ]
 Ref = Annotated[
     str, typer.Argument(metavar="[NAME]", help="Its name, address or id; none for settings.", show_default=False)
 ]
-_NOUNS = ("account", "sender", "settings")
+_NOUNS = ("account", "sender", "application", "settings")
 
 
 @page.command("list")
@@ -59,6 +59,27 @@ def return_to(
         raise usage("Which version? Give --to; `postroom history list` shows them.")
     answer = call.desk.post(f"{_path(call, noun, name)}/return", {"version": version})
     call.answer(answer, lambda: _returned(call, version, answer))
+
+
+@page.command("deleted")
+def list_deleted(call: Call) -> None:
+    """Lists the accounts and senders that are deleted and can be restored."""
+    answer = call.desk.get("/v1/deleted")
+    call.answer(answer, lambda: _deleted(call, answer.get("deleted", [])))
+
+
+@page.command("restore")
+def restore(
+    call: Call,
+    thing: Annotated[str, typer.Argument(metavar="ID", help="Its id; `deleted` tells it.", show_default=False)],
+    version: Annotated[
+        int | None, typer.Option("--to", metavar="VERSION", help="As in this version; else the last.")
+    ] = None,
+) -> None:
+    """Restores a deleted account or sender. A password went with it, and has to be typed again."""
+    body = {} if version is None else {"version": version}
+    answer = call.desk.post(f"/v1/deleted/{path_part(thing)}/restore", body)
+    call.answer(answer, lambda: _restored(call, answer))
 
 
 def _path(call: Call, noun: str, name: str) -> str:
@@ -99,8 +120,25 @@ def shown(value: Any) -> Cell | str:
     return "yes" if value is True else "no" if value is False else str(value).replace("\n", " / ")
 
 
+def _deleted(call: Call, found: list[dict[str, Any]]) -> None:
+    rows = [
+        (each.get("noun", ""), each.get("name", ""), local(each.get("at")), each.get("who", ""), each.get("id", ""))
+        for each in found
+    ]
+    call.terminal.columns(("WHAT", "NAME", "DELETED", "BY", "ID"), rows)
+
+
+def _restored(call: Call, answer: Mapping[str, Any]) -> None:
+    call.terminal.line(f"The {answer.get('noun')} is there again; that is version {answer.get('version')}.")
+    _say_rest(call, answer)
+
+
 def _returned(call: Call, version: int, answer: Mapping[str, Any]) -> None:
     call.terminal.line(f"It is as in version {version}; that is version {answer.get('version')} now.")
+    _say_rest(call, answer)
+
+
+def _say_rest(call: Call, answer: Mapping[str, Any]) -> None:
     for field in answer.get("kept") or ():
         call.terminal.note(f"{field} stays as it is: what it named then is deleted.")
     for sentence in answer.get("needs") or ():

@@ -42,6 +42,7 @@ class Application:
     senders: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     per_minute: int | None = None
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

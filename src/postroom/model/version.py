@@ -1,7 +1,7 @@
-"""Versions of settings: what a tenant, an account or a sender looked like after each change, without any secret.
+"""Versions of settings: what a tenant, an account, a sender or an application looked like after each change.
 
-A version holds what people set. Whether the thing is paused, or was tested, is no setting; of a secret it tells only
-that there was one.
+A version holds what people set, and no secret. Whether the thing is paused, or was tested, is no setting; of a secret
+it tells only that there was one. The last version of what was deleted holds nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["NOUNS", "Difference", "Version", "content_of", "differences"]
 
-NOUNS = ("tenant", "account", "sender")
+NOUNS = ("tenant", "account", "sender", "application")
 """What has versions."""
 
 _NO_SETTING = frozenset(
@@ -27,7 +27,9 @@ _NO_SETTING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """`noun` is one of `NOUNS`; `who` the name of who made the change, empty where nobody knows any more."""
+    """`noun` is one of `NOUNS`; `who` the name of who made the change, empty where nobody knows any more. Without
+    `values`, it was deleted.
+    """
 
     tenant_id: int
     noun: str
@@ -36,6 +38,10 @@ class Version:
     at_ms: int
     who: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def deleted(self) -> bool:
+        return not self.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Difference:
 
 
 def content_of(thing: Any) -> dict[str, Any]:
-    """What is set on a tenant, an account or a sender, as JSON holds it; what is nested stands flat, `limits.size`."""
+    """What is set on one of the nouns, as JSON holds it; what is nested stands flat, `limits.size`."""
     found: dict[str, Any] = {}
     for one in dataclasses.fields(thing):
         if one.name in _NO_SETTING:

@@ -14,6 +14,7 @@ from postroom.ids import encode
 from postroom.model.account import Account, Encryption, Limits
 from postroom.model.application import Actor, Scope
 from postroom.model.tenant import INSTALLATION, Tenant
+from postroom.model.version import Version
 from postroom.office import own_identity
 from postroom.office.account_values import apply, read, read_secret
 from postroom.office.certificate_values import fit_client_key, read_client_key
@@ -70,14 +71,18 @@ class AccountVerbs(Sealing):
         values: Mapping[str, object],
         secret: str | Secret | None = None,
         tenant_id: int | None = None,
+        *,
+        former: Version | None = None,
     ) -> Future[AccountView]:
         """A new account. The tenant's first one becomes its default. Raises BadInput with every fault.
 
         `values`: the fields of Account that people set, limits as `limits.connections` or nested; words of other
         products are understood. The name is the host's when none is given, the port goes with the encryption.
+        `former`: the last version of a deleted one that this is again.
         """
         require(actor, Scope.SETTINGS_WRITE)
-        number, moment, account_id = tenant_for(actor, tenant_id), now_ms(), self._store.ids.next()
+        number, moment = tenant_for(actor, tenant_id), now_ms()
+        account_id, version = (self._store.ids.next(), 1) if former is None else (former.noun_id, former.version + 1)
         reading = Reading()
         given = read(values, reading)
         typed = read_secret(values, secret, reading)
@@ -90,6 +95,7 @@ class AccountVerbs(Sealing):
             encryption=Encryption.STARTTLS,
             limits=Limits(connections=self._settings.connections_per_account),
             created_ms=moment,
+            version=version,
         )
         plain = {field: value for field, value in given.items() if field != FIELD}
         account = apply(blank, plain, typed, reading)

@@ -34,7 +34,16 @@ from postroom.store import applications, tenants
 from postroom.store.applications import Known
 from postroom.store.database import Store
 
-__all__ = ["KEY_SHAPE", "PREFIX_LETTERS", "REMEMBERED_MS", "KeyVerbs", "Remembered", "digest_of", "refuse_beyond"]
+__all__ = [
+    "KEY_SHAPE",
+    "PREFIX_LETTERS",
+    "REMEMBERED_MS",
+    "KeyVerbs",
+    "Remembered",
+    "digest_of",
+    "find_application",
+    "refuse_beyond",
+]
 
 KEY_SHAPE = re.compile(r"pr_([0-9a-z]{8})_[A-Za-z0-9_-]{43}", re.ASCII)
 PREFIX_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -102,12 +111,12 @@ class KeyVerbs(Changes):
         reading.close()
 
         def work(connection: Connection) -> Application:
-            application = _found(connection, number, ref)
+            application = find_application(connection, number, ref)
             if wanted.get("name", application.name) != application.name:
                 _check_name(connection, number, wanted["name"])
             changed = replace(application, **wanted)
             applications.save(connection, changed)
-            return changed
+            return replace(changed, version=application.version + 1)
 
         return self._change(work, actor)
 
@@ -146,7 +155,7 @@ class KeyVerbs(Changes):
         digest = digest_of(text)
 
         def work(connection: Connection) -> NewKey:
-            application = _found(connection, number, application_ref)
+            application = find_application(connection, number, application_ref)
             key = Key(key_id, number, application.id, prefix, rights, moment, expires_ms=expires_ms)
             applications.create_key(connection, key, digest)
             told = {
@@ -266,7 +275,8 @@ def _scopes(given: Iterable[Scope | str], expires_ms: int | None, moment: int) -
     return frozenset(found)
 
 
-def _found(connection: Connection, tenant_id: int, ref: Ref) -> Application:
+def find_application(connection: Connection, tenant_id: int, ref: Ref) -> Application:
+    """By id, number or name. Raises NotFound."""
     number = number_of("p", ref)
     for application in applications.of_tenant(connection, tenant_id):
         if application.id == number or (isinstance(ref, str) and application.name == ref.strip()):

@@ -14,6 +14,7 @@ from postroom.errors import Conflict, NotFound
 from postroom.model.application import Actor, Scope
 from postroom.model.sender import Sender
 from postroom.model.tenant import Tenant
+from postroom.model.version import Version
 from postroom.office.changes import AGAIN, Again, Changes, Ref, require, tenant_for
 from postroom.office.fields import Reading
 from postroom.office.routing import BATCH
@@ -45,16 +46,24 @@ class SenderVerbs(Changes):
         return self._store.read(lambda c: _view(self._existing(c, number), _found(c, number, ref)))
 
     def create_sender(
-        self, actor: Actor, values: Mapping[str, object], tenant_id: int | None = None
+        self,
+        actor: Actor,
+        values: Mapping[str, object],
+        tenant_id: int | None = None,
+        *,
+        former: Version | None = None,
     ) -> Future[SenderView]:
         """A new sender; the tenant's first one becomes its default. `values`: the fields of Sender, `address` required,
-        also with a name in front; `account_id` takes an id or a name. Raises BadInput with every fault."""
+        also with a name in front; `account_id` takes an id or a name. `former`: the last version of a deleted one that
+        this is again. Raises BadInput with every fault.
+        """
         require(actor, Scope.SETTINGS_WRITE)
-        number, moment, sender_id = tenant_for(actor, tenant_id), now_ms(), self._store.ids.next()
+        number, moment = tenant_for(actor, tenant_id), now_ms()
+        sender_id, version = (self._store.ids.next(), 1) if former is None else (former.noun_id, former.version + 1)
 
         def work(connection: Connection) -> SenderView:
             tenant = self._existing(connection, number)
-            blank = Sender(sender_id, number, "", created_ms=moment)
+            blank = Sender(sender_id, number, "", created_ms=moment, version=version)
             senders.create(connection, _changed(connection, blank, values))
             if tenant.settings.default_sender_id is None:
                 _make_default(connection, tenant, sender_id)

@@ -1,4 +1,4 @@
-"""The office's verbs for versions: seeing what was changed, comparing two, returning to one.
+"""The office's verbs for versions: what was changed, comparing two, returning to one, restoring what was deleted.
 
 Returning is a change like any other, by the same verbs: it makes a new version, is checked and audited. A secret never
 travels back. The one that is stored stays only while it belongs to the server that the older version names; otherwise
@@ -14,22 +14,25 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from postroom.errors import NotFound
-from postroom.model.application import Actor, Scope
+from postroom.errors import Conflict, NotFound
+from postroom.ids import decode
+from postroom.model.application import Actor, Application, Scope
 from postroom.model.tenant import Tenant
 from postroom.model.version import Difference, Version, content_of, differences
 from postroom.office.accounts import AccountVerbs
 from postroom.office.changes import Ref, require, tenant_for
 from postroom.office.fallback import usable
+from postroom.office.keys import KeyVerbs, find_application
 from postroom.office.senders import SenderVerbs
 from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
 from postroom.office.views import AccountView, SenderView
 from postroom.store import accounts, senders, versions
 
-__all__ = ["Compared", "Returned", "VersionVerbs"]
+__all__ = ["Compared", "Deleted", "Restored", "Returned", "VersionVerbs"]
 
 T = TypeVar("T")
 U = TypeVar("U")
+_DELETABLE = {"account": "a", "sender": "s"}
 _REFERENCES = {
     "default_account_id": "accounts",
     "default_sender_id": "senders",
@@ -59,7 +62,24 @@ class Returned:
     needs: tuple[str, ...] = ()
 
 
-class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs):
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """`mark`: when and by whom it was deleted; `last`: what it was before."""
+
+    mark: Version
+    last: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What it is again, and what `Returned` tells."""
+
+    noun: str
+    id: int
+    returned: Returned
+
+
+class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, KeyVerbs):
     """`noun` is a word of `model.version.NOUNS`; a tenant's `ref` is its number."""
 
     def versions(self, actor: Actor, noun: str, ref: Ref, tenant_id: int | None = None) -> Future[list[Version]]:
@@ -99,24 +119,77 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs):
 
         Whether a tenant is suspended is no setting of its own and stays.
         """
-        require(actor, Scope.SETTINGS_WRITE)
+        require(actor, Scope.APPLICATIONS if noun == "application" else Scope.SETTINGS_WRITE)
         number = _owner(actor, noun, ref, tenant_id)
 
         def work(connection: Connection) -> tuple[Version, tuple[str, ...]]:
             chosen = _chosen(self._versions(connection, noun, number, ref), version)
+            if chosen.deleted:
+                raise Conflict("In that version it was deleted. Choose one before it.")
             return chosen, _gone(connection, number, chosen.values)
 
         def change(found: tuple[Version, tuple[str, ...]]) -> Future[Returned]:
             chosen, gone = found
-            values = {
-                field: value
-                for field, value in chosen.values.items()
-                if field not in gone and field not in _NOT_RETURNED
-            }
-            changing = self._changing(actor, noun, chosen.noun_id, number, values)
+            changing = self._changing(actor, noun, chosen.noun_id, number, _settable(chosen, gone))
             return _then(changing, lambda view: _now(_returned(view, gone)))
 
         return _then(self._store.read(work), change)
+
+    # -- what was deleted ---------------------------------------------------------------------------------------------
+
+    def deleted(self, actor: Actor, tenant_id: int | None = None) -> Future[list[Deleted]]:
+        """The accounts and senders that are deleted and can be restored; what was deleted last comes first."""
+        require(actor, Scope.SETTINGS_READ)
+        number = tenant_for(actor, tenant_id)
+
+        def work(connection: Connection) -> list[Deleted]:
+            self._existing(connection, number)
+            found = []
+            for mark in versions.deleted(connection, number):
+                last = versions.get(connection, number, mark.noun_id, mark.version - 1)
+                if last is not None:
+                    found.append(Deleted(mark, last))
+            return found
+
+        return self._store.read(work)
+
+    def deleted_versions(self, actor: Actor, thing: str, tenant_id: int | None = None) -> Future[list[Version]]:
+        """All versions of what was deleted, by its id; the newest first. Raises NotFound."""
+        require(actor, Scope.SETTINGS_READ)
+        number = tenant_for(actor, tenant_id)
+        return self._store.read(lambda c: _buried(c, number, thing))
+
+    def restore_deleted(
+        self, actor: Actor, thing: str, version: int | None = None, tenant_id: int | None = None
+    ) -> Future[Restored]:
+        """Makes a deleted account or sender anew, with its id, as it was last or in that version.
+
+        Its password is gone with it and has to be typed again. Raises NotFound, Conflict, and BadInput for what can't
+        be so any more, such as a name that another one has now.
+        """
+        require(actor, Scope.SETTINGS_WRITE)
+        number = tenant_for(actor, tenant_id)
+
+        def work(connection: Connection) -> tuple[Version, Version, tuple[str, ...]]:
+            every = _buried(connection, number, thing)
+            chosen = every[1] if version is None else _chosen(every, version)
+            if chosen.deleted:
+                raise Conflict("In that version it was deleted. Choose one before it.")
+            return every[0], chosen, _gone(connection, number, chosen.values)
+
+        def make(found: tuple[Version, Version, tuple[str, ...]]) -> Future[Restored]:
+            mark, chosen, gone = found
+            back = self._made_again(actor, mark, _settable(chosen, gone), number)
+            return _then(back, lambda view: _now(Restored(mark.noun, mark.noun_id, _returned(view, gone))))
+
+        return _then(self._store.read(work), make)
+
+    # -- what the verbs share -----------------------------------------------------------------------------------------
+
+    def _made_again(self, actor: Actor, mark: Version, values: Mapping[str, object], tenant_id: int) -> Future[Any]:
+        if mark.noun == "account":
+            return self.create_account(actor, values, tenant_id=tenant_id, former=mark)
+        return self.create_sender(actor, values, tenant_id, former=mark)
 
     def _changing(
         self, actor: Actor, noun: str, thing_id: int, tenant_id: int, values: Mapping[str, object]
@@ -125,6 +198,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs):
             return self.change_account(actor, thing_id, values, tenant_id=tenant_id)
         if noun == "sender":
             return self.change_sender(actor, thing_id, values, tenant_id)
+        if noun == "application":
+            return self.change_application(actor, thing_id, values, tenant_id)
         return self.change_tenant(actor, values, tenant_id)
 
     def _versions(self, connection: Connection, noun: str, tenant_id: int, ref: Ref) -> list[Version]:
@@ -142,6 +217,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs):
         if noun == "account":
             number = find_account_number(connection, tenant_id, ref)
             found: Any = None if number is None else accounts.get(connection, tenant_id, number)
+        elif noun == "application":
+            found = find_application(connection, tenant_id, ref)
         else:
             number = find_sender_number(connection, tenant_id, ref)
             found = None if number is None else senders.get(connection, tenant_id, number)
@@ -162,6 +239,20 @@ def _chosen(every: list[Version], version: int) -> Version:
     raise NotFound("There is no such version of it.")
 
 
+def _settable(chosen: Version, gone: tuple[str, ...]) -> dict[str, Any]:
+    return {field: value for field, value in chosen.values.items() if field not in gone and field not in _NOT_RETURNED}
+
+
+def _buried(connection: Connection, tenant_id: int, thing: str) -> list[Version]:
+    """The versions of what is deleted, by its id; the newest, which is empty, first. Raises NotFound."""
+    for noun, letter in _DELETABLE.items():
+        number = decode(letter, thing)
+        found = [] if number is None else versions.of_thing(connection, tenant_id, number)
+        if len(found) > 1 and found[0].deleted and found[0].noun == noun:
+            return found
+    raise NotFound("There is nothing deleted of this id here.")
+
+
 def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> tuple[str, ...]:
     """Fields that name an account or a sender which is not there any more."""
     finders: dict[str, Callable[[Connection, int, int], object | None]] = {
@@ -173,7 +264,7 @@ def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> 
     return tuple(field for field, number in named if finders[_REFERENCES[field]](connection, tenant_id, number) is None)
 
 
-def _returned(view: AccountView | SenderView | Tenant, gone: tuple[str, ...]) -> Returned:
+def _returned(view: AccountView | SenderView | Tenant | Application, gone: tuple[str, ...]) -> Returned:
     if isinstance(view, AccountView):
         return Returned(view.account.version, gone, view.secret_dropped, view.needs)
     return Returned(view.sender.version if isinstance(view, SenderView) else view.version, gone)

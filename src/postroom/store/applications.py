@@ -49,6 +49,7 @@ def from_row(row: Row[Any]) -> Application:
         senders=tuple(json.loads(row.senders)) if row.senders else (),
         kinds=tuple(json.loads(row.kinds)) if row.kinds else (),
         per_minute=row.per_minute,
+        version=row.version,
     )
 
 
@@ -104,11 +105,11 @@ def create(connection: Connection, application: Application) -> None:
 
 
 def save(connection: Connection, application: Application) -> None:
-    """Writes everything but its tenant and when it was made."""
+    """Writes everything but its tenant and when it was made; the version grows by one."""
     connection.execute(
         update(_table)
         .where(within(_table, application.tenant_id), _table.c.id == application.id)
-        .values(**_stored(application))
+        .values(version=_table.c.version + 1, **_stored(application))
     )
 
 

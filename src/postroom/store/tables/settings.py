@@ -162,6 +162,7 @@ application = Table(
     words("kinds", None),
     number("per_minute"),
     number("created_ms", 0),
+    number("version", 1),
     UniqueConstraint("tenant_id", "name"),
 )
 
@@ -180,7 +181,8 @@ api_key = Table(
     number("revoked_ms"),
 )
 
-# What a tenant, account or sender looked like after each change. Never a secret.
+# What a tenant, account, sender or application looked like after each change; nothing, where it was deleted. Never a
+# secret.
 version = Table(
     "version",
     metadata,

@@ -237,7 +237,13 @@ _APPLICATION = {
     "kinds": _list(_text(), "What it may name as a message's kind. Empty: anything."),
     "per_minute": _or_null(_number("Messages it may hand over in a minute. null: no limit.", minimum=1)),
 }
-_APPLICATION_SHOWN = {"id": _text("Like `p_…`."), "tenant_id": _text(), **_APPLICATION, "created_at": _moment()}
+_APPLICATION_SHOWN = {
+    "id": _text("Like `p_…`."),
+    "tenant_id": _text(),
+    **_APPLICATION,
+    "created_at": _moment(),
+    "version": _number(),
+}
 _KEY = {
     "id": _text("Like `k_…`."),
     "tenant_id": _text(),
@@ -378,25 +384,6 @@ _EXPLANATION = {
     "source": _text("Where it comes from."),
     "sentence": _text("The same in plain words."),
 }
-_VERSION = {
-    "version": _number("As attempts name it."),
-    "at": _moment("When it was made."),
-    "who": _text("Who made it; empty where nobody knows."),
-    "values": _told({"type": "object"}, "Every field; never a password, only `has_secret`."),
-}
-_COMPARISON = {
-    "before": _number("The earlier version."),
-    "after": _number("The later version."),
-    "at": _moment("When the later one was made."),
-    "who": _text("Who made the later one."),
-    "differences": _list(_ref("Difference")),
-}
-_RETURNED = {
-    "version": _number("The new version, with the values of the old one."),
-    "kept": _list(_text(), "Fields left as they are: what they named then is deleted."),
-    "secret_dropped": _flag("The kept password is not for the server of that version; it has to be typed again."),
-    "needs": _list(_text(), "What is missing before mail can leave, in sentences."),
-}
 _REMAINING = {
     "waiting": _number("Waiting for their turn."),
     "held": _number(),
@@ -466,10 +453,6 @@ def schemas() -> dict[str, Schema]:
         "Backup": _answer("A backup.", _BACKUP),
         "MessageLine": _answer("A message in the list.", _LINE),
         "QueueLine": _answer("What waits for one account.", _QUEUE_LINE),
-        "Version": _answer("What something looked like after a change.", _VERSION),
-        "Comparison": _answer("What differs between two versions.", _COMPARISON),
-        "Difference": _answer("A field that differs.", {"field": _text(), "before": {}, "after": {}}),
-        "Returned": _answer("What a return did.", _RETURNED),
         "Deletion": _answer("How far the deletion of a tenant has come.", _DELETION),
         "Plan": _answer("What an import changes.", _PLAN),
         "Planned": _answer("What becomes of one thing.", _PLANNED),

@@ -1,4 +1,4 @@
-"""`/versions`, `/comparison` and `/return` below an account, a sender or a tenant: what was changed, and going back."""
+"""`/versions`, `/comparison`, `/return` below what has versions, and `/deleted`: what was changed, and going back."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from postroom.errors import BadInput
+from postroom.ids import encode
 from postroom.model.version import Version
-from postroom.office.versions import Compared, Returned
+from postroom.office.versions import Compared, Deleted, Returned
 from postroom.web.api.answers import moment, plain_value
 from postroom.web.api.describing import answers, json_answer, list_of, object_of, ref
 from postroom.web.api.faults import Faults
-from postroom.web.api.login import SettingsReader, SettingsWriter
-from postroom.web.api.requests import At, Chosen, Route, TenantQuery, Values, chosen, tenant_number
+from postroom.web.api.login import ApplicationManager, SettingsReader, SettingsWriter
+from postroom.web.api.requests import At, Chosen, OptionalValues, Route, TenantQuery, Values, chosen, tenant_number
 from postroom.web.api.requests import Query as StrictQuery
 
 __all__ = ["router"]
@@ -24,6 +25,10 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["versions"], route_class=Route)
 
 _VERSION = object_of(version={"type": "integer", "description": "The version to return to."})
+_ANY_VERSION = object_of(version={"type": "integer", "description": "Which; without it the last one."}) | {
+    "required": []
+}
+_LETTERS = {"account": "a", "sender": "s"}
 _LARGEST = 1 << 62
 _LISTED = answers(list_of("versions", "Version"), "The versions, the newest first.")
 _COMPARED = answers(ref("Comparison"), "What differs.")
@@ -44,7 +49,25 @@ def _version_json(version: Version) -> dict[str, Any]:
         "version": version.version,
         "at": moment(version.at_ms),
         "who": version.who,
-        "values": {name: plain_value(name, value) for name, value in version.values.items()},
+        "deleted": version.deleted,
+        "values": _values(version),
+    }
+
+
+def _values(version: Version) -> dict[str, Any]:
+    return {name: plain_value(name, value) for name, value in version.values.items()}
+
+
+def _deleted_json(found: Deleted) -> dict[str, Any]:
+    mark, last = found.mark, found.last
+    return {
+        "id": encode(_LETTERS[mark.noun], mark.noun_id),
+        "noun": mark.noun,
+        "name": last.values.get("name" if mark.noun == "account" else "address", ""),
+        "at": moment(mark.at_ms),
+        "who": mark.who,
+        "version": last.version,
+        "values": _values(last),
     }
 
 
@@ -160,3 +183,59 @@ async def return_tenant(tenant: str, actor: SettingsWriter, desk: At, values: Va
     Whether it is suspended stays as it is.
     """
     return await _return(desk, actor, "tenant", tenant_number(desk, tenant), values, None)
+
+
+@router.get("/applications/{application}/versions", **_LISTED)
+async def list_application_versions(application: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of an application"""
+    return await _list(desk, actor, "application", application, tenant)
+
+
+@router.get("/applications/{application}/comparison", **_COMPARED)
+async def compare_application_versions(
+    application: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of an application"""
+    return await _compare(desk, actor, "application", application, query, chosen(desk, query))
+
+
+@router.post("/applications/{application}/return", **_RETURNED)
+async def return_application(
+    application: str, actor: ApplicationManager, desk: At, tenant: Chosen, values: Values
+) -> Response:
+    """Return to a version of an application
+
+    Whether it is suspended stays as it is, and so do its keys.
+    """
+    return await _return(desk, actor, "application", application, values, tenant)
+
+
+@router.get("/deleted", **answers(list_of("deleted", "Deleted"), "What was deleted last comes first."))
+async def list_deleted(actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the deleted accounts and senders"""
+    found = await asyncio.wrap_future(desk.office.deleted(actor, tenant))
+    return json_answer({"deleted": [_deleted_json(one) for one in found]})
+
+
+@router.get("/deleted/{thing}/versions", **_LISTED)
+async def list_deleted_versions(thing: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of a deleted account or sender"""
+    found = await asyncio.wrap_future(desk.office.deleted_versions(actor, thing, tenant))
+    return json_answer({"versions": [_version_json(one) for one in found]})
+
+
+@router.post(
+    "/deleted/{thing}/restore",
+    **answers(ref("Restored"), "It is there again.", takes=_ANY_VERSION, example={}, may_be_empty=True, conflicts=True),
+)
+async def restore_deleted(
+    thing: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: OptionalValues
+) -> Response:
+    """Restore a deleted account or sender
+
+    By its id, which it keeps. A password went with it and has to be typed again.
+    """
+    version = _version_of(values) if values else None
+    done = await asyncio.wrap_future(desk.office.restore_deleted(actor, thing, version, tenant))
+    shown = {"id": encode(_LETTERS[done.noun], done.id), "noun": done.noun}
+    return json_answer(shown | dataclasses.asdict(done.returned))
