@@ -96,6 +96,14 @@ def diagnoses_page() -> str:
 When an attempt does not end in `sent`, `postroom show` and the API give a diagnosis: a stable word for programs, and
 for people what happened and what to do, with the names of the server and the account in it. This is all of them. Whose
 trouble it is decides what is stopped; see [delivery.md](delivery.md).
+
+They are told in English or German: the API goes by `Accept-Language`, the command line by the terminal's locale or
+`POSTROOM_LANGUAGE`. `postroom diagnosis explain "550 5.7.60 …" --account NAME` explains an answer that you paste
+(`POST /v1/diagnoses/explain`). Where a setting of the account mends it, `postroom diagnosis apply ACCOUNT DIAGNOSIS`
+sets it (`POST /v1/accounts/{{account}}/apply`), like any other change: with a version, and in the audit trail.
+
+What no rule knows is explained by its class and counted, without the server's words: `postroom diagnosis unknown`
+(`GET /v1/unknown-answers`). Tell us of answers that come often.
 """
     ]
     for scope in AttemptScope:

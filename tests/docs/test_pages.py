@@ -137,6 +137,7 @@ def test_every_option_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_variable_that_a_page_names_exists(page: Path) -> None:
     known = {row.variable for row in describe()} | {"POSTROOM_CONFIG", "POSTROOM_API_URL", "POSTROOM_API_KEY"}
+    known |= {"POSTROOM_LANGUAGE"}  # of the command line
     known |= {"POSTROOM_URL", "POSTROOM_KEY"}  # settings of Django's
     named = set(re.findall(r"POSTROOM_[A-Z][A-Z_]+", page.read_text("utf-8")))
     assert named - known <= {"POSTROOM_FAILPOINT"}

@@ -88,6 +88,7 @@ class Things:
             "passkey": "w_0000000000000",
             "identity": "x_0000000000000",
             "provider": "i_0000000000000",
+            "diagnosis": "of-no-rule",
         }
 
     def _deleted(self) -> str:
@@ -238,6 +239,7 @@ _CONFLICTS = {
 }  # fmt: skip
 _NOT_THERE = {
     "remove_passkey_of_user",  # only a device makes one
+    "read_diagnosis",  # of no tenant: the same for all
     "unlink_identity",  # only signing in makes one
     "read_provider", "change_provider", "delete_provider", "check_provider",  # of no tenant by itself
 }  # fmt: skip

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from postroom.cli import local
 from postroom.cli.complaint import CommandError, out_of_reach, refused, usage
 from postroom.errors import StoreLocked
+from postroom.policy.tongue import of_locale
 
 if TYPE_CHECKING:
     import httpx2
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     from postroom.cli.terminal import Terminal
     from postroom.settings import Settings
 
-__all__ = ["URL_VARIABLE", "Desk", "client_environment", "load_settings", "open_desk", "path_part"]
+__all__ = ["URL_VARIABLE", "Desk", "client_environment", "language", "load_settings", "open_desk", "path_part"]
 
 URL_VARIABLE = "POSTROOM_API_URL"
 KEY_VARIABLE = "POSTROOM_API_KEY"
+LANGUAGE_VARIABLE = "POSTROOM_LANGUAGE"
 _ANSWER_SECONDS = 660  # an instant message may wait ten minutes for the answer to its final dot (RFC 5321, 4.5.3.2.6)
 _ALIVE_SECONDS = 5
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,200}").fullmatch
@@ -134,8 +136,14 @@ def path_part(text: str) -> str:
 
 def client_environment() -> tuple[dict[str, str], str, str]:
     """The environment without what is meant for the command line; then the address and the key found in it."""
-    environ = dict(os.environ)
+    environ = {name: value for name, value in os.environ.items() if name != LANGUAGE_VARIABLE}
     return environ, environ.pop(URL_VARIABLE, "").strip(), environ.pop(KEY_VARIABLE, "").strip()
+
+
+def language() -> str:
+    """The language that is wanted on this terminal: POSTROOM_LANGUAGE, else the locale's (POSIX, 8.2)."""
+    names = (LANGUAGE_VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
+    return of_locale(next((os.environ[name] for name in names if os.environ.get(name)), ""))
 
 
 def load_settings(where: Where, **flags: object) -> Settings:
@@ -203,7 +211,7 @@ def _client(url: str, key: str) -> Desk:
 
     client = httpx2.Client(
         base_url=url,
-        headers={"Authorization": f"Bearer {key}"},
+        headers={"Authorization": f"Bearer {key}", "Accept-Language": language()},
         timeout=httpx2.Timeout(_ANSWER_SECONDS, connect=5.0),
         trust_env=not _is_loopback(urlsplit(url).hostname),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from postroom.cli import local
-from postroom.cli.desk import Desk
+from postroom.cli.desk import Desk, language
 from postroom.cli.installation_key import local_key
 from postroom.maillog import MailLog
 from postroom.settings import Role, Settings
@@ -65,7 +65,7 @@ def open_here(settings: Settings, key: str, *, delivers: bool = False) -> Desk:
     client = httpx2.Client(
         transport=_Here(runner, app),
         base_url="http://postroom.here",
-        headers={"Authorization": f"Bearer {key}"},
+        headers={"Authorization": f"Bearer {key}", "Accept-Language": language()},
         timeout=None,
     )
     return Desk(client, "this process", here=True, close=close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -10,10 +11,11 @@ import typer
 
 from postroom.cli.command import Call
 from postroom.cli.desk import path_part
+from postroom.cli.diagnoses import apply_words
 from postroom.cli.sections import MAIL, Page
 from postroom.cli.terminal import Cell, Terminal
 from postroom.cli.times import clock_time, local
-from postroom.cli.words import advice, event_cell, state_cell
+from postroom.cli.words import advice, event_cell, me, state_cell
 from postroom.clock import iso
 
 __all__ = ["page", "say_conversation", "say_message"]
@@ -119,6 +121,9 @@ def _say_reason(terminal: Terminal, recipient: Mapping[str, Any], message: Mappi
     for name in ("explanation", "remedy"):
         if recipient.get(name):
             terminal.paragraph(str(recipient[name]), indent=inner)
+    if recipient.get("apply"):
+        command = f"diagnosis apply {shlex.quote(str(recipient.get('account')))} {recipient.get('diagnosis')}"
+        terminal.paragraph(f"`{me()} {command}` sets {apply_words(recipient['apply'])}.", indent=inner)
     if recipient.get("due_at") and recipient.get("state") in ("queued", "deferred"):
         attempts = recipient.get("attempts") or 0
         words = (

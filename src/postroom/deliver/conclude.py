@@ -54,6 +54,8 @@ class Ending(NamedTuple):
     words: str
     verdict: Verdict
     due_ms: int | None
+    result: Result | None = None
+    family: str = ""
 
 
 class Concluded(NamedTuple):
@@ -84,7 +86,7 @@ def conclude(job: Job, results: Sequence[Result], conversation: str, around: Cir
             )
         )  # fmt: skip
         events += _events(job, recipient, state, due, verdict, result, words, around)
-        endings.append(Ending(recipient.n, recipient.address, state, words, verdict, due))
+        endings.append(Ending(recipient.n, recipient.address, state, words, verdict, due, result, around.family))
         if _BEYOND.get(verdict.action, 0) > (_BEYOND.get(worst.action, 0) if worst else 0):
             worst = verdict
     attempt = _attempt(job, results, conversation, around)

@@ -27,6 +27,8 @@ from postroom.office.routing import BATCH, DefaultMove, refuse_unproven, unprove
 from postroom.office.sealing import Sealing
 from postroom.office.tenants import account_named, find_account_number
 from postroom.office.views import AccountView, account_needs, account_warnings
+from postroom.policy.diagnosis import catalogue
+from postroom.policy.mending import change_of
 from postroom.secrets import SealedTo, Secret
 from postroom.store import accounts, paces, queue, senders, tenants
 
@@ -55,13 +57,7 @@ class AccountVerbs(Sealing):
 
     def find_account(self, actor: Actor, ref: Ref) -> Account:
         """At once, from the snapshot: the actor's own account. Raises NotFound."""
-        number = number_of("a", ref)
-        found = None if number is None else self.snapshot.accounts.get(number)
-        if (found is None or found.tenant_id != actor.tenant_id) and isinstance(ref, str):
-            found = self.snapshot.account_named(actor.tenant_id, ref)
-        if found is None or found.tenant_id != actor.tenant_id:
-            raise _no_account()
-        return found
+        return self._snapshot_account(actor.tenant_id, ref)
 
     # -- making and changing ----------------------------------------------------------------------------------------
 
@@ -156,6 +152,38 @@ class AccountVerbs(Sealing):
             return moving[0].step(connection) or replace(saved[0], is_default=True)
 
         return self._change(work, actor)
+
+    def apply_diagnosis(
+        self,
+        actor: Actor,
+        ref: Ref,
+        diagnosis: str,
+        secret: str | Secret | None = None,
+        tenant_id: int | None = None,
+    ) -> Future[AccountView]:
+        """Sets what mends a diagnosis on this account, as `change_account` would.
+
+        Raises NotFound for a diagnosis that there is not, Conflict where it has nothing to apply (any more).
+        """
+        require(actor, Scope.SETTINGS_WRITE)
+        number = tenant_for(actor, tenant_id)
+        rule = catalogue().by_id.get(diagnosis.strip().lower())
+        if rule is None:
+            raise NotFound("There is no such diagnosis.")
+        found = self._snapshot_account(number, ref)
+        change = change_of(rule.apply, found)
+        if not change:
+            raise Conflict("It is set so already." if rule.apply else "No setting of Postroom's mends this by itself.")
+        return self.change_account(actor, ref, change, secret, tenant_id)
+
+    def _snapshot_account(self, tenant_id: int, ref: Ref) -> Account:
+        number = number_of("a", ref)
+        found = None if number is None else self.snapshot.accounts.get(number)
+        if (found is None or found.tenant_id != tenant_id) and isinstance(ref, str):
+            found = self.snapshot.account_named(tenant_id, ref)
+        if found is None or found.tenant_id != tenant_id:
+            raise _no_account()
+        return found
 
     def _save_changes(
         self,

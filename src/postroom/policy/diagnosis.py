@@ -31,6 +31,8 @@ class Catalogue:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self.by_id: Mapping[str, Rule] = {rule.id: rule for rule in self.rules}
+        self.generic = frozenset(rule.id for rule in self.rules if rule.file == _TAIL[-1])
+        """Ids of the rules that know only the class of an answer."""
         self._last = self.rules[-1]
         self._doubts = tuple(rule for rule in self.rules if rule.unknown is not None)
         self._by_failure = {

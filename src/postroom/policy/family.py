@@ -17,8 +17,13 @@ _DOMAINS = {
     "mailgun": ("mailgun.org", "mailgun.com"),
     "postmark": ("postmarkapp.com",),
     "yandex": ("yandex.com", "yandex.ru", "yandex.net"),
-    "zoho": ("zoho.com", "zoho.eu", "zoho.in", "zeptomail.com", "zeptomail.eu"),
+    "zoho": (
+        *("zoho.com", "zoho.eu", "zoho.in", "zoho.com.au", "zoho.jp", "zoho.com.cn", "zoho.sa", "zohomail.com"),
+        *("zeptomail.com", "zeptomail.eu", "zeptomail.in"),
+    ),
     "yahoo": ("yahoo.com", "yahoodns.net", "aol.com"),
+    "icloud": ("mail.me.com", "mail.icloud.com"),
+    "brevo": ("brevo.com", "sendinblue.com"),
 }
 _SES = re.compile(r"email-smtp(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 """Not every host of Amazon's is SES: people run mail servers of their own there."""
@@ -27,6 +32,11 @@ _GREETINGS = {
     "google": re.compile(r"\bgsmtp\b|\bmx\.google\.com\b", re.IGNORECASE),
     "ses": re.compile(r"\bSimpleEmailService\b|amazonaws\.com ESMTP", re.IGNORECASE),
     "sendgrid": re.compile(r"\bSG ESMTP\b|sendgrid", re.IGNORECASE),
+    "mailgun": re.compile(r"\bMailgun\b", re.IGNORECASE),
+    "postmark": re.compile(r"\bpostmarkapp\.com\b", re.IGNORECASE),
+    "yandex": re.compile(r"\byandex\.(net|ru|com)\b", re.IGNORECASE),
+    "zoho": re.compile(r"\bzohomail\.(com|eu|in)\b", re.IGNORECASE),
+    "yahoo": re.compile(r"\byahoo(dns)?\.(com|net)\b", re.IGNORECASE),
     "exchange": re.compile(r"Microsoft ESMTP MAIL Service", re.IGNORECASE),
     "postfix": re.compile(r"\bPostfix\b", re.IGNORECASE),
     "exim": re.compile(r"\bExim\b", re.IGNORECASE),

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from postroom.model.account import Encryption, Login
 from postroom.model.attempt import Action, Failure, Result, Scope, Severity, Verdict
 from postroom.model.tenant import UnknownPolicy
 
-__all__ = ["MAX_TEXT", "SEVERITIES", "Case", "Context", "EnhancedPattern", "Rule"]
+__all__ = ["MAX_TEXT", "SEVERITIES", "Case", "Context", "EnhancedPattern", "Rule", "Words"]
 
 MAX_TEXT = 2_000
 """Characters of a server's words that rules look at: as much as is kept of them, and a bound for the regexes' work."""
@@ -44,6 +45,14 @@ _STAND_INS = {
     "sender": "the sender's address",
 }
 _SENTENCE = re.compile(r"(^|[.!?:] )the ")
+
+
+class Words(NamedTuple):
+    """What is said to people: what it is, what happened, what to do."""
+
+    title: str
+    explanation: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +145,8 @@ def _range(piece: str, text: str) -> tuple[int, int]:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`rest`: minutes the whole account rests at least before it tries again. `answers`: recorded ones, as tests.
+    `apply`: what of the account's settings to set to what, where that mends it (see `mending`). `as_of`: the year and
+    month in which `source` was last read.
 
     An empty condition is not looked at, but rules without `failures` are for cases without a failure, and only rules
     with `unknown` are for answers that never came.
@@ -160,7 +171,9 @@ class Rule:
     encryption: frozenset[Encryption] = frozenset()
     login: frozenset[Login] = frozenset()
     field: str = ""
+    apply: tuple[tuple[str, str | int], ...] = ()
     rest: int = 0
+    as_of: str = ""
     file: str = ""
 
     @property
@@ -206,17 +219,23 @@ class Rule:
     def _fits_enhanced(self, numbers: tuple[int, int, int]) -> bool:
         return any(pattern.fits(numbers) for pattern in self.enhanced)
 
-    def verdict(self, case: Case, context: Context) -> Verdict:
-        """The words with the names of this account filled in, and the deeds."""
+    def words(self, case: Case, context: Context) -> Words:
+        """The words with the names of this account filled in, in English."""
         note = _CONFLICT if case.contradicts_itself else ""
+        explanation = _filled(self.explanation, context) + note
+        return Words(_filled(self.title, context), explanation, _filled(self.remedy, context))
+
+    def verdict(self, case: Case, context: Context) -> Verdict:
+        """The words, and the deeds."""
+        words = self.words(case, context)
         return Verdict(
             diagnosis=self.id,
             scope=self.scope,
             severity=self.severity,
             action=self.action,
-            title=_filled(self.title, context),
-            explanation=_filled(self.explanation, context) + note,
-            remedy=_filled(self.remedy, context),
+            title=words.title,
+            explanation=words.explanation,
+            remedy=words.remedy,
             field=self.field,
         )
 

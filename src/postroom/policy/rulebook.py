@@ -28,6 +28,7 @@ from postroom.model.attempt import Action, Failure, Result, Scope
 from postroom.model.message import Draft
 from postroom.model.tenant import UnknownPolicy
 from postroom.policy.family import FAMILIES
+from postroom.policy.mending import unfit
 from postroom.policy.rule import Case, Context, EnhancedPattern, Rule
 
 __all__ = ["PHASES", "SUPPRESSING", "read_answer", "read_rules"]
@@ -52,6 +53,8 @@ _KEYS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("text", "field", "unknown"), (str,)),
     **dict.fromkeys(("attempts", "rest"), (int,)),
     "family": (str, list),
+    "apply": (dict,),
+    "as_of": (str,),
 }
 _FIELDS = frozenset(
     {"secret"}
@@ -60,6 +63,7 @@ _FIELDS = frozenset(
     | {f"message.{one.name}" for one in fields(Draft)}
 )
 _PLACEHOLDERS = frozenset({"host", "port", "user", "sender"})
+_MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 _ID = re.compile(r"[a-z][a-z0-9-]*")
 _CODES = re.compile(r"[45]xx|[45][0-9][0-9]")
 _ANSWER = re.compile(r"([0-9]{3}) (?:([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$))?(.*)", re.DOTALL)
@@ -75,14 +79,14 @@ def read_rules(file: str, text: str) -> tuple[list[Rule], list[Fault]]:
         book = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return [], [Fault(file, f"is not TOML: {error}.", "Correct the file.")]
-    family = book.pop("family", [])
+    of_all = {key: book.pop(key) for key in ("family", "as_of") if book.get(key)}
     tables = book.pop("rule", [])
-    faults = [Fault(file, f"has the unknown key {key!r}.", "Known: family, rule.") for key in book]
+    faults = [Fault(file, f"has the unknown key {key!r}.", "Known: as_of, family, rule.") for key in book]
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         return [], [*faults, Fault(file, "has a rule that is no table.", "Write each as [[rule]].")]
     rules = []
     for number, table in enumerate(tables, start=1):
-        reader = _Reader(file, number, {"family": family, **table} if family else table)
+        reader = _Reader(file, number, {**of_all, **table})
         rule = reader.read()
         faults.extend(reader.faults)
         if rule is not None:
@@ -166,6 +170,8 @@ class _Reader:
             encryption=self._several(Encryption, "encryption"),
             login=self._several(Login, "login"),
             field=self._field(),
+            apply=self._apply(),
+            as_of=self._as_of(),
             rest=self._number("rest"),
             file=self._file,
         )
@@ -267,6 +273,20 @@ class _Reader:
         if name and name not in _FIELDS:
             self._fault(f"the field {name!r} is no setting.", "Name one of an account, limits.… or message.…")
         return name
+
+    def _apply(self) -> tuple[tuple[str, str | int], ...]:
+        table = self._table.get("apply", {})
+        given = table if isinstance(table, dict) else {}
+        for name, value in given.items():
+            if (problem := unfit(name, value)) is not None:
+                self._fault(f"apply.{name} {problem}.")
+        return tuple(given.items())
+
+    def _as_of(self) -> str:
+        text = self._text("as_of")
+        if text and not _MONTH.fullmatch(text):
+            self._fault(f"as_of is {text!r}.", "Write a year and a month like 2026-11.")
+        return text
 
     def _check_answers(self, rule: Rule) -> None:
         """Each recorded answer must be one that the rule fits, in every phase that the rule is for."""

@@ -20,7 +20,7 @@ from postroom.policy.diagnosis import catalogue
 from postroom.policy.family import family
 from postroom.policy.rule import Case, Context
 
-__all__ = ["ACCEPTED", "GREYLISTED", "NOT_UNDERSTOOD", "Context", "concerns_account", "family", "judge"]
+__all__ = ["ACCEPTED", "GREYLISTED", "NOT_UNDERSTOOD", "Context", "concerns_account", "family", "is_generic", "judge"]
 
 ACCEPTED = Verdict("accepted", Scope.NONE, Severity.DONE, Action.NONE, "The server took the message.")
 
@@ -39,6 +39,11 @@ def judge(result: Result, context: Context) -> Verdict:
         return ACCEPTED
     case = Case.of(result)
     return catalogue().find(case, context).verdict(case, context)
+
+
+def is_generic(diagnosis: str) -> bool:
+    """Whether it only tells the class of an answer: a kind of answer that the catalogue does not know yet."""
+    return diagnosis in catalogue().generic
 
 
 def concerns_account(verdict: Verdict) -> bool:

@@ -19,17 +19,20 @@ from postroom.ids import decode, encode, id_at, time_of
 from postroom.model.account import AccountState
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
+from postroom.model.event import Event
 from postroom.model.message import Message, Recipient
 from postroom.model.state import State
 from postroom.policy.snapshot import NATIVE, Snapshot
+from postroom.policy.tongue import ENGLISH
 from postroom.reports.health import look
 from postroom.reports.leaving import leaving
 from postroom.reports.views import Health, MessageView, Page, Query, QueueLine, RecipientView, Timeline
-from postroom.reports.wording import shown_state, words
-from postroom.store import audit, lines, messages, queue, timeline
+from postroom.reports.wording import diagnosed, mend, retold, shown_state, words
+from postroom.store import audit, lines, messages, queue, timeline, unknown_answers
 from postroom.store.database import Store
 from postroom.store.queue import Load
 from postroom.store.search import Wanted, search
+from postroom.store.unknown_answers import UnknownAnswer
 
 __all__ = ["Reports"]
 
@@ -53,8 +56,10 @@ class Reports:
 
     # -- one message ------------------------------------------------------------------------------------------------
 
-    def message(self, actor: Actor, message_id: int, tenant_id: int | None = None) -> Future[MessageView]:
-        """The message with all its recipients. Raises NotFound."""
+    def message(
+        self, actor: Actor, message_id: int, tenant_id: int | None = None, language: str = ENGLISH
+    ) -> Future[MessageView]:
+        """The message with all its recipients, explained in this language. Raises NotFound."""
         _require(actor, Scope.READ)
         number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
 
@@ -64,7 +69,9 @@ class Reports:
             leaves = leaving(connection, snapshot, recipients, now_ms())
             return MessageView(
                 message=message,
-                recipients=tuple(_recipient_view(snapshot, message, one, leaves.get(one.n)) for one in recipients),
+                recipients=tuple(
+                    _recipient_view(snapshot, message, one, leaves.get(one.n), language) for one in recipients
+                ),
                 has_content=messages.has_content(connection, number, message_id),
                 application=_application(snapshot, message),
             )
@@ -72,7 +79,12 @@ class Reports:
         return self._store.read(work)
 
     def timeline(
-        self, actor: Actor, message_id: int, tenant_id: int | None = None, n: int | None = None
+        self,
+        actor: Actor,
+        message_id: int,
+        tenant_id: int | None = None,
+        n: int | None = None,
+        language: str = ENGLISH,
     ) -> Future[Timeline]:
         """All that happened to it, or to its recipient `n`, with the attempts' conversations. Raises NotFound."""
         _require(actor, Scope.READ)
@@ -85,7 +97,7 @@ class Reports:
             used = {one.account_id for one in tried if one.account_id is not None}
             return Timeline(
                 message_id=message_id,
-                events=tuple(happened[:_MOST_EVENTS]),
+                events=tuple(_told_again(snapshot, number, one, language) for one in happened[:_MOST_EVENTS]),
                 attempts=tuple(tried[-_MOST_ATTEMPTS:]),
                 accounts={one: _account_name(snapshot, one) for one in used},
                 more=len(happened) > _MOST_EVENTS or len(tried) > _MOST_ATTEMPTS,
@@ -160,6 +172,14 @@ class Reports:
 
         return self._store.read(work)
 
+    # -- what no rule knows -----------------------------------------------------------------------------------------
+
+    def unknown_answers(self, actor: Actor, tenant_id: int | None = None) -> Future[list[UnknownAnswer]]:
+        """How often servers said what no rule knows, the most frequent first; without their words."""
+        _require(actor, Scope.SETTINGS_READ)
+        number = _tenant_for(actor, tenant_id)
+        return self._store.read(lambda c: unknown_answers.of_tenant(c, number))
+
     # -- health -----------------------------------------------------------------------------------------------------
 
     def health(self) -> Future[Health]:
@@ -214,9 +234,11 @@ def _account_name(snapshot: Snapshot, account_id: int | None) -> str:
     return "" if account is None else account.name
 
 
-def _recipient_view(snapshot: Snapshot, message: Message, one: Recipient, leaves_ms: int | None) -> RecipientView:
+def _recipient_view(
+    snapshot: Snapshot, message: Message, one: Recipient, leaves_ms: int | None, language: str
+) -> RecipientView:
     account = None if one.account_id is None else snapshot.accounts.get(one.account_id)
-    said = words(message, one, account)
+    said, rule = words(message, one, account, language), diagnosed(one)
     return RecipientView(
         n=one.n,
         address=one.address,
@@ -233,8 +255,18 @@ def _recipient_view(snapshot: Snapshot, message: Message, one: Recipient, leaves
         reply=one.reply,
         explanation=said.explanation,
         remedy=said.remedy,
+        field="" if rule is None else rule.field,
+        apply=mend(message, one, account),
         updated_ms=one.updated_ms,
     )
+
+
+def _told_again(snapshot: Snapshot, tenant_id: int, event: Event, language: str) -> Event:
+    """Titles are kept in English; a name is filled in only of an account that is the tenant's own."""
+    if language == ENGLISH or "diagnosis" not in event.detail:
+        return event
+    account = snapshot.account_named(tenant_id, str(event.detail.get("account", "")))
+    return replace(event, detail=retold(event.detail, account, language))
 
 
 def _why_gone(recipients: list[Recipient]) -> str:

@@ -61,7 +61,8 @@ class RecipientView:
 
     `explanation` and `remedy` are sentences (what happened, what to do); `reply` are the server's own words; `account`
     is the name of the account it goes or went through, or ""; `leaves_ms`: when it will leave at about, by the
-    account's pace and what is before it (ms UTC), or None where nobody can say.
+    account's pace and what is before it (ms UTC), or None where nobody can say. `field`: the setting to look at, or "";
+    `apply`: what of the account's settings to set to what, where that mends it.
     """
 
     n: int
@@ -79,6 +80,8 @@ class RecipientView:
     reply: str
     explanation: str
     remedy: str
+    field: str
+    apply: dict[str, str | int]
     updated_ms: int
 
 

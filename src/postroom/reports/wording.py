@@ -8,10 +8,14 @@ from postroom.model.account import Account, AccountState
 from postroom.model.message import Message, Recipient
 from postroom.model.state import WAITING, State
 from postroom.policy.diagnosis import catalogue
-from postroom.policy.rule import Case, Context
+from postroom.policy.mending import change_of
+from postroom.policy.rule import Case, Context, Rule
+from postroom.policy.tongue import ENGLISH
+from postroom.policy.translation import told
 from postroom.policy.way import Reason
+from postroom.reports.wording_german import BY_REASON as GERMAN
 
-__all__ = ["Words", "shown_state", "words"]
+__all__ = ["Words", "diagnosed", "mend", "retold", "shown_state", "words"]
 
 
 class Words(NamedTuple):
@@ -60,22 +64,72 @@ def shown_state(recipient: Recipient, account: Account | None) -> State:
     return recipient.state
 
 
-def words(message: Message, recipient: Recipient, account: Account | None) -> Words:
+def words(message: Message, recipient: Recipient, account: Account | None, language: str = ENGLISH) -> Words:
     """The best that can be said about where the recipient stands; nothing when its state speaks for itself."""
     if recipient.state in WAITING and account is not None:
         if account.state is AccountState.PAUSED:
-            own = account.tenant_id == message.tenant_id
-            remedy = "Mend that, then resume it." if own else "The installation's administrator has to mend that."
-            return Words(f"Its account {account.name} is paused: {account.paused_reason}", remedy)
+            return _paused(message, account, language)
         if not account.enabled:
-            return _REASONS[Reason.ACCOUNT_DISABLED]
+            return _reason(Reason.ACCOUNT_DISABLED, language)
     if recipient.state is State.SENT:
-        return Words() if recipient.reason == "" else _REASONS.get(recipient.reason, Words())
-    rule = catalogue().by_id.get(recipient.diagnosis) if recipient.diagnosis else None
+        return Words() if recipient.reason == "" else _reason(recipient.reason, language)
+    rule = diagnosed(recipient)
     if rule is None:
-        return _REASONS.get(recipient.reason, Words())
-    verdict = rule.verdict(_NO_CASE, _context(message, account))
-    return Words(" ".join(part for part in (verdict.title, verdict.explanation) if part), verdict.remedy)
+        return _reason(recipient.reason, language)
+    title, explanation, remedy = told(rule, _NO_CASE, _context(message, account), language)
+    return Words(" ".join(part for part in (title, explanation) if part), remedy)
+
+
+def diagnosed(recipient: Recipient) -> Rule | None:
+    """The rule that explained the last answer, as long as it is the reason why the recipient stands where it stands."""
+    if recipient.state is State.SENT or not recipient.diagnosis:
+        return None
+    return catalogue().by_id.get(recipient.diagnosis)
+
+
+def mend(message: Message, recipient: Recipient, account: Account | None) -> dict[str, str | int]:
+    """What *Apply* would change of the account's settings; nothing for an account that is not the tenant's own."""
+    rule = diagnosed(recipient)
+    if rule is None or account is None or account.tenant_id != message.tenant_id:
+        return {}
+    return change_of(rule.apply, account)
+
+
+def retold(detail: dict[str, object], account: Account | None, language: str) -> dict[str, object]:
+    """An event's detail with the title of its diagnosis in this language; the server's own words stay as they were."""
+    rule = catalogue().by_id.get(str(detail.get("diagnosis", "")))
+    if language == ENGLISH or rule is None or "title" not in detail:
+        return detail
+    known = Context() if account is None else Context(host=account.host, port=account.port, user=account.user)
+    return {**detail, "title": told(rule, _NO_CASE, known, language).title}
+
+
+def _reason(reason: str, language: str) -> Words:
+    if language != ENGLISH and reason in GERMAN:
+        return Words(*GERMAN[reason])
+    return _REASONS.get(reason, Words())
+
+
+def _paused(message: Message, account: Account, language: str) -> Words:
+    own = account.tenant_id == message.tenant_id
+    if language == ENGLISH:
+        remedy = "Mend that, then resume it." if own else "The installation's administrator has to mend that."
+        return Words(f"Its account {account.name} is paused: {account.paused_reason}", remedy)
+    remedy = (
+        "Beheben Sie das und setzen Sie es dann fort."
+        if own
+        else "Das muss der Administrator der Installation beheben."
+    )
+    return Words(f"Das Konto {account.name} ist angehalten: {_why_paused(account, language)}", remedy)
+
+
+def _why_paused(account: Account, language: str) -> str:
+    """What is kept with a paused account is the diagnosis' English title; somebody's own words stay as they are."""
+    known = Context(host=account.host, port=account.port, user=account.user)
+    for rule in catalogue().rules:
+        if rule.words(_NO_CASE, known).title == account.paused_reason:
+            return told(rule, _NO_CASE, known, language).title
+    return account.paused_reason
 
 
 def _context(message: Message, account: Account | None) -> Context:

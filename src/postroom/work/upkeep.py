@@ -15,7 +15,7 @@ from postroom.failpoints import reach
 from postroom.maillog import MailLog
 from postroom.office import Office
 from postroom.settings import Settings
-from postroom.store import expiry, lanes, nodes, retention
+from postroom.store import expiry, lanes, nodes, retention, unknown_answers
 from postroom.store.database import Store
 from postroom.work.worker import Worker
 
@@ -54,6 +54,7 @@ class Upkeep:
                 Duty("reclaim", max(poll, settings.lease_seconds / 6), self.reclaim),
                 Duty("expire", 15.0, self.expire),
                 Duty("resume", 15.0, self.resume),
+                Duty("unheard", 15.0, self.write_unheard),
                 Duty("sweep", 300.0, self.sweep),
             ]
         self.duties = tuple(duties)
@@ -128,6 +129,18 @@ class Upkeep:
         """Accounts whose pause was for a time (a daily quota)."""
         for name in await asyncio.wrap_future(self._office.resume_due(now_ms())):
             self._log.account_resumed(name)
+        return False
+
+    async def write_unheard(self) -> bool:
+        """Answers that no rule knows are counted in memory and written down now and then."""
+        unheard = self._worker.unheard if self._worker is not None else None
+        if unheard is None or not (counts := unheard.take()):
+            return False
+        try:
+            await self._write(lambda c: unknown_answers.count(c, counts, now_ms()))
+        except Exception:
+            unheard.back(counts)
+            raise
         return False
 
     async def sweep(self) -> bool:

@@ -40,6 +40,7 @@ from postroom.work.couriers import NATIVE, Couriers
 from postroom.work.lane import Lane
 from postroom.work.learning import Learning
 from postroom.work.room import Room
+from postroom.work.unheard import Unheard
 from postroom.work.waiters import Waiters
 
 __all__ = ["Worker"]
@@ -65,6 +66,7 @@ class Worker:
         self._poll_seconds = settings.poll_seconds
         self._couriers = Couriers(office, settings)
         self._waiters = Waiters()
+        self.unheard = Unheard()
         self._learning = Learning(store, log, int(settings.fallback_seconds * 1000))
         self._rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -301,6 +303,7 @@ class Worker:
         room = self._rooms.get(lane.account.id)
         if room is not None and endings:
             room.note_left(monotonic_ms(), sum(ending.verdict.action is Action.NONE for ending in endings))
+        self.unheard.note(job.tenant_id, endings or ())
         for ending in endings or ():
             words = ending.words
             if ending.verdict.action is Action.NONE:

@@ -28,6 +28,7 @@ from postroom.store.tables.settings import (
     tenant,
     version,
 )
+from postroom.store.tables.unheard import unknown_answer
 
 __all__ = [
     "account",
@@ -61,5 +62,6 @@ __all__ = [
     "sender",
     "session",
     "tenant",
+    "unknown_answer",
     "version",
 ]

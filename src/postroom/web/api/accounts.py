@@ -42,6 +42,10 @@ _TEST = object_of(
 _DEFAULT = object_of(
     force={"type": "boolean", "default": False, "description": "Although no test message has left through it."}
 ) | {"required": []}
+_APPLY = object_of(
+    diagnosis={"type": "string", "description": "The diagnosis whose mend is to be applied."},
+    secret={"type": "string", "writeOnly": True, "description": "The password, where it has to be typed again."},
+) | {"required": ["diagnosis"]}
 _SUBJECT = "Test message from Postroom"
 _TEXT = "This message was sent to prove that mail leaves through this account. It did.\n"
 
@@ -183,3 +187,24 @@ async def test_account(account: str, actor: SettingsWriter, desk: At, values: Va
     except BadInput as error:
         raise in_json_names(error) from None
     return receipt_answer(receipt)
+
+
+@router.post(
+    "/{account}/apply",
+    **answers(
+        ref("Account"),
+        "It is changed.",
+        takes=_APPLY,
+        example={"diagnosis": "too-many-connections"},
+        conflicts=True,
+    ),
+)
+async def apply_diagnosis(account: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Apply what mends a diagnosis
+
+    Changes the account's own settings as the diagnosis says (`apply`), like any other change: with a version, in the
+    audit trail. A new server, port, encryption or user needs the password again; it can be given here.
+    """
+    given = words_of(values, {"diagnosis": None, "secret": ""})
+    applying = desk.office.apply_diagnosis(actor, account, given["diagnosis"], given["secret"] or None, tenant)
+    return json_answer(account_json(await asyncio.wrap_future(applying)))

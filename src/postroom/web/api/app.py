@@ -23,6 +23,7 @@ from postroom.web.api import (
     as_code,
     audit,
     certificates,
+    diagnoses,
     front,
     insight,
     installation,
@@ -142,6 +143,7 @@ def create_app(desk: Desk) -> FastAPI:
         audit,
         installation,
         insight,
+        diagnoses,
     ):
         app.include_router(part.router)
     app.add_api_route("/health", insight.read_health, include_in_schema=False)

@@ -24,6 +24,7 @@ from postroom.web.api.requests import (
     OptionalValues,
     Route,
     TenantQuery,
+    Tongue,
     Values,
     chosen,
     message_number,
@@ -109,19 +110,23 @@ def _moment(name: str, text: str, faults: Faults) -> int | None:
 
 
 @router.get("/{message}", **answers(ref("MessageView"), "The message."))
-async def read_message(message: str, actor: Reader, desk: At, tenant: Chosen) -> Response:
-    """Read a message, without its content"""
-    view = await asyncio.wrap_future(desk.reports.message(actor, message_number(message), tenant))
+async def read_message(message: str, actor: Reader, desk: At, tenant: Chosen, tongue: Tongue) -> Response:
+    """Read a message, without its content
+
+    Explained in the language of Accept-Language, as far as Postroom knows it (English, German).
+    """
+    view = await asyncio.wrap_future(desk.reports.message(actor, message_number(message), tenant, tongue))
     return json_answer(reading.message_json(view))
 
 
 @router.get("/{message}/timeline", **answers(ref("Timeline"), "What happened to it."))
-async def read_timeline(message: str, actor: Reader, desk: At, tenant: Chosen) -> Response:
+async def read_timeline(message: str, actor: Reader, desk: At, tenant: Chosen, tongue: Tongue) -> Response:
     """Read what happened to a message
 
     Every event and every attempt, with the conversation; secrets are blanked.
     """
-    timeline = await asyncio.wrap_future(desk.reports.timeline(actor, message_number(message), tenant))
+    number = message_number(message)
+    timeline = await asyncio.wrap_future(desk.reports.timeline(actor, number, tenant, language=tongue))
     return json_answer(reading.timeline_json(timeline))
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from postroom import ids
 from postroom.errors import BadInput, Fault, NotFound
+from postroom.policy.tongue import preferred
 from postroom.web.api.body import declared_length, parse_json, read_body, refuse_other_media
 from postroom.web.api.faults import Faults, kind_of
 from postroom.web.desk import Desk
@@ -28,6 +29,7 @@ __all__ = [
     "Query",
     "Route",
     "TenantQuery",
+    "Tongue",
     "Values",
     "chosen",
     "flags_of",
@@ -150,6 +152,13 @@ def chosen(desk: Desk, query: TenantQuery) -> int | None:
 async def _chosen(request: Request, query: Annotated[TenantQuery, FromQuery()]) -> int | None:
     return chosen(_desk(request), query)
 
+
+async def _tongue(request: Request) -> str:
+    return preferred(request.headers.get("accept-language", ""))
+
+
+Tongue = Annotated[str, Depends(_tongue)]
+"""The language of the Accept-Language header, as far as diagnoses are told in it."""
 
 Chosen = Annotated[int | None, Depends(_chosen)]
 """The tenant that is meant; None is the caller's own."""

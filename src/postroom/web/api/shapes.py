@@ -279,6 +279,8 @@ _RECIPIENT = {
     "reason": _text("Why it waits or did not leave, as a stable word."),
     "scope": _text("Whose trouble it is: account, sender, recipient, message, network, server …"),
     "remedy": _text("What to do about it."),
+    "field": _text("The setting to look at, or empty."),
+    "apply": _told({"type": "object"}, "What of the account's settings to set to what, where that mends it."),
     "updated_at": _or_null(_moment()),
 }
 _MESSAGE = {
@@ -356,15 +358,6 @@ _QUEUE_LINE = {
     "held": _number(),
     "unknown": _number("Waiting for somebody's decision."),
     "sending": _number(),
-}
-_HEALTH = {
-    "status": _text(enum=["ok", "troubled"]),
-    "ready": _flag("Mail can be taken."),
-    "delivering": _flag("Somebody delivers."),
-    "database": _text(),
-    "now": _moment(),
-    "oldest_due_at": _or_null(_moment()),
-    "problems": _list(_text(), "What is wrong, in sentences."),
 }
 _INSTALLATION = {
     "version": _text("Of Postroom."),
@@ -447,7 +440,6 @@ def schemas() -> dict[str, Schema]:
             "id": _text(), "events": _list(_ref("Event")), "attempts": _list(_ref("Attempt")),
             "more": _flag("There is more than is shown here."),
         }),
-        "Health": _answer("Whether all is well.", _HEALTH),
         "Installation": _answer("The installation.", _INSTALLATION),
         "Clone": _answer("What the clone guard found.", _CLONE),
         "Backup": _answer("A backup.", _BACKUP),
