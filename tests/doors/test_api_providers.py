@@ -266,6 +266,7 @@ def test_an_address_links_nobody_unless_it_is_verified_and_the_operator_says_so(
     assert setup.enter()["user"]["login"] == email
     identity = named.boss.get(f"/v1/users/{email}/identities", params={"tenant": setup.tenant}).json()["identities"][0]
     named.boss.delete(f"/v1/users/{email}/identities/{identity['id']}", params={"tenant": setup.tenant})
+    assert setup.trail()[0]["verb"] == "user.provider-unlinked"
     assert problem(setup.come(), 401)["detail"] == refused
 
 
