@@ -13,6 +13,7 @@ import pytest
 
 from postroom.settings import Role
 from tests.doors.api_rig import Api, open_api, problem
+from tests.journeys.stranger import Stranger, Visit
 from tests.rigs.certificate_set import Authority, Issued, key_pem, short_key
 from tests.rigs.process import wait_until
 from tests.rigs.sink import Sink
@@ -266,3 +267,34 @@ def test_what_is_unwise_and_what_stops_mail_is_listed_over_all_accounts(house: A
     assert [(one["account"], one["stops"]) for one in found][:2] == [("Locked", True), ("Careless", False)]
     assert "certificate_check" in found[1]["sentence"]
     assert house.tenant().get("/v1/warnings").json() == {"warnings": []}, "each his own"
+
+
+STRIPPED = {
+    "offers none": (b"250 stranger.test\r\n", b"502 no\r\n", "starttls-not-offered"),
+    "refuses it": (b"250-stranger.test\r\n250 STARTTLS\r\n", b"502 not here\r\n", ""),
+    "not now": (b"250-stranger.test\r\n250 STARTTLS\r\n", b"454 not now\r\n", ""),
+    "injects": (b"250-stranger.test\r\n250 STARTTLS\r\n", b"220 go\r\n250 evil\r\n", "bytes-before-tls"),
+    "goes on in clear": (b"250-stranger.test\r\n250 STARTTLS\r\n", b"220 go\r\n", ""),
+}
+
+
+@pytest.mark.parametrize("name", STRIPPED)
+def test_looking_at_a_hostile_server_says_nothing_and_trusts_nothing(house: Api, name: str) -> None:
+    """A7: a look goes no further than TLS, and where that is taken away it ends with words for people."""
+    abilities, answer, diagnosis = STRIPPED[name]
+
+    def script(visit: Visit) -> None:
+        visit.say(b"220 stranger.test ESMTP\r\n")
+        visit.answer({b"EHLO": abilities, b"STARTTLS": answer, b"QUIT": b"221 bye\r\n"})
+
+    with Stranger(script) as stranger:
+        values = {"name": "Main", "host": "127.0.0.1", "port": stranger.port, "user": "u", "secret": SECRET}
+        house.boss.post("/v1/accounts", json=values).raise_for_status()
+        told = problem(house.boss.post("/v1/accounts/Main/certificate"), 409)
+        trust = {"fingerprint": "ab" * 32}
+        problem(house.boss.post("/v1/accounts/Main/certificate/trust", json=trust), 409)
+        heard = stranger.heard.upper()
+    assert told["detail"]
+    assert told.get("diagnosis", diagnosis) == diagnosis or not diagnosis
+    assert not [word for word in (b"AUTH", b"MAIL", SECRET.upper().encode()) if word in heard]
+    assert shown(house.boss)["certificate_pin"] == ""
