@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from docs import make
+from postroom.agent.configuration import VARIABLES
 from postroom.cli.program import make_app
 from postroom.model.application import Scope
 from postroom.model.event import EventKind
@@ -139,6 +140,7 @@ def test_every_variable_that_a_page_names_exists(page: Path) -> None:
     known = {row.variable for row in describe()} | {"POSTROOM_CONFIG", "POSTROOM_API_URL", "POSTROOM_API_KEY"}
     known |= {"POSTROOM_LANGUAGE"}  # of the command line
     known |= {"POSTROOM_URL", "POSTROOM_KEY"}  # settings of Django's
+    known |= VARIABLES  # what an agent is told
     named = set(re.findall(r"POSTROOM_[A-Z][A-Z_]+", page.read_text("utf-8")))
     assert named - known <= {"POSTROOM_FAILPOINT"}
 

@@ -67,6 +67,8 @@ class Things:
         self.client = client
         client.patch("/v1/settings", json={"mode": mode})
         account = client.post("/v1/accounts", json={"name": "Main", "host": "smtp.example.com"}).json()
+        connector = client.post("/v1/connectors", json={"name": "Cellar", "kind": "agent"}).json()
+        agent = client.post("/v1/connectors/Cellar/agents", json={"name": "one"}).json()
         sender = client.post("/v1/senders", json={"address": "news@example.com"}).json()
         application = client.post("/v1/applications", json={"name": "Till"}).json()
         key = client.post("/v1/applications/Till/keys", json={"scopes": ["messages:send"]}).json()
@@ -76,6 +78,8 @@ class Things:
         message = client.post("/v1/messages", json={"to": "ann@example.org", "subject": "S", "text": "T"}).json()
         self.names = {
             "account": account["id"],
+            "connector": connector["id"],
+            "agent": agent["id"],
             "sender": sender["id"],
             "application": application["id"],
             "key": key["id"],
@@ -102,6 +106,7 @@ class Things:
         pages = [
             "settings",
             "accounts",
+            "connectors",
             "senders",
             "applications",
             "keys",

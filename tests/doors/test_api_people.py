@@ -80,7 +80,10 @@ def test_a_session_that_has_ended_opens_nothing(api: Api, operation: Operation) 
 
 
 _REST = dict.fromkeys(
-    ("application", "tenant", "message", "version", "other", "passkey", "identity", "provider", "thing", "diagnosis"),
+    (
+        *("connector", "agent", "application", "tenant", "message", "version", "other", "passkey", "identity"),
+        *("provider", "thing", "diagnosis"),
+    ),
     "x",
 )
 _ended_clients: dict[int, httpx2.Client] = {}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ACCOUNT", "MESSAGE", "MESSAGE_MORE", "SENDER", "TENANT", "Field", "as_body", "read", "unset"]
+__all__ = ["ACCOUNT", "CONNECTOR", "MESSAGE", "MESSAGE_MORE", "SENDER", "TENANT", "Field", "as_body", "read", "unset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ ACCOUNT = (
     Field("client_key_passphrase", "client-key-passphrase-file", "A file with what opens that key.", Path, "FILE"),
     Field("allow_clear_login", "allow-clear-login", "Log in even where others could read it; operator only.", bool),
     Field("ehlo_name", "ehlo-name", "The name to greet this server with.", metavar="HOST"),
-    Field("connector_id", "connector", "The connector to go through. Not available yet."),
+    Field("connector_id", "connector", "The connector to go through, by name or id.", metavar="CONNECTOR"),
     Field("secret_reference", "secret-reference", "Where the password is kept instead. Not available yet."),
     Field(
         "fallback_account_id",
@@ -113,6 +113,14 @@ SENDER = (
     Field("return_path", "return-path", "Where delivery errors go.", metavar="ADDRESS"),
     Field("confirmation_address", "confirmation-address", "Where read receipts go.", metavar="ADDRESS"),
     Field("account", "account", "The account its mail leaves through."),
+)
+
+CONNECTOR = (
+    Field("name", "name", "What people call it; else its host."),
+    Field("host", "host", "The proxy's or SSH server's name or IP address; agents have none.", metavar="HOST"),
+    Field("port", "port", "Without it: 1080 for socks5, 8080 for http, 22 for ssh.", int),
+    Field("user", "user", "The user name there."),
+    Field("host_key", "host-key", "The SSH server's host key, confirmed by this.", metavar="SHA256:…"),
 )
 
 TENANT = (

@@ -1,4 +1,4 @@
-"""`postroom history …`: what was changed on accounts, senders, applications, settings, by whom, and going back."""
+"""`postroom history …`: what was changed on accounts, senders, connectors and so on, by whom, and going back."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from postroom.cli.times import local
 
 __all__ = ["page"]
 
-page = Page(SETUP, "history", "Earlier versions of accounts, senders, applications and settings.", tenant=True)
+page = Page(
+    SETUP, "history", "Earlier versions of accounts, senders, connectors, applications and settings.", tenant=True
+)
 Noun = Annotated[
     str,
-    typer.Argument(metavar="account|sender|application|settings", help="What kind of thing.", show_default=False),
+    typer.Argument(
+        metavar="account|sender|connector|application|settings", help="What kind of thing.", show_default=False
+    ),
 ]
 Ref = Annotated[
     str, typer.Argument(metavar="[NAME]", help="Its name, address or id; none for settings.", show_default=False)
 ]
-_NOUNS = ("account", "sender", "application", "settings")
+_NOUNS = ("account", "sender", "connector", "application", "settings")
 
 
 @page.command("list")

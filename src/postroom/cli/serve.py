@@ -22,7 +22,7 @@ from postroom.cli.desk import load_settings
 from postroom.cli.sections import START, Page
 from postroom.cli.terminal import Cell, Terminal
 from postroom.cli.words import MODES, me
-from postroom.errors import BadSettings
+from postroom.errors import BadSettings, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,13 +53,14 @@ def serve(call: Call, role: RoleOption = None, listen: ListenOption = None) -> N
     takes_mail = settings.role.value != "worker"
     doors = _take_address(settings) if takes_mail else []
     smtp = _take_smtp(settings, doors) if takes_mail else None
+    agents = _take_agents(settings, [*doors, *(smtp.plain + smtp.encrypted if smtp is not None else [])])
     from postroom.work.loop import new_loop
 
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(_serve(settings, doors, smtp, call.terminal))
+            runner.run(_serve(settings, doors, smtp, agents, call.terminal))
     finally:
-        for door in doors:
+        for door in (*doors, *agents):
             door.close()
         if smtp is not None:
             smtp.close()
@@ -90,7 +91,32 @@ def _take_smtp(settings: Settings, doors: list[socket.socket]) -> Addresses:
         raise CommandError("Postroom can't listen there", faults=error.faults, hint=_OTHER_SMTP) from None
 
 
-async def _serve(settings: Settings, doors: list[socket.socket], smtp: Addresses | None, terminal: Terminal) -> None:
+def _take_agents(settings: Settings, others: Sequence[socket.socket]) -> list[socket.socket]:
+    """Listening sockets for agents, where mail is delivered. Raises CommandError when the address can't be had."""
+    if settings.listen_agents is None or settings.role.value == "http":
+        return []
+    from postroom.agent.needs import ssh_missing
+    from postroom.wire.listening import listen as take
+
+    try:
+        if why := ssh_missing():
+            raise BadSettings([Fault("listen_agents", f"can't be had: {why}.", "Or set it to off.")])
+        return take(*settings.listen_agents, "listen_agents")
+    except BadSettings as error:
+        for door in others:
+            door.close()
+        hint = "Like POSTROOM_LISTEN_AGENTS=0.0.0.0:8443, or off"
+        raise CommandError("Postroom can't listen for agents", faults=error.faults, hint=hint) from None
+
+
+async def _serve(
+    settings: Settings,
+    doors: list[socket.socket],
+    smtp: Addresses | None,
+    agents: list[socket.socket],
+    terminal: Terminal,
+) -> None:
+    from postroom.listener.agents import open_agents
     from postroom.work.loop import own_process
     from postroom.work.service import Engine
 
@@ -101,11 +127,13 @@ async def _serve(settings: Settings, doors: list[socket.socket], smtp: Addresses
     await engine.start()
     own_process()
     try:
-        if doors and smtp is not None:
-            await _open_doors(settings, doors, smtp, terminal, engine, stopping)
-        else:
-            _greet(terminal, settings, "", None, engine)
-            await stopping.wait()
+        async with open_agents(settings, agents, engine):
+            more = _agent_words(agents)
+            if doors and smtp is not None:
+                await _open_doors(settings, doors, smtp, more, terminal, engine, stopping)
+            else:
+                _greet(terminal, settings, "", None, engine, more)
+                await stopping.wait()
     finally:
         await engine.stop()
 
@@ -121,6 +149,7 @@ async def _open_doors(
     settings: Settings,
     doors: list[socket.socket],
     smtp: Addresses,
+    more: Sequence[tuple[str, str]],
     terminal: Terminal,
     engine: Engine,
     stopping: asyncio.Event,
@@ -135,18 +164,27 @@ async def _open_doors(
 
     key = await asyncio.to_thread(local_key, engine.office, settings.data)
     first = await asyncio.to_thread(first_key, engine.office)
-    app = create_app(Desk(settings, engine.store, engine.office, engine.outbox, engine.reports))
+    app = create_app(Desk(settings, engine.store, engine.office, engine.outbox, engine.reports, engine.connecting))
     try:
         async with (
             serve_http(app, *settings.listen, sockets=doors) as http,
             open_listener(settings, smtp, engine) as listener,
         ):
             local.write(settings.data, local.Local(key, http.url, os.getpid()))
-            _greet(terminal, settings, http.url, first, engine, _smtp_words(settings, smtp, listener))
+            told = [*_smtp_words(settings, smtp, listener), *more]
+            _greet(terminal, settings, http.url, first, engine, told)
             async with handing_over(settings.data, engine.log):
                 await stopping.wait()
     finally:
         local.write(settings.data, local.Local(key))
+
+
+def _agent_words(agents: Sequence[socket.socket]) -> list[tuple[str, str]]:
+    shown = []
+    for one in agents:
+        host, port = one.getsockname()[:2]
+        shown.append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    return [("Agents dial", ", ".join(shown))]
 
 
 def _smtp_words(settings: Settings, smtp: Addresses, listener: Opened) -> list[tuple[str, str]]:

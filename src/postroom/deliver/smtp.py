@@ -43,7 +43,7 @@ from postroom.smtp.client import (
 )
 from postroom.smtp.command import DATA
 from postroom.smtp.sasl import MECHANISM_NAMES
-from postroom.wire.dial import DialTimeouts, NoLink, Target, dial
+from postroom.wire.dial import DialTimeouts, NoLink, Target, Way, dial
 from postroom.wire.drive import Replies, drive_open, exchange
 from postroom.wire.guard import AccountGuard
 from postroom.wire.integrated import mechanisms_for
@@ -71,7 +71,8 @@ _MECHANISMS = {
 class SmtpCourier:
     """Speaks for one account. `ehlo_name`: how we introduce ourselves; `nonce`: makes the one that SCRAM needs.
 
-    `guard`: where the account's host may lead; `client_key`: that of its client certificate.
+    `guard`: where the account's host may lead; `client_key`: that of its client certificate; `via`: the way to the
+    server, where it is not the direct one.
     """
 
     account: Account
@@ -83,15 +84,18 @@ class SmtpCourier:
     nonce: Callable[[], str] = field(repr=False)
     guard: AccountGuard
     client_key: Secret | None = field(default=None, repr=False)
+    via: Way | None = None
 
     async def run(self, feed: Feed) -> SessionFailure | None:
         """One session, from the first byte to the last. None: it was opened, and every job given to it is reported.
         Otherwise no session came about, and no job was taken."""
         reach("session.before-connect")
-        if self.guard.wrong_port:
+        if self.via is None and self.guard.wrong_port:
             return _unreachable(NoLink(Failure.FORBIDDEN_ADDRESS, _WRONG_PORT.format(self.account.port), Phase.CONNECT))
         target = Target.of(self.account, self.tls_minimum, self.client_key)
-        link = await dial(target, timeouts=self.dial_timeouts, guard=self.guard, discreet=self.guard.discreet)
+        link = await dial(
+            target, timeouts=self.dial_timeouts, guard=self.guard, discreet=self.guard.discreet, via=self.via
+        )
         if isinstance(link, NoLink):
             return _unreachable(link)
         try:

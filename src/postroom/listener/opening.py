@@ -20,7 +20,7 @@ from postroom.wire.listening import bound_to, listen
 from postroom.wire.names import own_name
 from postroom.work.service import Engine
 
-__all__ = ["Addresses", "Opened", "open_listener", "take_addresses"]
+__all__ = ["Addresses", "Opened", "certificate_of", "open_listener", "take_addresses"]
 
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
 _OTHER_DESCRIPTORS = 256
@@ -79,11 +79,7 @@ def take_addresses(settings: Settings) -> Addresses:
 async def open_listener(settings: Settings, addresses: Addresses, engine: Engine) -> AsyncIterator[Opened]:
     """The door for this engine, open as long as the block runs. Raises BadSettings for a certificate that is none."""
     host = settings.ehlo_name or _own_name()
-    own = settings.origins.get("smtp_certificate", "default") == "default"
-    made = own and not settings.smtp_certificate.exists()
-    if made:
-        make_self_signed(settings.smtp_certificate, host)
-    certificate = Certificate(settings.smtp_certificate, settings.smtp_certificate_key, settings.tls_minimum)
+    certificate, made = certificate_of(settings)
     _make_room_for(settings.smtp_connections)
     terms = Terms(host, settings.max_message_bytes, settings.max_recipients, settings.smtp_clear_login)
     async with open_door(
@@ -97,6 +93,15 @@ async def open_listener(settings: Settings, addresses: Addresses, engine: Engine
         encrypted=addresses.encrypted,
     ) as door:
         yield Opened(door, made)
+
+
+def certificate_of(settings: Settings) -> tuple[Certificate, bool]:
+    """The operator's certificate, or a self-signed one; and whether that was made just now. Raises BadSettings."""
+    own = settings.origins.get("smtp_certificate", "default") == "default"
+    made = own and not settings.smtp_certificate.exists()
+    if made:
+        make_self_signed(settings.smtp_certificate, settings.ehlo_name or _own_name())
+    return Certificate(settings.smtp_certificate, settings.smtp_certificate_key, settings.tls_minimum), made
 
 
 def _own_name() -> str:

@@ -106,6 +106,18 @@ class MailLog:
     def door_full(self, door: str, why: str) -> None:
         self._say("door-full", door=door, why=why)
 
+    def connector_trouble(self, connector: str, why: str) -> None:
+        self._say("connector-trouble", connector=connector, why=why)
+
+    def connector_works(self, connector: str) -> None:
+        self._say("connector-works", connector=connector)
+
+    def agent_joined(self, connector: str, agent: str, address: str) -> None:
+        self._say("agent-connected", connector=connector, agent=agent, address=address)
+
+    def agent_left(self, connector: str, agent: str) -> None:
+        self._say("agent-gone", connector=connector, agent=agent)
+
     def certificate_trouble(self, why: str) -> None:
         self._say("certificate-trouble", why=why)
 

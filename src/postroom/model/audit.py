@@ -27,6 +27,8 @@ NOUNS: dict[str, str] = {
     "session": "n",
     "message": "m",
     "provider": "i",
+    "connector": "x",
+    "agent": "g",
 }
 """What an entry may be about, and the letter of its ids."""
 

@@ -19,7 +19,7 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """`noun`: settings, account, sender or application; `name` is empty for settings."""
+    """`noun`: settings, connector, account, sender or application; `name` is empty for settings."""
 
     what: What
     noun: str

@@ -1,4 +1,4 @@
-"""Versions of settings: what a tenant, an account, a sender or an application looked like after each change.
+"""Versions of settings: what a tenant, an account, a sender, a connector or an application was after each change.
 
 A version holds what people set, and no secret. Whether the thing is paused, or was tested, is no setting; of a secret
 it tells only that there was one. The last version of what was deleted holds nothing.
@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["NOUNS", "Difference", "Version", "content_of", "differences"]
 
-NOUNS = ("tenant", "account", "sender", "application")
+NOUNS = ("tenant", "account", "sender", "connector", "application")
 """What has versions."""
 
 _NO_SETTING = frozenset(

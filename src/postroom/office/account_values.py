@@ -84,6 +84,14 @@ def _preset(value: object) -> str:
     return f"{preset.id}:{region}" if region else preset.id
 
 
+def _reference(value: object) -> int | str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise Unfit("is neither an id nor a name.", "Give the connector's id or its name.")
+    return value
+
+
 _READERS: dict[str, Reader] = {
     "name": name,
     "preset": _preset,
@@ -100,7 +108,7 @@ _READERS: dict[str, Reader] = {
     "certificate_trusted": certificate_values.chain,
     "client_certificate": certificate_values.chain,
     "allow_clear_login": flag,
-    "connector_id": _later,
+    "connector_id": _reference,
     "enabled": flag,
     "sender_address": address,
     "sender_name": line(256),
@@ -123,7 +131,7 @@ _READERS: dict[str, Reader] = {
 }
 _SAFE = "safe_connection"
 """Said by other products' forms: some encryption, or none. Which one, another of their fields says, or the port."""
-_NOT_FIELDS = {"connector", "network_connector", "token_url"}
+_NOT_FIELDS = {"token_url"}
 
 
 def _as_encryption(when_true: Encryption) -> Callable[[object], Encryption | None]:
@@ -140,6 +148,8 @@ _ALIASES: dict[str, tuple[str, Callable[[object], Any] | None]] = {
     "smtp.username": _same("user"),
     "smtp.sendername": _same("sender_name"),
     "smtp.senderaddress": _same("sender_address"),
+    "connector": _same("connector_id"),
+    "network_connector": _same("connector_id"),
     "server": _same("host"),
     "smtp_host": _same("host"),
     "smtp_port": _same("port"),
@@ -182,7 +192,10 @@ _SECRET_WORDS = ("secret", "password", "smtp.password", "smtp_password")
 
 
 def read(given: Mapping[str, object], reading: Reading) -> dict[str, Any]:
-    """The values by our names (`limits.…` flat). Only what was given is in it; faults go to `reading`."""
+    """The values by our names (`limits.…` flat). Only what was given is in it; faults go to `reading`.
+
+    `connector_id` is left as it was given (an id or a name).
+    """
     origins: dict[str, str] = {}
     for typed, value in _flat(given).items():
         field, reader = _find(typed, reading)

@@ -20,6 +20,7 @@ from postroom.office.account_values import apply, read, read_secret
 from postroom.office.certificate_values import fit_client_key, read_client_key
 from postroom.office.certificate_views import certificates_of
 from postroom.office.changes import AGAIN, Again, Ref, number_of, require, tenant_for
+from postroom.office.connector_choice import choose_connector
 from postroom.office.fallback import FIELD, free_of, settle_fallback
 from postroom.office.fields import Reading, line
 from postroom.office.operator import check_leave
@@ -81,6 +82,7 @@ class AccountVerbs(Sealing):
         account_id, version = (self._store.ids.next(), 1) if former is None else (former.noun_id, former.version + 1)
         reading = Reading()
         given = read(values, reading)
+        connector = given.pop("connector_id", None)
         typed = read_secret(values, secret, reading)
         blank = Account(
             id=account_id,
@@ -98,23 +100,24 @@ class AccountVerbs(Sealing):
         key = read_client_key(values, reading)
         account = fit_client_key(replace(account, name=account.name or account.host), key, reading)
         own_identity.check(actor, None, account, self._settings.tenant_realms, reading)
-        check_leave(actor, None, account, self._settings, reading)
         move = DefaultMove(number, account_id, moment, self._store.ids.next)
         made: list[bool] = []
 
         def work(connection: Connection) -> AccountView | Again:
             tenant = self._existing(connection, number)
             if accounts.get(connection, number, account_id) is None:
-                _check_name(connection, account, reading)
-                wanted = settle_fallback(connection, account, given, reading).get(FIELD)
+                new = choose_connector(connection, account, connector, reading)
+                _check_name(connection, new, reading)
+                wanted = settle_fallback(connection, new, given, reading).get(FIELD)
+                check_leave(actor, None, new, self._settings, reading)
                 reading.close()
-                accounts.create(connection, replace(account, fallback_account_id=wanted))
-                if typed is not None and account.needs_secret:
-                    self._seal(connection, account, typed, moment, actor)
+                accounts.create(connection, replace(new, fallback_account_id=wanted))
+                if typed is not None and new.needs_secret:
+                    self._seal(connection, new, typed, moment, actor)
                 if key is not None:
-                    self._seal_key(connection, account, key, moment, actor)
-                alone = tenant.settings.default_account_id is None and account.enabled
-                made[:] = [alone and not unproven(connection, tenant, account)]
+                    self._seal_key(connection, new, key, moment, actor)
+                alone = tenant.settings.default_account_id is None and new.enabled
+                made[:] = [alone and not unproven(connection, tenant, new)]
             if made[0] and move.step(connection) is AGAIN:
                 return AGAIN
             return self._shown(connection, number, account_id)
@@ -198,8 +201,10 @@ class AccountVerbs(Sealing):
         reading = Reading()
         given = settle_fallback(connection, old, read(values, reading), reading)
         typed = read_secret(values, secret, reading)
+        connector = given.pop("connector_id", old.connector_id)
         key = read_client_key(values, reading)
         new = fit_client_key(apply(old, given, typed, reading), key, reading)
+        new = choose_connector(connection, new, connector, reading)
         own_identity.check(actor, old, new, self._settings.tenant_realms, reading)
         _check_name(connection, new, reading)
         check_leave(actor, old, new, self._settings, reading)

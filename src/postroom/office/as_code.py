@@ -20,13 +20,31 @@ from postroom.errors import BadInput, Conflict, Fault, PostroomError
 from postroom.ids import encode
 from postroom.model.account import Account
 from postroom.model.application import Actor, Application, Scope
+from postroom.model.connector import Connector
 from postroom.model.plan import Plan, Planned, What
 from postroom.model.version import differences
 from postroom.office import own_identity
 from postroom.office.changes import AGAIN, Again, require, tenant_for
 from postroom.office.code_file import CodeFile, read_file
-from postroom.office.code_text import Names, account_code, application_code, sender_code, settings_code, written
-from postroom.office.code_wanted import Wanted, WantedAccount, WantedSender, WantedSettings, spec_of, wanted_of
+from postroom.office.code_text import (
+    Names,
+    account_code,
+    application_code,
+    connector_code,
+    sender_code,
+    settings_code,
+    written,
+)
+from postroom.office.code_wanted import (
+    Wanted,
+    WantedAccount,
+    WantedConnector,
+    WantedSender,
+    WantedSettings,
+    spec_of,
+    wanted_of,
+)
+from postroom.office.connectors import check_place
 from postroom.office.fallback import FIELD, fallback_code, settle_fallback, usable
 from postroom.office.fields import Reading
 from postroom.office.keys import KeyVerbs
@@ -34,7 +52,7 @@ from postroom.office.operator import check_leave
 from postroom.office.routing import DefaultMove, free_held, unproven
 from postroom.office.versions import VersionVerbs
 from postroom.policy.way import Reason
-from postroom.store import accounts, applications, queue, senders, tenants
+from postroom.store import accounts, applications, connectors, queue, senders, tenants
 
 __all__ = ["AsCodeVerbs"]
 
@@ -81,6 +99,7 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
                 senders.of_tenant(connection, number),
                 applications.of_tenant(connection, number),
                 {one.id: fallback_code(one, every) for one in own},
+                connectors.of_tenant(connection, number),
             )
 
         return self._store.read(work)
@@ -132,8 +151,12 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
             self._settings.connections_per_account,
             [one.name for one in accounts.of_tenant(connection, number)],
             [one.address for one in senders.of_tenant(connection, number)],
+            [one.name for one in connectors.of_tenant(connection, number)],
         )
         taking.warnings.extend(wanted.warnings)
+        ways = {one.name.casefold(): one for one in connectors.of_tenant(connection, number)}
+        for way in wanted.connectors or ():
+            self._take_connector(connection, taking, way, ways.get(way.connector.name.casefold()))
         every = {one.name.casefold(): one for one in accounts.of_tenant(connection, number)}
         made = [
             self._take_account(connection, taking, one, every.get(one.account.name.casefold()))
@@ -149,16 +172,51 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
             self._take_application(connection, taking, application, known.get(application.name))
         return again or (self._prune(connection, taking, wanted) if taking.prune else None)
 
+    def _take_connector(
+        self, connection: Connection, taking: _Taking, wanted: WantedConnector, old: Connector | None
+    ) -> None:
+        typed, there = wanted.secret, wanted.connector
+        reading = Reading()
+        check_place(there, old, self._settings, reading)
+        self._refuse(taking, "connectors", there.name, reading)
+        after = connector_code(there)
+        if typed is not None and (old is None or old.secret_set_ms != taking.moment):
+            after[_SECRET] = "typed"
+        if old is None:
+            new = replace(there, id=self._store.ids.next(), created_ms=taking.moment)
+            connectors.create(connection, new)
+            if typed is not None:
+                self._seal_connector(connection, new, typed, taking.moment, taking.actor)
+            shown = {name: value for name, value in after.items() if value not in (None, "", 0)}
+            taking.note(What.CREATE, "connector", new.name, {}, shown)
+            needs = self._connector_needs(replace(new, has_secret=typed is not None), ())
+            taking.warnings.extend(f"{new.name}: {need}" for need in needs)
+            return
+        before = connector_code(old)
+        if old.has_secret and _SECRET in after:
+            before[_SECRET] = "kept"
+        new = replace(there, id=old.id, tenant_id=old.tenant_id)
+        if before == after and old.name == new.name:
+            return
+        dropped, lost = self._save_connector(connection, old, new, typed, taking.moment, taking.actor)
+        if dropped:
+            before[_SECRET], after[_SECRET] = "kept", "dropped"
+            taking.warnings.append(f"{new.name} needs its password again: the kept one was typed for another host.")
+        taking.warnings.extend(f"{name} needs its password again: the way to its server is another." for name in lost)
+        taking.note(What.CHANGE, "connector", new.name, {"name": old.name} | before, {"name": new.name} | after)
+
     def _take_account(
         self, connection: Connection, taking: _Taking, wanted: WantedAccount, old: Account | None
     ) -> Account | None:
         """Makes or changes it; the account when it is new."""
-        typed, there = wanted.secret, wanted.account
+        ways = connectors.of_tenant(connection, taking.tenant_id)
+        names = Names((), (), ways)
+        typed, there = wanted.secret, replace(wanted.account, connector_id=_way_named(ways, wanted.connector))
         place = partial(taking.file.place, "accounts", there.name)
         meant = there if old is None else _kept(old, there)
         own_identity.refuse(taking.actor, old, meant, self._settings.tenant_realms, place)
         self._check_leave(taking, there, old)
-        after = account_code(there)
+        after = account_code(there, names)
         if typed is not None and (old is None or old.secret_set_ms != taking.moment):  # else an earlier step sealed it
             after[_SECRET] = "typed"
         if old is None:
@@ -172,7 +230,7 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
                 )
             taking.note(What.CREATE, "account", new.name, {}, {k: v for k, v in after.items() if v not in (None, "")})
             return new
-        before = account_code(old)
+        before = account_code(old, names)
         if old.has_secret and _SECRET in after:
             before[_SECRET] = "kept"
         new = _kept(old, there)
@@ -189,7 +247,11 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         reading = Reading()
         new = there if old is None else _kept(old, there)
         check_leave(taking.actor, old, new, self._settings, reading)
-        faults = [(taking.file.place("accounts", there.name, one.field), one) for one in reading.faults]
+        self._refuse(taking, "accounts", there.name, reading)
+
+    @staticmethod
+    def _refuse(taking: _Taking, table: str, name: str, reading: Reading) -> None:
+        faults = [(taking.file.place(table, name, one.field), one) for one in reading.faults]
         if faults:
             raise BadInput([Fault(place, one.problem, one.mend) for place, one in faults])
 
@@ -284,7 +346,19 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
             self._prune_senders(connection, taking, {one.sender.address for one in wanted.senders})
         if wanted.applications is not None:
             self._prune_applications(connection, taking, {one.name for one in wanted.applications})
-        if wanted.accounts is None or "accounts" not in owned:
+        again = self._prune_accounts(connection, taking, wanted) if "accounts" in owned else None
+        if again is None and wanted.connectors is not None and "connectors" in owned:
+            self._prune_connectors(connection, taking, {one.connector.name.casefold() for one in wanted.connectors})
+        return again
+
+    def _prune_connectors(self, connection: Connection, taking: _Taking, stay: set[str]) -> None:
+        for one in connectors.of_tenant(connection, taking.tenant_id):
+            if one.name.casefold() not in stay:
+                self._remove_connector(connection, one)
+                taking.note(What.DELETE, "connector", one.name, {}, {})
+
+    def _prune_accounts(self, connection: Connection, taking: _Taking, wanted: Wanted) -> Again | None:
+        if wanted.accounts is None:
             return None
         stay = {one.account.name.casefold() for one in wanted.accounts}
         for account in accounts.of_tenant(connection, taking.tenant_id):
@@ -364,6 +438,11 @@ def _id_of(account: Account) -> str:
 
 
 def _numbered(every: list[Account], name: str | None) -> int | None:
+    wanted = None if name is None else name.strip().casefold()
+    return next((one.id for one in every if one.name.casefold() == wanted), None)
+
+
+def _way_named(every: list[Connector], name: str | None) -> int | None:
     wanted = None if name is None else name.strip().casefold()
     return next((one.id for one in every if one.name.casefold() == wanted), None)
 

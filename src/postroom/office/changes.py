@@ -24,6 +24,7 @@ from postroom.ids import decode
 from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry, difference
+from postroom.model.connector import Connector
 from postroom.model.tenant import Tenant
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets import KeyRing, SealedTo, Secret
@@ -34,6 +35,7 @@ from postroom.store import (
     audit,
     client_keys,
     clone,
+    connectors,
     credentials,
     senders,
     settings_version,
@@ -61,12 +63,13 @@ AGAIN = Again.AGAIN
 @dataclass(frozen=True, slots=True)
 class _Settled:
     """One consistent reading of all settings. `sealed`: account id → its secret, sealed; `keys`: the same of the
-    private keys of client certificates."""
+    private keys of client certificates; `sealed_connectors`: the same of connectors."""
 
     version: int
     snapshot: Snapshot
     sealed: Mapping[int, bytes]
     keys: Mapping[int, bytes]
+    sealed_connectors: Mapping[int, bytes]
 
     def __repr__(self) -> str:
         return f"<settings, version {self.version}>"
@@ -79,12 +82,14 @@ def _read(connection: Connection) -> _Settled:
         accounts=accounts.all_accounts(connection),
         senders=senders.all_senders(connection),
         applications=applications.all_applications(connection),
+        connectors=connectors.all_connectors(connection),
         version=version,
         clone=clone.current(connection),
     )
     sealed = {one.account_id: one.sealed for one in credentials.all_sealed(connection)}
     keys = {one.account_id: one.sealed for one in client_keys.all_sealed(connection)}
-    return _Settled(version, snapshot, sealed, keys)
+    sealed_connectors = {one.connector_id: one.sealed for one in connectors.all_sealed(connection)}
+    return _Settled(version, snapshot, sealed, keys, sealed_connectors)
 
 
 def _see_one_moment(connection: Connection) -> None:
@@ -178,6 +183,11 @@ class Changes:
         sealed = self._settled.keys.get(account.id) if account.client_certificate else None
         return None if sealed is None else self._ring.open(sealed, SealedTo.client_key(account))
 
+    def open_connector_secret(self, connector: Connector) -> Secret | None:
+        """The connector's password or key, or None when it has none. Raises as `open_secret`."""
+        sealed = self._settled.sealed_connectors.get(connector.id)
+        return None if sealed is None else self._ring.open(sealed, SealedTo.of_connector(connector))
+
     def _install(self, settled: _Settled) -> bool:
         with self._lock:
             if settled.version <= self._settled.version:
@@ -237,11 +247,11 @@ class Changes:
         return tenant
 
 
-_WATCHED = ("tenants", "accounts", "senders", "applications")
+_WATCHED = ("tenants", "accounts", "senders", "applications", "connectors")
 
 
 def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:
-    """An entry for every tenant, account, sender and application that was made, changed or deleted."""
+    """An entry for every tenant, account, sender, application and connector that was made, changed or deleted."""
     entries = []
     moment = now_ms()
     for watched in _WATCHED:

@@ -1,8 +1,8 @@
 """Reading settings as code: TOML, with the line of everything that is wrong with it.
 
-A file has the tables `settings`, `accounts`, `senders` and `applications`, each of the last three with a table for
-every thing, under its name. Elixeum's keys (`SMTP.Server` and so on) are understood as an account and its sender.
-What the values mean is for `code_apply`; here a value is whatever TOML says.
+A file has the tables `settings`, `connectors`, `accounts`, `senders` and `applications`, each but the first with a
+table for every thing, under its name. Elixeum's keys (`SMTP.Server` and so on) are understood as an account and its
+sender. What the values mean is for `code_apply`; here a value is whatever TOML says.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST = 256 * 1024
 """Characters of a file."""
 MOST = 500
 """Things of one kind in a file: all of them are one transaction, and others wait for it."""
-_TABLES = ("settings", "accounts", "senders", "applications")
+_TABLES = ("settings", "connectors", "accounts", "senders", "applications")
 _ELIXEUM = {
     "server": "host",
     "port": "port",
@@ -47,6 +47,7 @@ class CodeFile:
     """None: the file says nothing of these, and they are not touched."""
 
     settings: Mapping[str, Any] | None
+    connectors: Tables | None
     accounts: Tables | None
     senders: Tables | None
     applications: Tables | None

@@ -11,13 +11,14 @@ from typing import Any
 
 from postroom.model.account import Account, Limits
 from postroom.model.application import Application
+from postroom.model.connector import Connector
 from postroom.model.sender import Sender
 from postroom.model.tenant import Tenant, TenantSettings
 from postroom.model.version import content_of
 from postroom.office.code_file import bare_or_quoted
 from postroom.policy.presets import filled_by
 
-__all__ = ["Names", "account_code", "application_code", "sender_code", "settings_code", "written"]
+__all__ = ["Names", "account_code", "application_code", "connector_code", "sender_code", "settings_code", "written"]
 
 _ALWAYS = ("host", "port", "encryption", "login", "user", "limits.connections")
 _HEAD = """\
@@ -26,26 +27,42 @@ _HEAD = """\
 # Things that are not named stay, unless --prune is given. Passwords are never written here.
 """
 _TYPE_IT = "# Its password is kept by Postroom. Where there is none: `postroom account edit {name} --password`.\n"
+_TYPE_IT_THERE = (
+    "# Its password or key is kept by Postroom. Where there is none: `postroom connector edit {name} --password`.\n"
+)
 
 
 class Names:
-    """What the ids of accounts and senders stand for."""
+    """What the ids of accounts, senders and connectors stand for."""
 
-    def __init__(self, accounts: Iterable[Account], senders: Iterable[Sender]) -> None:
+    def __init__(
+        self, accounts: Iterable[Account], senders: Iterable[Sender], connectors: Iterable[Connector] = ()
+    ) -> None:
+        self._connectors = {one.id: one.name for one in connectors}
         self._accounts = {one.id: one.name for one in accounts}
         self._senders = {one.id: one.address for one in senders}
 
     def account(self, number: int | None) -> str | None:
         return None if number is None else self._accounts.get(number)
 
+    def connector(self, number: int | None) -> str | None:
+        return None if number is None else self._connectors.get(number)
+
     def sender(self, number: int | None) -> str | None:
         return None if number is None else self._senders.get(number)
 
 
-def account_code(account: Account) -> dict[str, Any]:
+def account_code(account: Account, names: Names) -> dict[str, Any]:
     """Every field a file can set, by its name there."""
     found = content_of(account)
-    for name in ("name", "has_secret", "has_client_key", "fallback_account_id"):
+    for name in ("name", "has_secret", "has_client_key", "fallback_account_id", "connector_id"):
+        del found[name]
+    return found | {"connector": names.connector(account.connector_id)}
+
+
+def connector_code(connector: Connector) -> dict[str, Any]:
+    found = content_of(connector)
+    for name in ("name", "has_secret"):
         del found[name]
     return found
 
@@ -82,17 +99,24 @@ def written(
     senders: Iterable[Sender],
     applications: Iterable[Application],
     fallbacks: Mapping[int, str | None],
+    connectors: Iterable[Connector] = (),
 ) -> str:
     """The whole file; `fallbacks`: account → how its fallback is named. Reading it again changes nothing."""
-    accounts, senders = list(accounts), list(senders)
-    names = Names(accounts, senders)
+    accounts, senders, connectors = list(accounts), list(senders), list(connectors)
+    names = Names(accounts, senders, connectors)
     parts = [_HEAD.format(name="".join(char for char in tenant.name if char.isprintable()))]
     parts.append(_table("settings", settings_code(tenant.settings, names), {}))
-    blank = account_code(Account(0, 0, "", "", 0, limits=Limits()))
+    for connector in connectors:
+        usual = {"port": 0, "host": "", "user": "", "host_key": ""}
+        table = _table(f"connectors.{bare_or_quoted(connector.name)}", connector_code(connector), usual)
+        parts.append(
+            table + (_TYPE_IT_THERE.format(name=bare_or_quoted(connector.name)) if connector.has_secret else "")
+        )
+    blank = account_code(Account(0, 0, "", "", 0, limits=Limits()), names)
     for account in accounts:
         filled = filled_by(account)
         usual = {name: value for name, value in blank.items() if name not in _ALWAYS and name not in filled}
-        code = account_code(account)
+        code = account_code(account, names)
         if any(code[name] is None for name in filled):  # TOML can't say "none": the preset would fill it in again
             code["preset"] = ""
         code["fallback_account"] = fallbacks.get(account.id)

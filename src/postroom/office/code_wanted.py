@@ -15,25 +15,42 @@ from postroom.addresses import Address, BadAddress
 from postroom.errors import BadInput, Fault
 from postroom.model.account import Account, Encryption, Limits
 from postroom.model.application import Application
+from postroom.model.connector import Connector, ConnectorKind
 from postroom.model.sender import Sender
 from postroom.model.tenant import TenantSettings
-from postroom.office import account_values, application_values, certificate_values, fields, sender_values, tenant_values
+from postroom.office import (
+    account_values,
+    application_values,
+    certificate_values,
+    connector_values,
+    fields,
+    sender_values,
+    tenant_values,
+)
 from postroom.office.code_file import CodeFile, Tables, bare_or_quoted
 from postroom.office.fields import Reading, Unfit
 from postroom.secrets import Secret
 
-__all__ = ["Wanted", "WantedAccount", "WantedSender", "WantedSettings", "wanted_of"]
+__all__ = ["Wanted", "WantedAccount", "WantedConnector", "WantedSender", "WantedSettings", "wanted_of"]
 
 _ELSEWHERE = frozenset({"name", "suspended"})
 
 
 @dataclass(frozen=True, slots=True)
+class WantedConnector:
+    connector: Connector
+    secret: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
 class WantedAccount:
-    """`fallback`: the id or name of an account, of the file, the tenant or the installation."""
+    """`fallback`: the id or name of an account, of the file, the tenant or the installation. `connector`: a
+    name, of the file or of the tenant."""
 
     account: Account
     secret: Secret | None
     fallback: str | int | None = None
+    connector: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,7 @@ class Wanted:
     senders: tuple[WantedSender, ...] | None
     settings: WantedSettings | None
     applications: tuple[Application, ...] | None
+    connectors: tuple[WantedConnector, ...] | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -92,11 +110,32 @@ class _Things:
             except Unfit as unfit:
                 self.fault(table, typed, "", unfit.problem, unfit.mend)
                 continue
-            if name.casefold() in seen and table == "accounts":
+            if name.casefold() in seen and table in ("accounts", "connectors"):
                 self.fault(table, typed, "", "is there twice, in different case.", "Keep one of them.")
                 continue
             seen.add(name.casefold())
             yield name, {field: value for field, value in values.items() if field != "name"}
+
+    def connectors(self, tables: Tables) -> Iterable[WantedConnector]:
+        blank = Connector(0, self.tenant_id, "", ConnectorKind.SOCKS5)
+        for name, values in self.names("connectors", tables):
+            reading = Reading()
+            given = connector_values.read(values, reading)
+            typed = connector_values.read_secret(values, reading)
+            if "kind" not in values:
+                reading.fault("kind", "is missing.", f"Say what it is: {', '.join(ConnectorKind)}.")
+            connector = connector_values.apply(blank, given, typed, reading)
+            self.take("connectors", name, reading)
+            if typed is not None:
+                self._warn_of_secret("connectors", name)
+            yield WantedConnector(replace(connector, name=name), typed)
+
+    def _warn_of_secret(self, table: str, name: str) -> None:
+        place = self.file.place(table, name, "secret")
+        self.warnings.append(
+            f"{place} holds a password. Files are no place for passwords: Postroom keeps it sealed, "
+            "so take it out of the file."
+        )
 
     def accounts(self, tables: Tables) -> Iterable[WantedAccount]:
         blank = Account(0, self.tenant_id, "", "", 0, Encryption.STARTTLS, limits=Limits(self.connections))
@@ -104,6 +143,7 @@ class _Things:
             reading = Reading()
             given = account_values.read(values, reading)
             fallback = given.pop("fallback_account_id", None)
+            connector = given.pop("connector_id", None)
             typed = account_values.read_secret(values, None, reading)
             for word in certificate_values.KEY_WORDS:
                 if word in values:
@@ -114,12 +154,9 @@ class _Things:
             account = account_values.apply(blank, given, typed, reading)
             self.take("accounts", name, reading)
             if typed is not None:
-                place = self.file.place("accounts", name, "secret")
-                self.warnings.append(
-                    f"{place} holds a password. Files are no place for passwords: Postroom keeps it sealed, "
-                    "so take it out of the file."
-                )
-            yield WantedAccount(replace(account, name=name), typed, fallback)
+                self._warn_of_secret("accounts", name)
+            way = None if connector is None else str(connector)
+            yield WantedAccount(replace(account, name=name), typed, fallback, way)
 
     def senders(self, tables: Tables) -> Iterable[WantedSender]:
         blank = Sender(0, self.tenant_id, "")
@@ -164,16 +201,28 @@ class _Things:
 
 
 def wanted_of(
-    file: CodeFile, tenant_id: int, connections: int, accounts: Iterable[str], senders: Iterable[str]
+    file: CodeFile,
+    tenant_id: int,
+    connections: int,
+    accounts: Iterable[str],
+    senders: Iterable[str],
+    connectors: Iterable[str] = (),
 ) -> Wanted:
-    """`accounts`, `senders`: the names and addresses that are there already. Raises BadInput with every fault."""
+    """`accounts`, `senders`, `connectors`: the names and addresses that are there already. Raises BadInput with every
+    fault."""
     things = _Things(file, tenant_id, connections)
     found = Wanted(
         accounts=None if file.accounts is None else tuple(things.accounts(file.accounts)),
         senders=None if file.senders is None else tuple(things.senders(file.senders)),
         settings=None if file.settings is None else things.settings(file.settings),
         applications=None if file.applications is None else tuple(things.applications(file.applications)),
+        connectors=None if file.connectors is None else tuple(things.connectors(file.connectors)),
     )
+    ways = {name.casefold() for name in connectors} | {one.connector.name.casefold() for one in found.connectors or ()}
+    for account in found.accounts or ():
+        if account.connector is not None and account.connector.strip().casefold() not in ways:
+            mend = "Name one of the file or of the tenant."
+            things.fault("accounts", account.account.name, "connector", "names no connector.", mend)
     known = {name.casefold() for name in accounts} | {one.account.name.casefold() for one in found.accounts or ()}
     addresses = set(senders) | {one.sender.address for one in found.senders or ()}
     for one in found.senders or ():

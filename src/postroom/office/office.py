@@ -8,6 +8,7 @@ from __future__ import annotations
 from postroom.errors import BadInput
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft
+from postroom.office.agents import AgentVerbs
 from postroom.office.as_code import AsCodeVerbs
 from postroom.office.audit import AuditVerbs
 from postroom.office.by_provider import ByProviderVerbs
@@ -23,7 +24,15 @@ __all__ = ["Office"]
 
 
 class Office(
-    AsCodeVerbs, TrustingVerbs, WarningVerbs, LeavingVerbs, LinkWayVerbs, ByProviderVerbs, AuditVerbs, InstallationVerbs
+    AsCodeVerbs,
+    AgentVerbs,
+    TrustingVerbs,
+    WarningVerbs,
+    LeavingVerbs,
+    LinkWayVerbs,
+    ByProviderVerbs,
+    AuditVerbs,
+    InstallationVerbs,
 ):
     """Made once a process: `Office(store, ring, settings)`. The first one ever founds the installation, in silent mode.
 

@@ -23,8 +23,9 @@ __all__ = ["check_leave"]
 def check_leave(actor: Actor, old: Account | None, new: Account, settings: Settings, reading: Reading) -> None:
     """Adds a fault for everything that this actor may not decide. `old` is None for a new account."""
     _check_login(actor, old, new, reading)
-    if old is None or (old.host, old.port) != (new.host, new.port):
-        _check_server(new, settings, reading)
+    server = (new.host, new.port, new.connector_id)
+    if new.connector_id is None and (old is None or (old.host, old.port, old.connector_id) != server):
+        _check_server(new, settings, reading)  # where a connector leads, no address of ours is connected to
 
 
 def _check_login(actor: Actor, old: Account | None, new: Account, reading: Reading) -> None:

@@ -20,7 +20,7 @@ from postroom.office.changes import Changes, require
 from postroom.office.client_secret import reseal_client_secrets
 from postroom.office.second_factor import reseal_second_factors
 from postroom.secrets import SealedTo, Secret
-from postroom.store import accounts, client_keys, credentials
+from postroom.store import accounts, client_keys, connectors, credentials
 
 __all__ = ["Sealing"]
 
@@ -78,10 +78,11 @@ class Sealing(Changes):
 
     def _all_current(self) -> bool:
         settled = self._settled
-        accounts = settled.snapshot.accounts
+        accounts, known = settled.snapshot.accounts, settled.snapshot.connectors
         passwords = [(sealed, SealedTo.of(accounts[number])) for number, sealed in settled.sealed.items()]
         keys = [(sealed, SealedTo.client_key(accounts[number])) for number, sealed in settled.keys.items()]
-        return all(self._ring.is_current(sealed, seal_to) for sealed, seal_to in passwords + keys)
+        ways = [(sealed, SealedTo.of_connector(known[number])) for number, sealed in settled.sealed_connectors.items()]
+        return all(self._ring.is_current(sealed, seal_to) for sealed, seal_to in passwords + keys + ways)
 
     def reseal_secrets(self, actor: Actor) -> Future[int]:
         """Seals all secrets with the current key of the ring; returns how many were not."""
@@ -100,12 +101,23 @@ class Sealing(Changes):
                 if not self._ring.is_current(key.sealed, seal_to):
                     client_keys.reseal(connection, key, self._ring.reseal(key.sealed, seal_to))
                     count += 1
+            count += self._reseal_connectors(connection)
             count += reseal_second_factors(connection, self._ring)
             count += reseal_client_secrets(connection, self._ring)
             self._note(connection, actor, Entry(INSTALLATION, "key-ring.resealed", now_ms(), after={"sealed": count}))
             return count
 
         return self._change(work, actor)
+
+    def _reseal_connectors(self, connection: Connection) -> int:
+        by_id = {connector.id: connector for connector in connectors.all_connectors(connection)}
+        count = 0
+        for one in connectors.all_sealed(connection):
+            seal_to = SealedTo.of_connector(by_id[one.connector_id])
+            if not self._ring.is_current(one.sealed, seal_to):
+                connectors.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
+                count += 1
+        return count
 
 
 def _require_installation(actor: Actor) -> None:

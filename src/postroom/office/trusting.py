@@ -8,6 +8,7 @@ entry, and a stored password does not go to whoever holds that certificate (P7):
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from ssl import DER_cert_to_PEM_cert
 
@@ -23,7 +24,7 @@ from postroom.office.views import AccountView
 from postroom.probe.certificate import NotShown, Shown, look
 from postroom.secrets import Secret
 from postroom.wire.certificate import Certificate
-from postroom.wire.dial import DialTimeouts
+from postroom.wire.dial import DialTimeouts, Way
 from postroom.wire.guard import guard_for
 from postroom.wire.names import own_name
 
@@ -47,7 +48,15 @@ class SeenCertificate:
         return bool(self.pin) and self.chain[0].fingerprint != self.pin
 
 
+def _directly(_account: Account) -> Way | None:
+    return None
+
+
 class TrustingVerbs(AccountVerbs):
+    """`way_of`: how to come to an account's server; whoever knows the ways of connectors sets it."""
+
+    way_of: Callable[[Account], Way | None] = staticmethod(_directly)
+
     async def look_at_certificate(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> SeenCertificate:
         """What the account's server shows at this moment; nothing is changed. Raises Conflict when it shows none."""
         require(actor, Scope.SETTINGS_WRITE)
@@ -102,6 +111,7 @@ class TrustingVerbs(AccountVerbs):
             settings.tls_minimum,
             account.ehlo_name or settings.ehlo_name or own_name(),
             DialTimeouts().scaled(settings.smtp_timeout_scale),
+            self.way_of(account),
         )
         if isinstance(shown, NotShown):
             verdict = shown.verdict

@@ -21,23 +21,26 @@ from postroom.model.tenant import Tenant
 from postroom.model.version import Difference, Version, content_of, differences
 from postroom.office.accounts import AccountVerbs
 from postroom.office.changes import Ref, require, tenant_for
+from postroom.office.connector_choice import connector_meant
+from postroom.office.connectors import ConnectorVerbs, ConnectorView
 from postroom.office.fallback import usable
 from postroom.office.keys import KeyVerbs, find_application
 from postroom.office.senders import SenderVerbs
 from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
 from postroom.office.views import AccountView, SenderView
-from postroom.store import accounts, senders, versions
+from postroom.store import accounts, connectors, senders, versions
 
 __all__ = ["Compared", "Deleted", "Restored", "Returned", "VersionVerbs"]
 
 T = TypeVar("T")
 U = TypeVar("U")
-_DELETABLE = {"account": "a", "sender": "s"}
+_DELETABLE = {"account": "a", "sender": "s", "connector": "x"}
 _REFERENCES = {
     "default_account_id": "accounts",
     "default_sender_id": "senders",
     "account_id": "accounts",
     "fallback_account_id": "usable",
+    "connector_id": "connectors",
 }
 _NOT_RETURNED = frozenset({"has_secret", "has_client_key", "suspended"})
 
@@ -79,7 +82,7 @@ class Restored:
     returned: Returned
 
 
-class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, KeyVerbs):
+class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs):
     """`noun` is a word of `model.version.NOUNS`; a tenant's `ref` is its number."""
 
     def versions(self, actor: Actor, noun: str, ref: Ref, tenant_id: int | None = None) -> Future[list[Version]]:
@@ -189,6 +192,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, KeyVerbs):
     def _made_again(self, actor: Actor, mark: Version, values: Mapping[str, object], tenant_id: int) -> Future[Any]:
         if mark.noun == "account":
             return self.create_account(actor, values, tenant_id=tenant_id, former=mark)
+        if mark.noun == "connector":
+            return self.create_connector(actor, values, tenant_id, former=mark)
         return self.create_sender(actor, values, tenant_id, former=mark)
 
     def _changing(
@@ -200,6 +205,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, KeyVerbs):
             return self.change_sender(actor, thing_id, values, tenant_id)
         if noun == "application":
             return self.change_application(actor, thing_id, values, tenant_id)
+        if noun == "connector":
+            return self.change_connector(actor, thing_id, values, tenant_id)
         return self.change_tenant(actor, values, tenant_id)
 
     def _versions(self, connection: Connection, noun: str, tenant_id: int, ref: Ref) -> list[Version]:
@@ -219,6 +226,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, KeyVerbs):
             found: Any = None if number is None else accounts.get(connection, tenant_id, number)
         elif noun == "application":
             found = find_application(connection, tenant_id, ref)
+        elif noun == "connector":
+            found = connector_meant(connection, tenant_id, ref)
         else:
             number = find_sender_number(connection, tenant_id, ref)
             found = None if number is None else senders.get(connection, tenant_id, number)
@@ -254,9 +263,10 @@ def _buried(connection: Connection, tenant_id: int, thing: str) -> list[Version]
 
 
 def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Fields that name an account or a sender which is not there any more."""
+    """Fields that name an account, a sender or a connector which is not there any more."""
     finders: dict[str, Callable[[Connection, int, int], object | None]] = {
         "accounts": accounts.get,
+        "connectors": connectors.get,
         "senders": senders.get,
         "usable": lambda c, tenant, number: usable(c, tenant).get(number),
     }
@@ -264,9 +274,11 @@ def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> 
     return tuple(field for field, number in named if finders[_REFERENCES[field]](connection, tenant_id, number) is None)
 
 
-def _returned(view: AccountView | SenderView | Tenant | Application, gone: tuple[str, ...]) -> Returned:
+def _returned(view: AccountView | ConnectorView | SenderView | Tenant | Application, gone: tuple[str, ...]) -> Returned:
     if isinstance(view, AccountView):
         return Returned(view.account.version, gone, view.secret_dropped, view.needs)
+    if isinstance(view, ConnectorView):
+        return Returned(view.connector.version, gone, view.secret_dropped, view.needs)
     return Returned(view.sender.version if isinstance(view, SenderView) else view.version, gone)
 
 

@@ -16,6 +16,7 @@ from postroom.addresses import Address
 from postroom.model.account import Account
 from postroom.model.application import Application
 from postroom.model.clone import Clone
+from postroom.model.connector import Connector
 from postroom.model.sender import Sender
 from postroom.model.tenant import Mode, Tenant
 from postroom.policy.inherit import Inherited, chain, inherited
@@ -39,6 +40,7 @@ class Snapshot:
     accounts: Mapping[int, Account]
     senders: Mapping[int, Sender]
     applications: Mapping[int, Application]
+    connectors: Mapping[int, Connector]
     addresses: Mapping[int, Address]
     """Sender id → its address with its name. A sender whose stored address can't be read is not in it."""
     _by_address: Mapping[tuple[int, str], Sender]
@@ -56,6 +58,7 @@ class Snapshot:
         accounts: Iterable[Account] = (),
         senders: Iterable[Sender] = (),
         applications: Iterable[Application] = (),
+        connectors: Iterable[Connector] = (),
         *,
         version: int = 0,
         clone: Clone | None = None,
@@ -74,6 +77,7 @@ class Snapshot:
             MappingProxyType({account.id: account for account in rows}),
             MappingProxyType({sender.id: sender for sender in owners}),
             MappingProxyType({application.id: application for application in applications}),
+            MappingProxyType({connector.id: connector for connector in connectors}),
             MappingProxyType(addresses),
             {(sender.tenant_id, addresses[sender.id].key): sender for sender in owners if sender.id in addresses},
             own,

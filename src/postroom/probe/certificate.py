@@ -17,7 +17,7 @@ from postroom.policy.verdict import judge
 from postroom.smtp.client import Failed, Refusal, Reply, SessionSettings, open_session
 from postroom.smtp.phase import Phase
 from postroom.wire.certificate import Certificate, read
-from postroom.wire.dial import DialTimeouts, NoLink, Target, dial, start_tls
+from postroom.wire.dial import DialTimeouts, NoLink, Target, Way, dial, start_tls
 from postroom.wire.drive import Replies, drive_open
 from postroom.wire.guard import AccountGuard
 from postroom.wire.link import Link
@@ -50,14 +50,19 @@ class NotShown:
 
 
 async def look(
-    account: Account, guard: AccountGuard, tls_minimum: str, ehlo_name: str, timeouts: DialTimeouts
+    account: Account,
+    guard: AccountGuard,
+    tls_minimum: str,
+    ehlo_name: str,
+    timeouts: DialTimeouts,
+    via: Way | None = None,
 ) -> Shown | NotShown:
-    """`timeouts` as for any connection; all that is said after it gets as long again."""
-    if guard.wrong_port:
+    """`timeouts` as for any connection; all that is said after it gets as long again. `via`: as for `dial`."""
+    if via is None and guard.wrong_port:
         words = f"Port {account.port} is no port of a mail server."
         return _nothing(account, Result(Phase.CONNECT.value, text=words, failure=Failure.FORBIDDEN_ADDRESS))
     target = replace(Target.of(account, tls_minimum), tls_from_start=False)
-    link = await dial(target, timeouts=timeouts, guard=guard, discreet=guard.discreet)
+    link = await dial(target, timeouts=timeouts, guard=guard, discreet=guard.discreet, via=via)
     if isinstance(link, NoLink):
         return _nothing(account, Result(link.phase.value, text=link.detail, failure=link.failure))
     try:

@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidTag
 
 from postroom.errors import SecretSealed
 from postroom.model.account import Account
+from postroom.model.connector import Connector
 from postroom.secrets.key import KEY_ID_SIZE, Key
 from postroom.secrets.secret import Secret
 
@@ -95,6 +96,18 @@ class SealedTo:
             port=account.port,
             encryption="client-key",
             user=certificate,
+        )
+
+    @classmethod
+    def of_connector(cls, connector: Connector) -> SealedTo:
+        """What a connector's password or key is sealed to. No account has a connector's id."""
+        return cls(
+            tenant_id=connector.tenant_id,
+            account_id=connector.id,
+            host=connector.host,
+            port=connector.port,
+            encryption=f"connector {connector.kind}",
+            user=connector.user,
         )
 
     def associated_data(self) -> bytes:

@@ -22,6 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from postroom.agent.configuration import VARIABLES
 from postroom.errors import BadSettings, Fault
 from postroom.settings import spelling
 from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Network, Spelling, Trusted
@@ -47,9 +48,9 @@ __all__ = [
 
 PREFIX = "POSTROOM_"
 CONFIG = "POSTROOM_CONFIG"
-NOT_SETTINGS = frozenset({CONFIG, "POSTROOM_FAILPOINT", "POSTROOM_API_URL", "POSTROOM_API_KEY"})
+NOT_SETTINGS = VARIABLES | {CONFIG, "POSTROOM_FAILPOINT", "POSTROOM_API_URL", "POSTROOM_API_KEY"}
 """Variables with our prefix that are no settings: where the file is, where a test may kill the process, and what
-programs that talk to a Postroom look for."""
+programs that talk to a Postroom look for, its agents among them."""
 
 MIB = 1024 * 1024
 
@@ -145,6 +146,11 @@ class Settings:
         spelling.LISTEN_OR_OFF,
         Listen("127.0.0.1", 8465),
         "Where mail is taken by SMTP with TLS from the start. Not opened if it is not set and taken, as above.",
+    )
+    listen_agents: Listen | None = _setting(
+        spelling.LISTEN_OR_OFF,
+        None,
+        "Where agents of connectors dial in, by TLS with the certificate for SMTP. Only where mail is delivered.",
     )
     smtp_certificate: Path = _setting(
         spelling.FILE,

@@ -63,7 +63,10 @@ def any_sealed(connection: Connection) -> bool:
     """Whether secrets are stored at all: then a missing key ring is an error."""
     passwords = across(select(_table.c.account_id).limit(1), "asks for all")
     keys = across(select(tables.client_key.c.account_id).limit(1), "asks for all")
+    connectors = across(select(tables.connector_secret.c.connector_id).limit(1), "asks for all")
     factors = across(select(tables.person.c.id).where(tables.person.c.totp.is_not(None)).limit(1), "asks for all")
     known = tables.provider
     clients = across(select(known.c.id).where(known.c.sealed.is_not(None)).limit(1), "asks for all")
-    return any(connection.execute(query).first() is not None for query in (passwords, keys, factors, clients))
+    return any(
+        connection.execute(query).first() is not None for query in (passwords, keys, connectors, factors, clients)
+    )

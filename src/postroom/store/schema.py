@@ -13,7 +13,7 @@ from postroom.errors import SchemaTooNew
 
 __all__ = ["HEAD", "REVISIONS", "bring_up_to_date", "revision"]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
+REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
 """Every revision this release knows, oldest first."""
 
 HEAD = REVISIONS[-1]

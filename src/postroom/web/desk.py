@@ -1,4 +1,4 @@
-"""What every door of the web is given: the settings, the store and the facades, and nothing below them."""
+"""What every door of the web is given: the settings, the store, the facades and the ways through connectors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from postroom.outbox import Outbox
 from postroom.reports import Reports
 from postroom.settings import Settings
 from postroom.store.database import Store
+from postroom.work.connecting import Connecting
 
 __all__ = ["Desk"]
 
@@ -22,3 +23,4 @@ class Desk:
     office: Office = field(repr=False)
     outbox: Outbox = field(repr=False)
     reports: Reports = field(repr=False)
+    connecting: Connecting = field(repr=False)

@@ -4,7 +4,8 @@ Addresses are tried like RFC 8305 says: the next one starts when the last has fa
 the first that answers is taken. Each is recorded with what came of it, for the conversation and the diagnosis. The host
 name stays what TLS checks, whatever address it led to.
 
-Which addresses are allowed is the guard's decision; connectors (proxies) are a later matter.
+Which addresses are allowed is the guard's decision. Where the way leads through a connector, that makes the link
+(`Way`); what follows, TLS and the name it checks, is the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Protocol
 
 from postroom.model.account import Account, Encryption
 from postroom.model.attempt import Failure
@@ -26,7 +28,7 @@ from postroom.wire.link import Gone, Link, Tried
 from postroom.wire.names import Found, NoName, host_name, resolve
 from postroom.wire.tls import AuthorityError, TlsSettings, context_for
 
-__all__ = ["DialTimeouts", "NoLink", "Target", "Tried", "dial", "start_tls"]
+__all__ = ["DialTimeouts", "NoLink", "Target", "Tried", "Way", "Won", "dial", "link_over", "reach", "start_tls"]
 
 Won = tuple[socket.socket, Found]
 
@@ -79,20 +81,41 @@ class NoLink:
 DEFAULT_TIMEOUTS = DialTimeouts()
 
 
+class Way(Protocol):
+    """How to come to a server that is not connected to directly."""
+
+    async def open(self, target: Target, timeouts: DialTimeouts, ends: float) -> Link | NoLink:
+        """A link in clear whose next octet is the target's, before `ends` (monotonic seconds). The target's TLS is not
+        the way's business."""
+
+
 async def dial(
     target: Target,
     *,
     timeouts: DialTimeouts = DEFAULT_TIMEOUTS,
     guard: AddressGuard = allow_all,
     discreet: bool = False,
+    via: Way | None = None,
 ) -> Link | NoLink:
     """A link to the target, encrypted if it is to be from the start, or why there is none. Close it when done.
 
     `guard` is asked about every address. On the link `tried` tells what was tried before. `discreet`: a name that is
     not known and one that leads to where the guard lets nobody are told alike, and no such address is told at all.
+    `via`: the way, where it is not the direct one; then nothing is looked up or connected to from here for the target.
     """
     ends = monotonic() + timeouts.total
-    found = await resolve(target.host, target.port, timeouts.total)
+    link = await (_direct(target, timeouts, ends, guard, discreet) if via is None else via.open(target, timeouts, ends))
+    if isinstance(link, NoLink) or not target.tls_from_start:
+        return link
+    gone = await start_tls(link, target.tls, max(ends - monotonic(), 0.001), from_start=True)
+    return link if gone is None else NoLink(gone.failure, _with_advice(gone, target), Phase.TLS, link.tried)
+
+
+async def reach(
+    target: Target, timeouts: DialTimeouts, ends: float, guard: AddressGuard, discreet: bool = False
+) -> tuple[Won, tuple[Tried, ...]] | NoLink:
+    """A connected socket, the address it leads to, and what was tried for it. Else as `dial`."""
+    found = await resolve(target.host, target.port, max(ends - monotonic(), 0.001))
     if isinstance(found, NoName):
         if discreet and found.failure is Failure.NAME:
             return _not_public(target)
@@ -103,13 +126,14 @@ async def dial(
         return _not_public(target)
     won = await race.run(allowed)
     tried = tuple(race.tried)
-    if won is None:
-        return _no_connection(target, tried)
-    link = await _linked(*won, target, timeouts, tried)
-    if isinstance(link, NoLink) or not target.tls_from_start:
-        return link
-    gone = await start_tls(link, target.tls, max(ends - monotonic(), 0.001), from_start=True)
-    return link if gone is None else NoLink(gone.failure, _with_advice(gone, target), Phase.TLS, tried)
+    return _no_connection(target, tried) if won is None else (won, tried)
+
+
+async def _direct(
+    target: Target, timeouts: DialTimeouts, ends: float, guard: AddressGuard, discreet: bool
+) -> Link | NoLink:
+    reached = await reach(target, timeouts, ends, guard, discreet)
+    return reached if isinstance(reached, NoLink) else await link_over(reached[0], target, timeouts, reached[1])
 
 
 async def start_tls(link: Link, tls: TlsSettings, seconds: float, *, from_start: bool = False) -> Gone | None:
@@ -132,10 +156,9 @@ def _with_advice(gone: Gone, target: Target) -> str:
     return gone.detail
 
 
-async def _linked(
-    sock: socket.socket, found: Found, target: Target, timeouts: DialTimeouts, tried: tuple[Tried, ...]
-) -> Link | NoLink:
+async def link_over(won: Won, target: Target, timeouts: DialTimeouts, tried: tuple[Tried, ...] = ()) -> Link | NoLink:
     """The socket in the loop's care."""
+    sock, found = won
     name = host_name(target.host) or target.host
     loop = asyncio.get_running_loop()
     try:

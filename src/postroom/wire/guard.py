@@ -19,16 +19,19 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from postroom.model.account import Account
+from postroom.model.connector import Connector
 from postroom.model.tenant import INSTALLATION
 from postroom.settings import TenantHost
 
 __all__ = [
+    "CONNECTOR_PORTS",
     "MAIL_PORTS",
     "AccountGuard",
     "AddressGuard",
     "IpAddress",
     "allow_all",
     "guard_for",
+    "guard_for_connector",
     "is_internal",
     "refuse_internal",
     "why_internal",
@@ -36,6 +39,9 @@ __all__ = [
 
 MAIL_PORTS = (25, 465, 587, 2465, 2525, 2587)
 """Where mail servers take mail: the registered ones, and those that providers offer where port 25 is blocked."""
+
+CONNECTOR_PORTS = (22, 443, 1080, 3128, 8080, 8118, 8443, 8888)
+"""Where proxies and SSH servers usually are."""
 
 IpAddress = IPv4Address | IPv6Address
 AddressGuard = Callable[[IpAddress], str]
@@ -130,11 +136,12 @@ class AccountGuard:
     port: int
     free: bool
     allowed: tuple[TenantHost, ...]
+    usual: tuple[int, ...] = MAIL_PORTS
 
     def __call__(self, address: IpAddress) -> str:
         if self.free or any(self._fits(one, address) for one in self.allowed):
             return ""
-        return why_internal(address) if self.port in MAIL_PORTS else "not a port of mail"
+        return why_internal(address) if self.port in self.usual else "not a port that such servers have"
 
     @property
     def discreet(self) -> bool:
@@ -143,7 +150,7 @@ class AccountGuard:
     @property
     def wrong_port(self) -> bool:
         """Whether no address at all may be connected to on this port."""
-        if self.free or self.port in MAIL_PORTS:
+        if self.free or self.port in self.usual:
             return False
         return not any(self._port_fits(one) and one.name in ("", self.host) for one in self.allowed)
 
@@ -158,7 +165,7 @@ class AccountGuard:
     @property
     def ports(self) -> str:
         """The ports that are always possible, for people."""
-        return ", ".join(map(str, MAIL_PORTS))
+        return ", ".join(map(str, self.usual))
 
     def _fits(self, one: TenantHost, address: IpAddress) -> bool:
         if not self._port_fits(one):
@@ -176,3 +183,10 @@ def guard_for(account: Account, allowed: Iterable[TenantHost]) -> AccountGuard:
     """The guard of this account's server; `allowed` is the setting `tenant_hosts`."""
     host = account.host.lower().removesuffix(".")
     return AccountGuard(host, account.port, account.tenant_id == INSTALLATION, tuple(allowed))
+
+
+def guard_for_connector(connector: Connector, allowed: Iterable[TenantHost]) -> AccountGuard:
+    """The same for the host of a connector, with the ports that proxies and SSH servers usually have."""
+    host = connector.host.lower().removesuffix(".")
+    free = connector.tenant_id == INSTALLATION
+    return AccountGuard(host, connector.port, free, tuple(allowed), CONNECTOR_PORTS)

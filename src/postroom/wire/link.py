@@ -63,6 +63,8 @@ class Tried:
 class Link(asyncio.Protocol):
     """One connection, made by `dial`. `peer` is the address it leads to, `tried` the way there, `host` the name.
 
+    Without a socket it runs over whatever else behaves as a transport: a channel of SSH.
+
     `handed` counts the octets of text given to the system so far. `block`: seconds without progress that are borne
     while bytes are being written.
     """
@@ -94,7 +96,7 @@ class Link(asyncio.Protocol):
     )
 
     def __init__(
-        self, sock: socket.socket, host: str, peer: str, *, tried: tuple[Tried, ...] = (), block: float = 180.0
+        self, sock: socket.socket | None, host: str, peer: str, *, tried: tuple[Tried, ...] = (), block: float = 180.0
     ) -> None:
         self.host = host
         self.peer = peer
@@ -134,6 +136,12 @@ class Link(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
         return data
+
+    def give_back(self, data: bytes) -> None:
+        """Puts octets that were taken, but not meant for who took them, in front of what is taken next."""
+        if data:
+            self._chunks.insert(0, data)
+            self._waiting += len(data)
 
     @property
     def waiting(self) -> bool:
@@ -445,6 +453,8 @@ class Link(asyncio.Protocol):
 
     def _hear_last_words(self) -> None:
         """A server that refuses a body says so and hangs up; our write may fail before the loop has read that."""
+        if self._socket is None:
+            return
         try:
             while data := self._socket.recv(PIECE):
                 self.data_received(data)

@@ -22,6 +22,7 @@ from postroom.smtp.timeouts import Timeouts
 from postroom.wire.dial import DialTimeouts
 from postroom.wire.guard import guard_for
 from postroom.wire.names import own_name
+from postroom.work.connecting import Connecting
 
 __all__ = ["NATIVE", "Courier", "Couriers"]
 
@@ -34,8 +35,9 @@ class Courier(Protocol):
 
 
 class Couriers:
-    def __init__(self, office: Office, settings: Settings) -> None:
+    def __init__(self, office: Office, settings: Settings, connecting: Connecting) -> None:
         self._office = office
+        self._connecting = connecting
         self._settings = settings
         self._timeouts = Timeouts().scaled(settings.smtp_timeout_scale)
         self._dial_timeouts = DialTimeouts().scaled(settings.smtp_timeout_scale)
@@ -53,6 +55,10 @@ class Couriers:
         if account_id == NATIVE:
             return self._native
         return self._office.snapshot.accounts.get(account_id)
+
+    def elsewhere(self, account: Account) -> bool:
+        """Whether only another process can reach the account's server now."""
+        return self._connecting.elsewhere(account)
 
     def courier(self, account: Account) -> Courier:
         if account.id == NATIVE:
@@ -81,6 +87,7 @@ class Couriers:
             nonce=lambda: randomness.token_urlsafe(18),
             guard=guard_for(account, self._settings.tenant_hosts),
             client_key=client_key,
+            via=self._connecting.way_of(account),
         )
 
 

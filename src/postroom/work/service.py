@@ -18,6 +18,7 @@ from postroom.secrets import KeyRing
 from postroom.settings import Role, Settings
 from postroom.store import credentials, expiry
 from postroom.store.database import Store
+from postroom.work.connecting import Connecting
 from postroom.work.upkeep import Upkeep
 from postroom.work.worker import Worker
 
@@ -44,10 +45,11 @@ class Engine:
             self.store.close()
             raise
         works = role is not Role.HTTP
-        self.worker = Worker(self.store, self.office, settings, self.log) if works else None
+        self.connecting = Connecting(self.office, settings, self.log)
+        self.worker = Worker(self.store, self.office, settings, self.log, self.connecting) if works else None
         self.outbox = Outbox(self.store, self.office, settings, self.log, self.worker or NoPlacement())
         self.reports = Reports(self.store, self.office)
-        self._upkeep = Upkeep(self.store, self.office, self.worker, settings, self.log)
+        self._upkeep = Upkeep(self.store, self.office, self.worker, settings, self.log, self.connecting)
 
     async def start(self) -> None:
         """Call on the loop that will do the work."""
@@ -55,6 +57,8 @@ class Engine:
         self.outbox.attach(asyncio.get_running_loop())
         if self.store.sqlite and self.worker is not None:
             await asyncio.wrap_future(self.store.write(expiry.end_all_leases))
+        if self.worker is not None:
+            await asyncio.wrap_future(self.office.no_agents_here())
         self._upkeep.start()
         self.log.started(self.role.value, self.store.engine.dialect.name)
 
@@ -66,6 +70,7 @@ class Engine:
         if self.worker is not None:
             await self.worker.stop(_STOP_SECONDS)
         await self._upkeep.stop()
+        await self.connecting.close()
         self.outbox.attach(None)
         self.store.attach(None)
         await asyncio.to_thread(self.store.close)

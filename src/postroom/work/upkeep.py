@@ -17,6 +17,7 @@ from postroom.office import Office
 from postroom.settings import Settings
 from postroom.store import expiry, lanes, nodes, retention, unknown_answers
 from postroom.store.database import Store
+from postroom.work.connecting import Connecting
 from postroom.work.worker import Worker
 
 __all__ = ["Duty", "Upkeep"]
@@ -37,7 +38,16 @@ class Duty:
 class Upkeep:
     """`worker` is None in a process that only takes mail in."""
 
-    def __init__(self, store: Store, office: Office, worker: Worker | None, settings: Settings, log: MailLog) -> None:
+    def __init__(
+        self,
+        store: Store,
+        office: Office,
+        worker: Worker | None,
+        settings: Settings,
+        log: MailLog,
+        connecting: Connecting,
+    ) -> None:
+        self._connecting = connecting
         self._store = store
         self._office = office
         self._worker = worker
@@ -51,6 +61,7 @@ class Upkeep:
                 Duty("beat", beat, self.beat),
                 Duty("poll", poll, self.poll),
                 Duty("fallback", poll, self.fall_back),
+                Duty("connectors", poll, self.connectors),
                 Duty("reclaim", max(poll, settings.lease_seconds / 6), self.reclaim),
                 Duty("expire", 15.0, self.expire),
                 Duty("resume", 15.0, self.resume),
@@ -109,6 +120,11 @@ class Upkeep:
     async def fall_back(self) -> bool:
         """Waiting mail of accounts that can't send leaves through their fallback."""
         return self._worker is not None and await self._worker.fall_back()
+
+    async def connectors(self) -> bool:
+        """Connectors that were changed, agents that were revoked or are connected to other processes."""
+        await self._connecting.look_after(alone=self._store.sqlite)
+        return False
 
     async def reclaim(self) -> bool:
         moment = now_ms()

@@ -36,6 +36,7 @@ from postroom.store import lanes, paces, sessions
 from postroom.store.database import Store
 from postroom.store.transmission import Move
 from postroom.work.backlog import Taken, jobs_of, take
+from postroom.work.connecting import Connecting
 from postroom.work.couriers import NATIVE, Couriers
 from postroom.work.lane import Lane
 from postroom.work.learning import Learning
@@ -55,7 +56,7 @@ _NATIVE_PAUSE_MS = 60_000.0
 class Worker:
     """Started and stopped by the service. `place`, `wake` and `await_ending` are intake's `Placement`."""
 
-    def __init__(self, store: Store, office: Office, settings: Settings, log: MailLog) -> None:
+    def __init__(self, store: Store, office: Office, settings: Settings, log: MailLog, connecting: Connecting) -> None:
         self.store = store
         self.log = log
         self.chance: Callable[[], float] = random.random
@@ -64,7 +65,8 @@ class Worker:
         self._lease_ms = int(settings.lease_seconds * 1000)
         self._beat_seconds = settings.heartbeat_seconds
         self._poll_seconds = settings.poll_seconds
-        self._couriers = Couriers(office, settings)
+        self._couriers = Couriers(office, settings, connecting)
+        connecting.woken = lambda account_id: self.wake(account_id, insist=True)
         self._waiters = Waiters()
         self.unheard = Unheard()
         self._learning = Learning(store, log, int(settings.fallback_seconds * 1000))
@@ -172,7 +174,7 @@ class Worker:
         return room
 
     def _grow(self, room: Room) -> None:
-        if not self._stopping and room.wants_more(monotonic_ms()):
+        if not self._stopping and room.wants_more(monotonic_ms()) and not self._couriers.elsewhere(room.account):
             room.opening += 1
             self.spawn(self._open_lane(room))
 

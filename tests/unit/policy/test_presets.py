@@ -7,7 +7,7 @@ import pytest
 from postroom.errors import BadSettings
 from postroom.model.account import Account, Encryption, Login, default_port
 from postroom.office.account_values import apply, read
-from postroom.office.code_text import account_code
+from postroom.office.code_text import Names, account_code
 from postroom.office.fields import Reading
 from postroom.policy.presets import Preset, UnknownPreset, find, of_account, of_preset, presets, read_presets
 
@@ -112,7 +112,7 @@ def test_a_preset_of_another_release_is_just_a_name() -> None:
     account = Account(id=1, tenant_id=1, name="", host="h", port=25, preset="tomorrow", login=Login.NONE)
     assert of_account(account) is None
     assert of_preset(account) == frozenset()
-    assert account_code(account)["preset"] == "tomorrow"
+    assert account_code(account, Names((), ()))["preset"] == "tomorrow"
 
 
 def test_wrong_data_is_refused_with_all_that_is_wrong() -> None:

@@ -5,6 +5,7 @@ business.
 """
 
 from postroom.store.tables.columns import metadata
+from postroom.store.tables.connecting import agent, connector, connector_event, connector_secret
 from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, rendering, session
 from postroom.store.tables.people import (
     audit,
@@ -32,12 +33,16 @@ from postroom.store.tables.unheard import unknown_answer
 
 __all__ = [
     "account",
+    "agent",
     "api_key",
     "application",
     "attempt",
     "audit",
     "challenge",
     "client_key",
+    "connector",
+    "connector_event",
+    "connector_secret",
     "content",
     "credential",
     "event",

@@ -33,6 +33,7 @@ _LETTERS = {
     "user_id": "u",
     "session_id": "n",
     "provider_id": "i",
+    "connector_id": "x",
 }
 
 

@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 import postroom
 from postroom.model.application import Scope
 from postroom.web.api import insight_shapes, people_shapes, problems, provider_shapes, shapes, version_shapes
+from postroom.web.api.connector_shapes import connector_schemas
 from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
 from postroom.web.api.login import SCHEME
 from postroom.web.api.posting import LONGEST_KEY
@@ -38,6 +39,7 @@ repeat the same request with the same key."""
 TAGS = [
     {"name": "messages", "description": "Send, find, read and change the course of messages."},
     {"name": "accounts", "description": "The mail servers that mail leaves through."},
+    {"name": "connectors", "description": "Ways to servers behind proxies, jump hosts and in closed networks."},
     {"name": "senders", "description": "The addresses mail may leave from."},
     {"name": "settings", "description": "What is inherited: mode, sending, defaults, footer, retention, retries."},
     {"name": "tenants", "description": "Tenants, their applications and the keys of these."},
@@ -72,6 +74,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
     schemas |= shapes.schemas() | people_shapes.schemas() | provider_shapes.schemas() | version_shapes.schemas()
     schemas |= insight_shapes.schemas()
+    schemas |= connector_schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)
         _tell_problems(operation)

@@ -110,7 +110,7 @@ _ACCOUNT = {
         "Log in even where others could read the password: without encryption, or with `ignore`. Only the operator can "
         "allow it."
     ),
-    "connector_id": _or_null(_text("The connector to go through. Not available yet.")),
+    "connector_id": _or_null(_text("The connector to go through, by id or name. null: directly.")),
     "enabled": _flag("Whether it is used."),
     "sender_address": _text("The address mail leaves from when nothing else says."),
     "sender_name": _text("The name that goes with it."),
@@ -391,7 +391,7 @@ _DELETION = {
 }
 _PLANNED = {
     "what": _words(What),
-    "noun": _text(enum=["settings", "account", "sender", "application"]),
+    "noun": _text(enum=["settings", "connector", "account", "sender", "application"]),
     "name": _text("Its name or address; empty for settings."),
     "fields": _list(_ref("Difference"), "Never a password: of that only what becomes of it."),
 }

@@ -28,7 +28,7 @@ _VERSION = object_of(version={"type": "integer", "description": "The version to 
 _ANY_VERSION = object_of(version={"type": "integer", "description": "Which; without it the last one."}) | {
     "required": []
 }
-_LETTERS = {"account": "a", "sender": "s"}
+_LETTERS = {"account": "a", "sender": "s", "connector": "x"}
 _LARGEST = 1 << 62
 _LISTED = answers(list_of("versions", "Version"), "The versions, the newest first.")
 _COMPARED = answers(ref("Comparison"), "What differs.")
@@ -63,7 +63,7 @@ def _deleted_json(found: Deleted) -> dict[str, Any]:
     return {
         "id": encode(_LETTERS[mark.noun], mark.noun_id),
         "noun": mark.noun,
-        "name": last.values.get("name" if mark.noun == "account" else "address", ""),
+        "name": last.values.get("address" if mark.noun == "sender" else "name", ""),
         "at": moment(mark.at_ms),
         "who": mark.who,
         "version": last.version,
@@ -160,6 +160,29 @@ async def compare_sender_versions(
 async def return_sender(sender: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
     """Return to a version of a sender"""
     return await _return(desk, actor, "sender", sender, values, tenant)
+
+
+@router.get("/connectors/{connector}/versions", **_LISTED)
+async def list_connector_versions(connector: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of a connector"""
+    return await _list(desk, actor, "connector", connector, tenant)
+
+
+@router.get("/connectors/{connector}/comparison", **_COMPARED)
+async def compare_connector_versions(
+    connector: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of a connector"""
+    return await _compare(desk, actor, "connector", connector, query, chosen(desk, query))
+
+
+@router.post("/connectors/{connector}/return", **_RETURNED)
+async def return_connector(connector: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Return to a version of a connector
+
+    A secret never travels back: where the kind, host, port or user differs, the kept one is deleted.
+    """
+    return await _return(desk, actor, "connector", connector, values, tenant)
 
 
 @router.get("/tenants/{tenant}/versions", **_LISTED)

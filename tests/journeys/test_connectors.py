@@ -1,0 +1,293 @@
+"""Mail through connectors, with real proxies, a real jump host and the agent as a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rigs.agent import Agent
+from tests.rigs.fixtures import require
+from tests.rigs.ledger import LedgerClient
+from tests.rigs.oracle import account_of, judge
+from tests.rigs.ports import free_port
+from tests.rigs.postroom import Api, Postroom
+from tests.rigs.process import wait_until
+from tests.rigs.sink import Sink
+from tests.rigs.socks import Dante, Microsocks
+from tests.rigs.sshd import Sshd
+from tests.rigs.tinyproxy import Tinyproxy
+
+WORD = "canary-of-the-connector"
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def postroom(make_postroom: Callable[..., Postroom]) -> Postroom:
+    return make_postroom().start()
+
+
+def connect(postroom: Postroom, sink: Sink, **connector: Any) -> str:
+    """A connector, and an account that goes through it to the sink; the connector's id."""
+    made = postroom.api.post("/v1/connectors", connector).expect(201)
+    assert WORD not in str(made)
+    postroom.deliver_to(sink.port, connector_id=connector["name"])
+    return str(made["id"])
+
+
+def tried(postroom: Postroom, connector: str, **place: Any) -> dict[str, Any]:
+    found: dict[str, Any] = postroom.api.post(f"/v1/connectors/{connector}/test", place or None).expect(200)
+    return found
+
+
+def arrives(postroom: Postroom, sink: Sink, to: str = "ok@test") -> None:
+    before = sum(entry["kind"] == "message" for entry in sink.entries())
+    message = postroom.api.send(to)
+    postroom.api.wait_for_state(message, "sent")
+    assert sum(entry["kind"] == "message" for entry in sink.entries()) == before + 1
+
+
+def state(postroom: Postroom) -> str:
+    """The account's."""
+    return str(postroom.api.get("/v1/accounts").expect(200)["accounts"][0]["state"])
+
+
+def unseen(postroom: Postroom, *folders: Path) -> None:
+    """The secret is in no log."""
+    assert WORD not in postroom.log_text()
+    for folder in folders:
+        assert all(WORD not in file.read_text(errors="replace") for file in folder.glob("*.log"))
+
+
+class TestProxies:
+    def test_mail_leaves_through_socks5_with_a_login(
+        self, postroom: Postroom, sink: Sink, tmp_path: Path, stack: ExitStack
+    ) -> None:
+        require("microsocks")
+        proxy = stack.enter_context(Microsocks(tmp_path, "ann", WORD))
+        place = {"kind": "socks5", "host": "127.0.0.1", "port": proxy.port}
+        connect(postroom, sink, name="office", user="ann", secret=WORD, **place)
+        trial = tried(postroom, "office")
+        assert trial["ok"], trial
+        assert "greets: 220" in trial["sentence"]
+        arrives(postroom, sink)
+        wrong = postroom.api.call("PATCH", "/v1/connectors/office", {"user": "bob"}).expect(200)
+        assert (wrong["has_secret"], wrong["secret_dropped"]) == (False, True)
+        postroom.api.call("PATCH", "/v1/connectors/office", {"secret": "wrong"}).expect(200)
+        trial = tried(postroom, "office")
+        assert (trial["ok"], trial["failure"]) == (False, "connector-refused-login")
+        assert "Check the connector's user and password" in trial["sentence"]
+        unseen(postroom, tmp_path)
+
+    def test_a_rule_of_the_proxy_pauses_the_account_and_nothing_bounces(
+        self, postroom: Postroom, sink: Sink, tmp_path: Path, stack: ExitStack
+    ) -> None:
+        require("dante")
+        proxy = stack.enter_context(Dante(tmp_path, barred=sink.port))
+        connect(postroom, sink, name="office", kind="socks5", host="127.0.0.1", port=proxy.port)
+        message = postroom.api.send("ok@test")
+        wait_until(lambda: state(postroom) == "paused", 30, postroom.log_text)
+        assert set(postroom.api.states(message).values()) <= {"queued", "deferred", "held"}
+        account = postroom.api.get("/v1/accounts").body["accounts"][0]
+        assert "may not reach" in account["paused_reason"]
+        connector = postroom.api.get("/v1/connectors/office").expect(200)
+        assert f"may not reach 127.0.0.1 port {sink.port}: its rules forbid that" in connector["trouble"]
+        open_one = stack.enter_context(Dante(tmp_path / "open", barred=1))
+        postroom.api.call("PATCH", "/v1/connectors/office", {"port": open_one.port}).expect(200)
+        postroom.settle([message])
+        assert postroom.api.states(message) == {"ok@test": "sent"}
+
+    def test_mail_leaves_through_an_http_proxy_with_a_login(
+        self, postroom: Postroom, sink: Sink, tmp_path: Path, stack: ExitStack
+    ) -> None:
+        require("tinyproxy")
+        proxy = stack.enter_context(Tinyproxy(tmp_path, [sink.port], "ann", WORD))
+        place = {"kind": "http", "host": "127.0.0.1", "port": proxy.port}
+        connect(postroom, sink, name="office", user="ann", secret=WORD, **place)
+        arrives(postroom, sink)
+        assert tried(postroom, "office")["ok"]
+        other = tried(postroom, "office", host="127.0.0.1", port=26)
+        assert other["failure"] == "connector-forbids-server"
+        assert "127.0.0.1 port 26" in other["sentence"]
+        proxy.stop()
+        gone = tried(postroom, "office")
+        assert gone["failure"] == "connector-unreachable"
+        assert "Check the connector's host and port" in gone["sentence"]
+        unseen(postroom, tmp_path)
+
+
+def test_mail_leaves_over_a_jump_host_whose_key_was_confirmed(postroom: Postroom, sink: Sink, stack: ExitStack) -> None:
+    """Nothing goes before the key is confirmed, and a changed key stops everything; one connection for all sessions."""
+    require("sshd")
+    sshd = stack.enter_context(Sshd([f"127.0.0.1:{sink.port}"]))
+    place = {"kind": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": sshd.user}
+    connect(postroom, sink, name="jump", secret=sshd.private_key, **place)
+    trial = tried(postroom, "jump")
+    assert trial["failure"] == "connector-key-not-confirmed"
+    assert trial["host_key"].endswith(sshd.fingerprint)
+    assert sshd.logins == 0
+    confirmed = postroom.api.call("PATCH", "/v1/connectors/jump", {"host_key": trial["host_key"]}).expect(200)
+    assert confirmed["has_secret"]
+    assert tried(postroom, "jump")["ok"]
+    before = sshd.logins
+    for _ in range(3):
+        arrives(postroom, sink)
+    postroom.settle([postroom.api.send("ok@test") for _ in range(20)])
+    assert sshd.logins == before + 1
+    forbidden = tried(postroom, "jump", host="127.0.0.1", port=1)
+    assert forbidden["failure"] == "connector-forbids-server"
+    sshd.become_another()
+    postroom.stop()  # what it had open to the confirmed server it may go on using
+    postroom.start()
+    message = postroom.api.send("ok@test")
+    wait_until(lambda: state(postroom) == "paused", 30, postroom.log_text)
+    assert "connector-trouble" in postroom.log_text()
+    assert "shows another host key" in postroom.api.get("/v1/connectors/jump").body["trouble"]
+    postroom.api.call("PATCH", "/v1/connectors/jump", {"host_key": sshd.fingerprint}).expect(200)
+    postroom.settle([message])
+    assert postroom.api.states(message) == {"ok@test": "sent"}
+
+
+class Closed:
+    """A Postroom that listens for agents, and a connector for them."""
+
+    def __init__(self, make: Callable[..., Postroom], folder: Path, stack: ExitStack) -> None:
+        self.port = free_port()
+        self.postroom = make(listen_agents=f"127.0.0.1:{self.port}").start()
+        self._folder = folder
+        self._stack = stack
+        self.postroom.api.post("/v1/connectors", {"name": "cellar", "kind": "agent"}).expect(201)
+
+    def agent(self, name: str, *allow: str, connector: str = "cellar", query: str = "") -> Agent:
+        """A new one, with its key; not yet started."""
+        new = self.postroom.api.post(f"/v1/connectors/{connector}/agents{query}", {"name": name}).expect(201)
+        agent = Agent(self._folder / name, to=[f"127.0.0.1:{self.port}"], key=new["key"], pin=new["pin"], allow=allow)
+        self._stack.callback(lambda: agent.process and agent.stop())
+        return agent
+
+    def connected(self) -> set[str]:
+        agents = self.postroom.api.get("/v1/connectors/cellar").expect(200)["agents"]
+        return {agent["name"] for agent in agents if agent["connected"]}
+
+    def wait_for(self, *names: str) -> None:
+        wait_until(lambda: self.connected() == set(names), 40, lambda: f"{names}; there are {self.connected()}")
+
+
+@pytest.fixture
+def closed(make_postroom: Callable[..., Postroom], tmp_path: Path, stack: ExitStack) -> Closed:
+    return Closed(make_postroom, tmp_path, stack)
+
+
+class TestAgents:
+    def test_mail_leaves_through_an_agent_and_only_where_its_configuration_allows(
+        self, closed: Closed, sink: Sink
+    ) -> None:
+        postroom = closed.postroom
+        account = postroom.deliver_to(sink.port, connector_id="cellar")
+        message = postroom.api.send("ok@test")
+        trial = tried(postroom, "cellar")
+        assert trial["failure"] == "connector-unreachable"
+        assert "no agent of it is connected" in trial["sentence"]
+        agent = closed.agent("one", f"127.0.0.1:{sink.port}").start()
+        closed.wait_for("one")
+        postroom.settle([message])
+        assert postroom.api.states(message) == {"ok@test": "sent"}
+        assert tried(postroom, "cellar")["ok"]
+        barred = tried(postroom, "cellar", host="127.0.0.1", port=closed.port)
+        assert barred["failure"] == "connector-forbids-server"
+        assert "Allow it in the agent's configuration" in barred["sentence"]
+        wait_until(lambda: agent.said("refused: 127.0.0.1"), 10, agent.log.read_text)
+        log = [event["text"] for event in postroom.api.get("/v1/connectors/cellar/log").body["events"]]
+        assert any("connected from 127.0.0.1" in line for line in log)
+        postroom.api.post("/v1/connectors/cellar/agents/one/revoke").expect(200)
+        closed.wait_for()
+        wait_until(lambda: agent.said("not valid, or was revoked"), 30, agent.log.read_text)
+        assert postroom.api.get(f"/v1/accounts/{account}").body["connector_id"].startswith("x_")
+
+    def test_the_next_agent_takes_over_and_nothing_is_lost_when_they_are_killed_under_load(
+        self, closed: Closed, sink: Sink, tmp_path: Path
+    ) -> None:
+        postroom = closed.postroom
+        postroom.deliver_to(sink.port, connector_id="cellar")
+        agents = [closed.agent(name, f"127.0.0.1:{sink.port}").start() for name in ("one", "two")]
+        closed.wait_for("one", "two")
+        client = LedgerClient(tmp_path / "ledger", postroom.connect).start(400, threads=2)
+        for round_ in range(4):
+            agents[round_ % 2].kill9()
+            other = {"one", "two"} - {("one", "two")[round_ % 2]}
+            closed.wait_for(*other)
+            agents[round_ % 2].start()
+            closed.wait_for("one", "two")
+        for agent in agents:
+            agent.kill9()
+        closed.wait_for()
+        agents[0].start()
+        closed.wait_for("one")
+        promises = client.finish()
+        client.close()
+        postroom.settle([promise.message for promise in promises])
+        accounts = {promise.message: account_of(postroom.api, promise.message) for promise in promises}
+        judge(promises, client.intended, accounts, sink.taken()).assert_nothing_wrong()
+
+    def test_it_reaches_what_postroom_itself_may_not(self, closed: Closed, sink: Sink) -> None:
+        """A tenant's server at an internal address is none that may be connected to from here; over there it is."""
+        postroom = closed.postroom
+        postroom.api.post("/v1/tenants", {"name": "acme"}).expect(201)
+        here = "?tenant=acme"
+        server = {"host": "127.0.0.1", "port": sink.port, "encryption": "none", "sender_address": "a@acme.test"}
+        refused = postroom.api.post(f"/v1/accounts{here}", {"name": "direct", **server}).expect(422)
+        assert {fault["field"] for fault in refused["faults"]} & {"host", "port"}
+        proxy = {"kind": "socks5", "name": "inside", "host": "127.0.0.1", "port": 1080}
+        barred = postroom.api.post(f"/v1/connectors{here}", proxy).expect(422)
+        assert [fault["field"] for fault in barred["faults"]] == ["host"]
+        postroom.api.post(f"/v1/connectors{here}", {"name": "theirs", "kind": "agent"}).expect(201)
+        agent = closed.agent("theirs-one", f"127.0.0.0/8:{sink.port}", connector="theirs", query=here).start()
+        postroom.api.post(f"/v1/accounts{here}", {"name": "theirs", "connector": "theirs", **server}).expect(201)
+        postroom.api.call("PATCH", f"/v1/settings{here}", {"mode": "smtp"}).expect(200)
+        postroom.api.post(f"/v1/applications{here}", {"name": "till"}).expect(201)
+        rights = {"scopes": ["messages:send", "messages:read"]}
+        theirs = Api(postroom.url, postroom.api.post(f"/v1/applications/till/keys{here}", rights).expect(201)["key"])
+        theirs.wait_for_state(theirs.send("ok@test"), "sent")
+        theirs.close()
+        assert agent.said("connected to")
+        unlinked = postroom.api.call("PATCH", f"/v1/accounts/theirs{here}", {"connector": None}).expect(422)
+        assert {fault["field"] for fault in unlinked["faults"]} & {"host", "port"}
+
+
+def test_a_process_without_the_agent_leaves_the_mail_to_the_one_that_has_it(
+    make_postroom: Callable[..., Postroom], postgres_url: str, sink: Sink, tmp_path: Path, stack: ExitStack
+) -> None:
+    """Two processes on one database: what either accepts leaves through the agent of the other, and no try fails."""
+    port = free_port()
+    shared = {"database": postgres_url, "key_file": tmp_path / "keyring.json"}
+    with_agent = make_postroom(listen_agents=f"127.0.0.1:{port}", **shared).start()
+    without = make_postroom(**shared).start()
+    with_agent.api.post("/v1/connectors", {"name": "cellar", "kind": "agent"}).expect(201)
+    new = with_agent.api.post("/v1/connectors/cellar/agents", {"name": "one"}).expect(201)
+    stack.enter_context(
+        Agent(tmp_path / "one", to=[f"127.0.0.1:{port}"], key=new["key"], pin=new["pin"], allow=["127.0.0.1:*"])
+    )
+    api = Api(without.url, with_agent.api.key)
+
+    def known() -> bool:
+        found = api.get("/v1/connectors/cellar").expect(200)
+        return bool(found["agents"][0]["connected"])
+
+    wait_until(known, 40, with_agent.log_text)
+    with_agent.deliver_to(sink.port, connector_id="cellar")
+    wait_until(lambda: bool(api.get("/v1/accounts").expect(200)["accounts"]), 20, without.log_text)
+    messages = [client.send("ok@test") for client in (api, with_agent.api) * 10]
+    for message in messages:
+        api.wait_for_state(message, "sent")
+        timeline = api.get(f"/v1/messages/{message}/timeline").expect(200)
+        assert len(timeline["attempts"]) == 1
+    assert "sent" not in without.log_text().split("started")[-1].replace("started", "")
+    api.close()
