@@ -221,6 +221,8 @@ def _show(call: Call, account: dict[str, Any]) -> None:
     filled = account.get("from_preset") or ()
     for field in ACCOUNT:
         value = read(account, field.name)
+        if field.name == "credential_source" and account.get("login") != "kerberos":
+            continue
         if value not in (None, "", False) and field.name != "name" and field.kind is not Path:
             origin = "  (preset)" if field.name in filled else ""
             facts.append((field.flag, f"{'yes' if value is True else value}{origin}"))
