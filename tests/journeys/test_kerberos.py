@@ -398,6 +398,15 @@ def test_a_name_whose_domain_is_not_its_realm(realm: Kdc) -> None:
     assert str(acceptor.context.initiator_name) == rf"anna\@company.test@{REALM}"
 
 
+def test_a_server_that_leaves_the_layers_out(exchange: Exchange, realm: Kdc) -> None:
+    """It has proved itself, and none were wanted."""
+    acceptor = Acceptor(realm.keytab(SERVICE))
+    token = next(exchange)
+    assert token is not None
+    assert exchange.send(acceptor.take(token)) == b""
+    assert ended(exchange, None) is None
+
+
 @pytest.mark.parametrize("offer", [b"", b"\1", b"\1\0\0\0\0", b"\6\0\xff\xff", b"\0\0\0\0"])
 def test_an_impossible_offer_of_layers(exchange: Exchange, realm: Kdc, offer: bytes) -> None:
     acceptor = Acceptor(realm.keytab(SERVICE))
