@@ -24,7 +24,7 @@ class Timing:
     handshake: float = 30.0
     body_grace: float = 60.0
     body_rate: float = 500.0
-    room: float = 20.0
+    room: float = 60.0
     answer: float = 300.0
     engine: float = 600.0
     last: float = 20.0
