@@ -117,7 +117,6 @@ def test_all_mistakes_are_told_at_once(house: House) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("secret_reference", "vault:mail/relay"),
         ("login", "oauth2"),
         ("token_url", "https://login.example.com"),
     ],

@@ -68,7 +68,7 @@ def _ask_for_login(call: Call, values: dict[str, Any], preset: Mapping[str, Any]
         call.terminal.paragraph(str(preset["hint"]))
         values["user"] = ask_for_user(call.terminal, str(preset["user_words"]))
     user = values.get("user") or preset.get("user")
-    if not user or password is not None:
+    if not user or password is not None or values.get("secret_reference"):
         return password
     if not call.terminal.interactive:
         raise usage("The account logs in, so it needs a password: --password-stdin or --password-file.")

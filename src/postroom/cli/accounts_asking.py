@@ -29,7 +29,7 @@ def ask_for_account(terminal: Terminal, values: dict[str, Any], password: str | 
         values["port"] = _ask_port(terminal, str(values["encryption"]))
     if "user" not in values:
         values["user"] = _ask(terminal, "User name (empty: the server wants no login)", "", empty=True)
-    if values["user"] and password is None:
+    if values["user"] and password is None and "secret_reference" not in values:
         password = secret.ask("Password (not shown): ")
     if "sender_address" not in values:
         likely = values["user"] if "@" in values["user"] else ""

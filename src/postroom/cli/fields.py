@@ -92,7 +92,12 @@ ACCOUNT = (
     Field("allow_clear_login", "allow-clear-login", "Log in even where others could read it; operator only.", bool),
     Field("ehlo_name", "ehlo-name", "The name to greet this server with.", metavar="HOST"),
     Field("connector_id", "connector", "The connector to go through, by name or id.", metavar="CONNECTOR"),
-    Field("secret_reference", "secret-reference", "Where the password is kept instead. Not available yet."),
+    Field(
+        "secret_reference",
+        "secret-reference",
+        "Where the password is kept instead: env:…, file:…, systemd:…, vault:…",
+        metavar="REFERENCE",
+    ),
     Field(
         "fallback_account_id",
         "fallback",

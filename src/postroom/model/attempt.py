@@ -40,6 +40,8 @@ class Failure(StrEnum):
     NO_8BIT = "8bit-not-offered"
     NO_SMTPUTF8 = "smtputf8-not-offered"
     TOO_BIG = "larger-than-server-takes"
+    SECRET_REFERENCE = "secret-reference-refused"  # noqa: S105  (a word for a fault, as the next two)
+    SECRET_SOURCE = "secret-source-away"  # noqa: S105
     SECRET = "secret-not-usable"  # noqa: S105  (a word for a fault)
     NOT_INSTALLED = "login-not-installed"
     CHANNEL_BINDING = "channel-binding-refused"

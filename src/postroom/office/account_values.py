@@ -32,6 +32,7 @@ from postroom.office.fields import (
 )
 from postroom.policy import presets
 from postroom.secrets import Secret
+from postroom.secrets.reference import BadReference, parse_reference
 
 __all__ = ["FOOTER_OCTETS", "apply", "read", "read_secret"]
 
@@ -73,6 +74,17 @@ def _empty(value: object) -> str:
     return ""
 
 
+def _secret_reference(value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str):
+        raise Unfit("is not text.")
+    try:
+        return str(parse_reference(value)) if value.strip() else ""
+    except BadReference as bad:
+        raise Unfit(bad.problem, bad.mend) from None
+
+
 def _preset(value: object) -> str:
     text: str = line(100)(value)
     if not text:
@@ -101,7 +113,7 @@ _READERS: dict[str, Reader] = {
     "login": one_of(Login, kerberos_values.LOGIN_WORDS, later=(Login.OAUTH2,)),
     "user": line(320),
     **kerberos_values.READERS,
-    "secret_reference": _empty,
+    "secret_reference": _secret_reference,
     "certificate_check": one_of(CertificateCheck),
     "certificate_authority": certificate_values.authority,
     "certificate_pin": certificate_values.pin,

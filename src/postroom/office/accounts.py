@@ -15,7 +15,7 @@ from postroom.model.account import Account, Encryption, Limits
 from postroom.model.application import Actor, Scope
 from postroom.model.tenant import INSTALLATION, Tenant
 from postroom.model.version import Version
-from postroom.office import own_identity
+from postroom.office import own_identity, references
 from postroom.office.account_values import apply, read, read_secret
 from postroom.office.certificate_values import fit_client_key, read_client_key
 from postroom.office.certificate_views import certificates_of
@@ -100,6 +100,8 @@ class AccountVerbs(Sealing):
         key = read_client_key(values, reading)
         account = fit_client_key(replace(account, name=account.name or account.host), key, reading)
         own_identity.check(actor, None, account, self._settings.tenant_realms, reading)
+        given_reference = references.FIELD in given
+        typed = self._to_seal(actor, None, account, typed, given_reference, reading)
         move = DefaultMove(number, account_id, moment, self._store.ids.next)
         made: list[bool] = []
 
@@ -208,6 +210,7 @@ class AccountVerbs(Sealing):
         own_identity.check(actor, old, new, self._settings.tenant_realms, reading)
         _check_name(connection, new, reading)
         check_leave(actor, old, new, self._settings, reading)
+        typed = self._to_seal(actor, old, new, typed, references.FIELD in given, reading)
         reading.close()
         return new, self._save_account(connection, old, new, typed, moment, actor, key)
 

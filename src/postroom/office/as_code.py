@@ -52,6 +52,7 @@ from postroom.office.operator import check_leave
 from postroom.office.routing import DefaultMove, free_held, unproven
 from postroom.office.versions import VersionVerbs
 from postroom.policy.way import Reason
+from postroom.secrets import Secret
 from postroom.store import accounts, applications, connectors, queue, senders, tenants
 
 __all__ = ["AsCodeVerbs"]
@@ -217,13 +218,14 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         own_identity.refuse(taking.actor, old, meant, self._settings.tenant_realms, place)
         self._check_leave(taking, there, old)
         after = account_code(there, names)
+        confirmed = self._confirmed(taking, there, old, typed)
         if typed is not None and (old is None or old.secret_set_ms != taking.moment):  # else an earlier step sealed it
             after[_SECRET] = "typed"
         if old is None:
             new = replace(there, id=self._store.ids.next(), created_ms=taking.moment)
             accounts.create(connection, new)
-            if typed is not None and new.needs_secret:
-                self._seal(connection, new, typed, taking.moment, taking.actor)
+            if confirmed is not None and new.needs_secret:
+                self._seal(connection, new, confirmed, taking.moment, taking.actor)
             elif new.needs_secret:
                 taking.warnings.append(
                     f"{new.name} needs its password: `postroom account edit --password` asks for it."
@@ -236,11 +238,21 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         new = _kept(old, there)
         if before == after and old.name == new.name:
             return None
-        if self._save_account(connection, old, new, typed, taking.moment, taking.actor):
+        if self._save_account(connection, old, new, confirmed, taking.moment, taking.actor):
             before[_SECRET], after[_SECRET] = "kept", "dropped"
             taking.warnings.append(f"{new.name} needs its password again: the kept one was typed for another server.")
         taking.note(What.CHANGE, "account", new.name, {"name": old.name} | before, {"name": new.name} | after)
         return None
+
+    def _confirmed(self, taking: _Taking, there: Account, old: Account | None, typed: Secret | None) -> Secret | None:
+        """What is to be sealed: the password of the file, or its reference where whoever imports it may use that."""
+        reading = Reading()
+        new = there if old is None else _kept(old, there)
+        found = self._to_seal(taking.actor, old, new, typed, True, reading)
+        place = taking.file.place("accounts", there.name, "secret_reference")
+        if reading.faults:
+            raise BadInput([Fault(place, one.problem, one.mend) for one in reading.faults])
+        return found
 
     def _check_leave(self, taking: _Taking, there: Account, old: Account | None) -> None:
         """What only the operator may allow is no different in a file."""

@@ -121,7 +121,7 @@ def written(
             code["preset"] = ""
         code["fallback_account"] = fallbacks.get(account.id)
         table = _table(f"accounts.{bare_or_quoted(account.name)}", code, usual)
-        needs = account.needs_secret
+        needs = account.needs_secret and not account.secret_reference
         parts.append(table + (_TYPE_IT.format(name=bare_or_quoted(account.name)) if needs else ""))
     for sender in senders:
         usual = sender_code(Sender(0, 0, ""), names)

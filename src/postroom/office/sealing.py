@@ -18,6 +18,8 @@ from postroom.model.audit import Entry
 from postroom.model.tenant import INSTALLATION
 from postroom.office.changes import Changes, require
 from postroom.office.client_secret import reseal_client_secrets
+from postroom.office.fields import Reading
+from postroom.office.references import secret_to_seal
 from postroom.office.second_factor import reseal_second_factors
 from postroom.secrets import SealedTo, Secret
 from postroom.store import accounts, client_keys, connectors, credentials
@@ -36,9 +38,16 @@ class Sealing(Changes):
         if typed is not None:
             self._seal(connection, new, typed, moment, actor)
             return False
-        if SealedTo.of(old) == SealedTo.of(new):
+        if SealedTo.of(old) == SealedTo.of(new) and old.secret_reference == new.secret_reference:
             return False
         return credentials.drop(connection, new.tenant_id, new.id)
+
+    def _to_seal(
+        self, actor: Actor, old: Account | None, new: Account, typed: Secret | None, given: bool, reading: Reading
+    ) -> Secret | None:
+        """The password typed, or the reference that this actor may give (see `references`)."""
+        tenants = self.snapshot.tenants
+        return secret_to_seal(actor, old, new, typed, given, self._settings, tenants, reading)
 
     def _seal(self, connection: Connection, account: Account, typed: Secret, moment: int, actor: Actor) -> None:
         sealed = self._ring.seal(typed, SealedTo.of(account))

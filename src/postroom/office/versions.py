@@ -200,6 +200,10 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
         self, actor: Actor, noun: str, thing_id: int, tenant_id: int, values: Mapping[str, object]
     ) -> Future[Any]:
         if noun == "account":
+            present = self.snapshot.accounts.get(thing_id)
+            if present is not None and values.get("secret_reference") == present.secret_reference:
+                # going back is no new word about who may have the password
+                values = {field: value for field, value in values.items() if field != "secret_reference"}
             return self.change_account(actor, thing_id, values, tenant_id=tenant_id)
         if noun == "sender":
             return self.change_sender(actor, thing_id, values, tenant_id)

@@ -53,7 +53,12 @@ class NewKey:
 def account_needs(account: Account, *, dropped: bool = False, trouble: str = "") -> tuple[str, ...]:
     """What is missing before mail can leave through the account."""
     needs = []
-    if account.needs_secret and not account.has_secret:
+    if account.needs_secret and not account.has_secret and account.secret_reference:
+        needs.append(
+            "Its secret_reference has to be given once more, by an administrator who may use it: it was given for "
+            "another server or user, and leads nowhere until then."
+        )
+    elif account.needs_secret and not account.has_secret:
         if dropped:
             needs.append("It needs its password: the stored one was typed for another server or user. Type it again.")
         else:

@@ -25,11 +25,15 @@ from typing import Any, NamedTuple
 from postroom.agent.configuration import VARIABLES
 from postroom.errors import BadSettings, Fault
 from postroom.settings import spelling
-from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Network, Spelling, Trusted
+from postroom.settings.setting import Meta as _Meta
+from postroom.settings.setting import setting as _setting
+from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Network, Trusted
 from postroom.settings.tenant_hosts import TENANT_HOSTS, TenantHost
 from postroom.settings.tenant_realms import TENANT_REALMS
+from postroom.settings.vaults import Allowed, VaultSettings
 
 __all__ = [
+    "Allowed",
     "DatabaseUrl",
     "Hidden",
     "Listen",
@@ -75,27 +79,6 @@ class ProxyHeader(StrEnum):
     FORWARDED = "forwarded"
 
 
-class _Meta(NamedTuple):
-    spelling: Spelling
-    default: object
-    sentence: str
-    default_words: str
-    environment_only: bool
-
-
-def _setting(
-    kind: Spelling,
-    default: object,
-    sentence: str,
-    *,
-    default_words: str = "",
-    environment_only: bool = False,
-) -> Any:
-    """A field of the table. `default` is a value, or a function of the settings before it in the table."""
-    meta = _Meta(kind, default, sentence, default_words, environment_only)
-    return field(metadata={"setting": meta})
-
-
 def _default_data(values: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
     shared = environ.get("XDG_DATA_HOME", "")
     if shared.startswith("/"):  # the XDG specification: a relative path is to be ignored
@@ -119,7 +102,7 @@ def _default_admission(values: Mapping[str, Any], environ: Mapping[str, str]) ->
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(VaultSettings):
     """The table. Durations are in the unit of their name, sizes in octets. Build it with `load`."""
 
     data: Path = _setting(
@@ -301,7 +284,9 @@ class Settings:
     """Where each value comes from, in words: for `postroom config` and for error messages elsewhere."""
 
 
-_TABLE: dict[str, _Meta] = {f.name: f.metadata["setting"] for f in fields(Settings) if "setting" in f.metadata}
+_ELSEWHERE = [one.name for one in fields(VaultSettings)]
+_FIELDS = sorted(fields(Settings), key=lambda one: one.name in _ELSEWHERE)  # what all depends on comes first
+_TABLE: dict[str, _Meta] = {one.name: one.metadata["setting"] for one in _FIELDS if "setting" in one.metadata}
 
 _OTHER_WORDS = {
     "port": "listen",

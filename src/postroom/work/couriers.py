@@ -9,13 +9,16 @@ from typing import Protocol
 
 from postroom.deliver.feed import Feed, SessionFailure
 from postroom.deliver.native import NativeCourier
+from postroom.deliver.references import ReferenceCourier, References
 from postroom.deliver.smtp import SmtpCourier
 from postroom.errors import PostroomError
 from postroom.model.account import Account, Encryption, Limits
 from postroom.model.attempt import Failure, Result
 from postroom.model.tenant import INSTALLATION
 from postroom.office import Office
+from postroom.office.references import may_be_used
 from postroom.policy.route import NATIVE
+from postroom.secrets import Secret
 from postroom.settings import Settings
 from postroom.smtp.phase import Phase
 from postroom.smtp.timeouts import Timeouts
@@ -39,6 +42,7 @@ class Couriers:
         self._office = office
         self._connecting = connecting
         self._settings = settings
+        self._references = References(settings)
         self._timeouts = Timeouts().scaled(settings.smtp_timeout_scale)
         self._dial_timeouts = DialTimeouts().scaled(settings.smtp_timeout_scale)
         self._native = Account(
@@ -68,9 +72,23 @@ class Couriers:
             try:
                 secret = self._office.open_secret(account)
             except PostroomError as error:
-                return _NoSecret(error.text)
+                return _NoSecret(_GIVE_AGAIN if account.secret_reference else error.text)
+            if account.secret_reference:
+                return self._by_reference(account, secret)
             if secret is None:
                 return _NoSecret(f"The account {account.name} logs in, but no password was typed for it.")
+        return self._with(account, secret)
+
+    def _by_reference(self, account: Account, sealed: Secret | None) -> Courier:
+        """What is sealed is the reference: it opens for just the server it was given for."""
+        reference, tenants = account.secret_reference, self._office.snapshot.tenants
+        if sealed is None or sealed.reveal() != reference:
+            return _NoSecret(_GIVE_AGAIN)
+        if not may_be_used(self._settings, tenants, account.tenant_id, reference):
+            return _NoSecret(_NOT_LISTED)
+        return ReferenceCourier(self._references, reference, lambda secret: self._with(account, secret))
+
+    def _with(self, account: Account, secret: Secret | None) -> Courier:
         try:
             client_key = self._office.open_client_key(account)
         except PostroomError as error:
@@ -91,6 +109,12 @@ class Couriers:
         )
 
 
+_GIVE_AGAIN = (
+    "secret_reference has to be given once more, by an administrator who may use it: it was given for another server."
+)
+_NOT_LISTED = "secret_reference: the operator does not let this tenant use it (setting secret_references)."
+
+
 class _NoSecret:
     """Stands in for a courier that can't log in: says so instead of trying without."""
 
@@ -98,4 +122,5 @@ class _NoSecret:
         self._why = why
 
     async def run(self, feed: Feed) -> SessionFailure | None:
-        return SessionFailure(Result(Phase.AUTH.value, 0, "", self._why, Failure.SECRET), f"-- {self._why}\n")
+        failure = Failure.SECRET_REFERENCE if self._why in (_GIVE_AGAIN, _NOT_LISTED) else Failure.SECRET
+        return SessionFailure(Result(Phase.AUTH.value, 0, "", self._why, failure), f"-- {self._why}\n")

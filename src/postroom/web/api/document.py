@@ -14,7 +14,15 @@ from fastapi.openapi.utils import get_openapi
 
 import postroom
 from postroom.model.application import Scope
-from postroom.web.api import insight_shapes, people_shapes, problems, provider_shapes, shapes, version_shapes
+from postroom.web.api import (
+    account_shapes,
+    insight_shapes,
+    people_shapes,
+    problems,
+    provider_shapes,
+    shapes,
+    version_shapes,
+)
 from postroom.web.api.connector_shapes import connector_schemas
 from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
 from postroom.web.api.login import SCHEME
@@ -73,7 +81,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
     schemas |= shapes.schemas() | people_shapes.schemas() | provider_shapes.schemas() | version_shapes.schemas()
-    schemas |= insight_shapes.schemas()
+    schemas |= insight_shapes.schemas() | account_shapes.schemas()
     schemas |= connector_schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)

@@ -97,7 +97,9 @@ _ACCOUNT = {
     "service_principal": _text("Kerberos: the service's name, if it is not `smtp/` and the host."),
     "credential_source": _words(CredentialSource, "Kerberos: the last two are for the operator to give."),
     "credential_path": _text("Kerberos: the keytab or the ticket cache. Empty: the one of the service itself."),
-    "secret_reference": _text("Where the password is kept instead of here. Not available yet."),
+    "secret_reference": _text(
+        "Where the password is kept instead: `env:NAME`, `file:/path`, `systemd:NAME`, `vault:mount/path#field`."
+    ),
     "certificate_check": _words(
         CertificateCheck,
         "`verify` by this machine's store, `own-ca`: that CA only, `pinned`: that one certificate, `ignore`: last.",
@@ -151,27 +153,6 @@ _ACCOUNT_SHOWN = {
     "has_client_key": _flag("Whether the private key of the client certificate is kept. It is never shown."),
     "certificates": _ref("AccountCertificates"),
     "from_preset": _list(_text(), "The fields whose values are just what the preset says."),
-}
-_SLOWED = {
-    "per_minute": _or_null(_number("Recipients a minute at present. null: as set.")),
-    "connections": _or_null(_number("Connections at present. null: as set.")),
-    "rests_until": _or_null(_moment("Nothing is tried before.")),
-    "full_at": _moment("When all is as before, should the server not complain again."),
-    "why": _text("What the server complained of, in a sentence."),
-}
-_PRESET = {
-    "id": _text("As an account names it; with a region: `amazon-ses:eu-west-1`."),
-    "name": _text("The provider."),
-    "host": _text("Empty: your own server, or a region has to be chosen."),
-    "regions": _told({"type": "object", "additionalProperties": {"type": "string"}}, "Region and its host."),
-    "port": _number(),
-    "encryption": _words(Encryption),
-    "login": _words(Login),
-    "user": _text("The user name, where it is the same for everybody."),
-    "user_words": _text("What the user name is."),
-    "limits": _told({"type": "object", "additionalProperties": {"type": "integer"}}, "As far as the provider tells."),
-    "hint": _text("What people stumble over."),
-    "source": _text("The page this is told on."),
 }
 
 _SENDER = {
@@ -414,9 +395,7 @@ def schemas() -> dict[str, Schema]:
             "client_key_passphrase": _text("What opens that key, where it is protected.", writeOnly=True),
         }),
         "Account": _answer("An account, as it is shown.", _ACCOUNT_SHOWN),
-        "Slowed": _answer("What a server's \"slower\" has taught.", _SLOWED),
         **certificate_schemas(),
-        "Preset": _answer("What is known of a provider.", _PRESET),
         "SenderValues": _input("A sender, as it is given. What is not named stays as it is.", _SENDER),
         "Sender": _answer("A sender, as it is shown.", _SENDER_SHOWN),
         "SettingsValues": _input("Settings to change. null inherits again; what is not named stays.", _TENANT),

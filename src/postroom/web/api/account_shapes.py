@@ -1,0 +1,42 @@
+"""The shapes of what is told beside accounts: providers, and the speed that a server taught. As in `shapes`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from postroom.model.account import Encryption, Login
+from postroom.web.api.people_shapes import MOMENT, NUMBER, TEXT, or_null, shape, told
+
+__all__ = ["schemas"]
+
+_NUMBERS = {"type": "object", "additionalProperties": NUMBER}
+_TEXTS = {"type": "object", "additionalProperties": TEXT}
+_SLOWED = {
+    "per_minute": or_null(NUMBER, "Recipients a minute at present. null: as set."),
+    "connections": or_null(NUMBER, "Connections at present. null: as set."),
+    "rests_until": or_null(MOMENT, "Nothing is tried before."),
+    "full_at": told(MOMENT, "When all is as before, should the server not complain again."),
+    "why": told(TEXT, "What the server complained of, in a sentence."),
+}
+_PRESET = {
+    "id": told(TEXT, "As an account names it; with a region: `amazon-ses:eu-west-1`."),
+    "name": told(TEXT, "The provider."),
+    "host": told(TEXT, "Empty: your own server, or a region has to be chosen."),
+    "regions": told(_TEXTS, "Region and its host."),
+    "port": NUMBER,
+    "encryption": {"type": "string", "enum": [one.value for one in Encryption]},
+    "login": {"type": "string", "enum": [one.value for one in Login]},
+    "user": told(TEXT, "The user name, where it is the same for everybody."),
+    "user_words": told(TEXT, "What the user name is."),
+    "limits": told(_NUMBERS, "As far as the provider tells."),
+    "hint": told(TEXT, "What people stumble over."),
+    "source": told(TEXT, "The page this is told on."),
+}
+
+
+def schemas() -> dict[str, Any]:
+    """Every shape, by name."""
+    return {
+        "Slowed": shape('What a server\'s "slower" has taught.', _SLOWED),
+        "Preset": shape("What is known of a provider.", _PRESET),
+    }
