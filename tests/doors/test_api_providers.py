@@ -367,6 +367,22 @@ def test_only_the_installations_administrator_sets_providers_up(named: Api, idp:
         problem(client.post("/v1/providers", json={"name": "X", "issuer": idp.address, "client_id": "c"}), 404)
 
 
+def test_whom_the_provider_lets_go_has_no_way_in_that_he_made_himself(named: Api, idp: IdentityProvider) -> None:
+    """Neither a password by a link that he asked for, nor a passkey: an administrator may give him one."""
+    setup = Setup(named, idp, create_users=True)
+    email = person(idp)
+    client = named.with_key(setup.enter()["token"])
+    assert named.engine.office.forgotten(email).result(60) is None
+    told = problem(client.post("/v1/me/passkeys/options", json={}), 409)["detail"]
+    assert "identity provider" in told
+    invited = named.boss.post(f"/v1/users/{email}/invite", json={"mail": False}, params={"tenant": setup.tenant})
+    token = invited.json()["link"].partition("token=")[2]
+    named.nobody.post("/v1/passwords", json={"token": token, "password": "four words in a row"}).raise_for_status()
+    found = named.engine.office.forgotten(email).result(60)
+    assert found is not None
+    assert found.user.login == email
+
+
 def test_every_mistake_in_a_provider_is_told_at_once(named: Api) -> None:
     body = {
         "issuer": "ftp://x", "client_id": "", "roles": {"": "reader"}, "email_domains": ["no domain"],

@@ -44,7 +44,7 @@ from postroom.office.passkey_proof import (
 from postroom.office.people import find_user
 from postroom.office.relying_party import RelyingParty, relying_party
 from postroom.office.second_factor import new_recovery_codes, recovery_digest
-from postroom.office.signing_in import SignedIn
+from postroom.office.signing_in import SignedIn, known_elsewhere
 from postroom.office.slowing import Slowing
 from postroom.secrets import KeyRing
 from postroom.settings import Settings
@@ -101,6 +101,8 @@ class PasskeyVerbs(OwnSecondFactorVerbs):
 
         def go_on(hidden: Hidden) -> Asked:
             user = hidden.user
+            if self._store.read(lambda c: known_elsewhere(c, user)).result():
+                raise Conflict("You sign in by an identity provider. Add the passkey there.")
             known = self._store.read(lambda c: passkeys.of_user(c, user)).result()
             if len(known) >= MOST_PASSKEYS:
                 raise Conflict(f"You have {len(known)} passkeys already. Take one away first.")

@@ -35,12 +35,12 @@ from postroom.office.slowing import Slowing
 from postroom.policy.rights import rights_of
 from postroom.secrets import KeyRing
 from postroom.settings import Settings
-from postroom.store import sessions_of_people, tenants, users
+from postroom.store import providers, sessions_of_people, tenants, users
 from postroom.store.database import Store
 from postroom.store.sessions_of_people import Known
 from postroom.store.users import Hidden
 
-__all__ = ["TOKEN_SHAPE", "SignedIn", "SigningInVerbs"]
+__all__ = ["TOKEN_SHAPE", "SignedIn", "SigningInVerbs", "known_elsewhere"]
 
 T = TypeVar("T")
 TOKEN_SHAPE = re.compile(r"ps_([0-9a-z]{8})_[A-Za-z0-9_-]{43}", re.ASCII)
@@ -323,6 +323,8 @@ class SigningInVerbs(PeopleVerbs):
             known = users.by_login(connection, login)
             if known is None or known.user.deactivated_ms is not None or not known.user.email:
                 return None
+            if known_elsewhere(connection, known.user):
+                return None
             purpose = Purpose.RESET if known.user.has_password else Purpose.INVITATION
             return self._link(connection, None, known.user, purpose, now_ms())
 
@@ -392,6 +394,13 @@ class SigningInVerbs(PeopleVerbs):
             return go_on(hidden)
 
         return self._passwords.run(work)
+
+
+def known_elsewhere(connection: Connection, user: User) -> bool:
+    """Whether he signs in by an identity provider alone: then nobody but an administrator gives him another way in, for
+    his provider could not shut that one.
+    """
+    return not user.has_password and bool(providers.identities_of(connection, user))
 
 
 def _actor(connection: Connection, session: UserSession) -> Actor:

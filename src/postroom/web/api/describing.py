@@ -53,10 +53,11 @@ def answers(
     conflicts: bool = False,
     signs_in: bool = False,
     slows: bool = False,
+    asks: bool = False,
 ) -> dict[str, Any]:
     """Keywords for a route. `takes` and `example`: the body; `conflicts`: it may not fit the present state (409);
     `signs_in`: it needs no key, may refuse who presents himself (401, 403, 404), and slows down who guesses (429);
-    `slows`: it does only that.
+    `slows`: it does only that; `asks`: it asks another service, which may not answer as it should (502).
     """
     extra: dict[str, Any] = {
         "responses": {str(status): {"description": words, "content": {"application/json": {"schema": schema}}}}
@@ -67,6 +68,8 @@ def answers(
         extra["responses"] |= {code: {"description": words} for code, words in _REFUSALS.items()}
     if slows:
         extra["responses"]["429"] = {"description": _REFUSALS["429"]}
+    if asks:
+        extra["responses"]["502"] = {"description": "The identity provider did not answer as it should."}
     if takes is not None:
         content: dict[str, Any] = {"schema": takes}
         if example is not None:

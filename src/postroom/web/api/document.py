@@ -171,6 +171,7 @@ _WORDS = {
     "415": "The body is not JSON, or compressed.",
     "422": "Something given can't be used; `faults` names all of it.",
     "429": "More than is taken in this time; `Retry-After` says when to come again.",
+    "502": "Another service did not answer as it should.",
     "503": "The database does not take work, or more arrives than can be taken; nothing was changed.",
     "507": "The disk is full; nothing was accepted.",
 }
@@ -189,5 +190,5 @@ def _tell_problems(operation: dict[str, Any]) -> None:
     if responses.get("422", {}).get("description") == "Validation Error":  # FastAPI's own, of another shape
         del responses["422"]
     content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for status in sorted(statuses | ({"401", "403", "404", "409", "429"} & set(responses))):
+    for status in sorted(statuses | ({"401", "403", "404", "409", "429", "502"} & set(responses))):
         responses.setdefault(status, {"description": _WORDS[status]}).setdefault("content", content)

@@ -132,6 +132,7 @@ async def read_signing_in(desk: At) -> Response:
         example={"provider": "i_0000000000000"},
         conflicts=True,
         signs_in=True,
+        asks=True,
     ),
 )
 async def begin_by_provider(desk: At, values: Values, source: From) -> Response:
@@ -153,7 +154,9 @@ async def begin_by_provider(desk: At, values: Values, source: From) -> Response:
         status=201,
         takes=_RETURN,
         example={"attempt": "pq_…", "state": "…", "code": "…"},
+        conflicts=True,
         signs_in=True,
+        asks=True,
     ),
 )
 async def sign_in_by_provider(desk: At, values: Values, source: From) -> Response:
