@@ -4,6 +4,7 @@ own CA; a certificate of our own with its key. No password goes where nobody che
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -298,3 +299,42 @@ def test_looking_at_a_hostile_server_says_nothing_and_trusts_nothing(house: Api,
     assert told.get("diagnosis", diagnosis) == diagnosis or not diagnosis
     assert not [word for word in (b"AUTH", b"MAIL", SECRET.upper().encode()) if word in heard]
     assert shown(house.boss)["certificate_pin"] == ""
+
+
+def test_a_key_that_would_take_for_ever_to_open_is_not_opened(house: Api) -> None:
+    """Whoever may enter a key must not be able to stop everybody else's mail with it."""
+    ours = ROOT.issue(common_name="us")
+    protected = key_pem(ours.key, PASSPHRASE)
+    octets = base64.b64decode("".join(protected.splitlines()[1:-1]))
+    few = b"\x02\x02\x08\x00"  # 2048 iterations, as OpenSSL writes them
+    assert octets.count(few) == 1
+    for many in (b"\x02\x02\x7f\xff", b"\x02\x04\x7f\xff\xff\xff"):
+        altered = octets.replace(few, many)
+        grown = len(many) - len(few)
+        altered = _lengthened(altered, grown, altered.index(many)) if grown else altered
+        body = base64.encodebytes(altered).decode()
+        pem = f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{body}-----END ENCRYPTED PRIVATE KEY-----\n"
+        values = {"host": "smtp.example.com", "client_certificate": ours.pem, "client_key": pem}
+        answer = house.boss.post("/v1/accounts", json=values | {"client_key_passphrase": PASSPHRASE})
+        (fault,) = problem(answer, 422)["faults"]
+        told = "takes too long" if grown else "does not open"
+        assert told in fault["problem"]
+
+
+def _lengthened(der: bytes, by: int, place: int) -> bytes:
+    """The lengths of everything around `place`, made to fit again (X.690, 8.1.3)."""
+    at, changed = 0, bytearray(der)
+    while at < place:
+        length = changed[at + 1]
+        more = length & 0x7F if length & 0x80 else 0
+        inside = at + 2 + more
+        size = int.from_bytes(changed[at + 2 : inside]) if more else length
+        if changed[at] & 0x20 and inside <= place < inside + size + by:
+            if more:
+                changed[at + 2 : inside] = (size + by).to_bytes(more)
+            else:
+                changed[at + 1] = size + by
+            at = inside
+        else:
+            at = inside + size
+    return bytes(changed)

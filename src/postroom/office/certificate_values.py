@@ -7,9 +7,10 @@ is told by the key alone, so the order in which certificates stand in a file doe
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -44,11 +45,17 @@ KEY_WORDS = ("client_key", "client_key_passphrase")
 """What is typed beside an account's fields and never shown again, as its password."""
 
 _MOST_OCTETS = 64 * 1024
+_MOST_KEY_OCTETS = 8 * 1024
+"""A key is checked arithmetically when it is read, which takes long for one of absurd length."""
 _MOST_CERTIFICATES = 20
+_MOST_ITERATIONS = 2_000_000
+"""Of the function that makes a key of a passphrase: about a second. All others wait meanwhile."""
 _CERTIFICATE = re.compile(
     r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----", re.DOTALL
 )
-_KEY = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
+_KEY = re.compile(
+    r"-----BEGIN (ENCRYPTED |RSA |EC |)PRIVATE KEY-----(.*?)-----END \1PRIVATE KEY-----", re.DOTALL | re.ASCII
+)
 _MEND = "Give it in PEM: text that begins with -----BEGIN CERTIFICATE-----."
 
 
@@ -79,8 +86,8 @@ def _read(value: object, *, key_may_be_there: bool = False) -> list[x509.Certifi
     try:
         found = [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
         for one in found:
-            _ = one.subject, one.issuer, one.not_valid_after_utc, one.extensions
-    except (ValueError, UnsupportedAlgorithm):
+            _ = one.subject, one.issuer, one.not_valid_after_utc, one.extensions, one.public_key()
+    except Exception:  # these are a stranger's octets, and the parser's errors are of many kinds
         raise Unfit("holds a certificate that can't be read.", "Copy it again, whole.") from None
     return found
 
@@ -152,8 +159,11 @@ def read_client_key(given: Mapping[str, object], reading: Reading) -> Secret | N
         field, text = "client_certificate", _key_within(_text(typed.get("client_certificate")))
     if not text:
         return None
-    if len(text) > _MOST_OCTETS or not _KEY.search(text):
+    if len(_key_within(text)) > _MOST_KEY_OCTETS or not _KEY.search(text):
         reading.fault(field, "is no private key in PEM.", "It begins with -----BEGIN PRIVATE KEY-----.")
+        return None
+    if not _is_quickly_opened(_key_within(text)):
+        reading.fault(field, "is protected in a way that takes too long to open.", "Give it with fewer iterations.")
         return None
     passphrase = _text(typed.get("client_key_passphrase"))
     return _opened(_key_within(text), passphrase, field, reading)
@@ -162,6 +172,40 @@ def read_client_key(given: Mapping[str, object], reading: Reading) -> Secret | N
 def _key_within(text: str) -> str:
     found = _KEY.search(text)
     return found[0] if found else ""
+
+
+def _is_quickly_opened(pem: str) -> bool:
+    """Whether no number that says how a key is protected (RFC 8018, A.2; RFC 7914, 7) is out of all proportion."""
+    found = _KEY.search(pem)
+    if found is None or found[1] != "ENCRYPTED ":
+        return True
+    try:
+        octets = base64.b64decode("".join(found[2].split()), validate=True)
+    except ValueError:
+        return True  # what is no base64 is not opened at all
+    return all(number <= _MOST_ITERATIONS for number in _numbers(octets, 0)) and _SCRYPT not in octets
+
+
+_SCRYPT = bytes.fromhex("060b2b06010401da470f040b")
+"""Takes memory besides time, as much as the file asks for; nobody's tools use it unasked."""
+
+
+def _numbers(octets: bytes, depth: int) -> Iterator[int]:
+    """Every INTEGER in DER (X.690); what is none ends it."""
+    at = 0
+    while at + 2 <= len(octets) and depth < _DEEPEST:
+        tag, length, at = octets[at], octets[at + 1], at + 2
+        if length & 0x80:
+            more = length & 0x7F
+            length, at = int.from_bytes(octets[at : at + more]), at + more
+        value, at = octets[at : at + length], at + length
+        if tag == 0x02:
+            yield int.from_bytes(value)
+        elif tag & 0x20:
+            yield from _numbers(value, depth + 1)
+
+
+_DEEPEST = 10
 
 
 def _text(value: object) -> str:

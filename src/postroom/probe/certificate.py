@@ -31,7 +31,8 @@ _PATIENCE = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the server showed: `der` its own certificate, `chain` all of them in words, its own first.
+    """What the server showed: `der` its own certificate, `chain` all of them in words, its own first; empty when that
+    one can't be read.
 
     `why`: a sentence for why it is not believed without further ado; "" when it is.
     """
@@ -108,7 +109,7 @@ def _what_was_shown(account: Account, link: Link, failed: Result | None) -> Show
         nothing = Result(Phase.TLS.value, text="The server showed no certificate.", failure=Failure.TLS)
         return _nothing(account, failed or nothing)
     refused = failed is not None and failed.failure is Failure.CERTIFICATE
-    chain = tuple(one for der in shown if (one := read(der)) is not None)
+    chain = tuple(one for der in shown if (one := read(der)) is not None) if read(shown[0]) is not None else ()
     return Shown(shown[0], chain, failed.text if failed is not None and refused else "")
 
 

@@ -15,7 +15,7 @@ import ssl
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -90,7 +90,8 @@ def normal_pin(text: str) -> str:
 
 def context_for(settings: TlsSettings) -> ssl.SSLContext:
     """The context for these settings. Raises AuthorityError when the own CA or the client certificate is none."""
-    return _context(settings, _store_state())
+    of_all = settings.authority if settings.check is CertificateCheck.OWN_CA else ""
+    return _context(replace(settings, pin="", authority=of_all), _store_state())  # what makes no difference to it
 
 
 @lru_cache(maxsize=64)
