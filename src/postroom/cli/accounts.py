@@ -224,6 +224,8 @@ def _show(call: Call, account: dict[str, Any]) -> None:
         if field.name == "credential_source" and account.get("login") != "kerberos":
             continue
         if value not in (None, "", False) and field.name != "name" and field.kind is not Path:
+            if field.name == "connector_id":
+                value = call.desk.get(f"/v1/connectors/{path_part(str(value))}").get("name")
             origin = "  (preset)" if field.name in filled else ""
             facts.append((field.flag, f"{'yes' if value is True else value}{origin}"))
     facts += _certificates(account.get("certificates") or {}, bool(account.get("has_client_key")))
