@@ -106,7 +106,8 @@ def open_api(folder: Path, engine_role: Role = Role.HTTP, **settings: object) ->
         try:
             loaded = load({"POSTROOM_DATA": str(folder)}, cwd=folder, overrides=settings)
             async with Engine(loaded, engine_role, MailLog(None)) as engine:
-                desk = Desk(loaded, engine.store, engine.office, engine.outbox, engine.reports, engine.connecting)
+                parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)
+                desk = Desk(loaded, *parts)
                 async with serve_http(create_app(desk), "127.0.0.1", 0) as server:
                     ready.set_result((engine, server))
                     await done.wait()

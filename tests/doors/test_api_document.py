@@ -241,6 +241,7 @@ _WAITING = {"hold_message", "retry_message"}
 _CONFLICTS = {
     "confirm_installation", "settle_message", "delete_tenant",
     "look_at_certificate", "trust_certificate",  # of a server that is not there
+    "read_grant", "begin_consent", "connect_account", "forget_grant",  # the account logs in otherwise
 }  # fmt: skip
 _NOT_THERE = {
     "remove_passkey_of_user",  # only a device makes one

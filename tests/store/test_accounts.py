@@ -114,25 +114,6 @@ def test_all_mistakes_are_told_at_once(house: House) -> None:
     assert len(house.office.accounts(ADMIN).result()) == 1
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("login", "oauth2"),
-        ("token_url", "https://login.example.com"),
-    ],
-)
-def test_what_comes_later_is_refused_by_name_and_never_ignored(house: House, field: str, value: object) -> None:
-    house.account("main")
-    for call in (
-        lambda: house.office.create_account(ADMIN, {"host": "smtp.example.com", "user": "u", field: value}),
-        lambda: house.office.change_account(ADMIN, "main", {field: value}),
-    ):
-        with pytest.raises(BadInput) as caught:
-            call().result()
-        assert [fault.field for fault in caught.value.faults] == [field]
-        assert "not available yet" in caught.value.faults[0].problem
-
-
 def test_nothing_is_half_done_when_a_change_is_refused(house: House) -> None:
     house.account("main")
     before = house.office.account(ADMIN, "main").result()

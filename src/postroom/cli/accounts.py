@@ -51,13 +51,20 @@ def add(
         if not call.terminal.interactive:
             raise usage("Which server? Give at least --host; `postroom account add --help` lists the rest.")
         password = ask_for_account(call.terminal, values, password)
-    elif values.get("login") != "none" and values.get("credential_source", "password") == "password":
+    elif _wants_password(values):
         password = _ask_for_login(call, values, preset, password)
     _ask_for_passphrase(call, values)
     answer = call.desk.post("/v1/accounts", as_body(values) | _secret(password))
     if default:
         answer = call.desk.post(f"/v1/accounts/{path_part(answer['id'])}/default")
     call.answer(answer, lambda: _added(call, answer))
+
+
+def _wants_password(values: Mapping[str, Any]) -> bool:
+    """Not with tokens, tickets or nothing; the secret of an OAuth2 application may be given, but many have none."""
+    if values.get("login") in ("none", "oauth2") or values.get("oauth2_provider"):
+        return False
+    return bool(values.get("credential_source", "password") == "password")
 
 
 def _ask_for_login(call: Call, values: dict[str, Any], preset: Mapping[str, Any], password: str | None) -> str | None:

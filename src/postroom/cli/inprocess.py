@@ -58,9 +58,8 @@ def open_here(settings: Settings, key: str, *, delivers: bool = False) -> Desk:
 
     try:
         key = key or runner.run(asyncio.to_thread(local_key, engine.office, settings.data))
-        app = create_app(
-            WebDesk(settings, engine.store, engine.office, engine.outbox, engine.reports, engine.connecting)
-        )
+        parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)
+        app = create_app(WebDesk(settings, *parts))
     except BaseException:
         close()
         raise

@@ -18,6 +18,9 @@ __all__ = ["PasswordFile", "PasswordStdin", "ask", "given"]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 PasswordFile = Annotated[Path | None, typer.Option("--password-file", help="Read the password from a file.")]
 
+_KEYS = ("-----BEGIN", "{")
+"""How the key of an application begins, which has many lines."""
+
 
 def given(stdin: bool, file: Path | None) -> str | None:
     """The password from where the options say, without the line's end; None when they say nothing."""
@@ -43,6 +46,6 @@ def _one_line(octets: bytes, name: str) -> str:
         text = octets.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise usage(f"{name} is not UTF-8 text.") from None
-    if not text or "\n" in text:
+    if not text or ("\n" in text and not text.lstrip().startswith(_KEYS)):
         raise usage(f"{name} does not hold a password on one line.")
     return text

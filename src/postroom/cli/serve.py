@@ -164,7 +164,8 @@ async def _open_doors(
 
     key = await asyncio.to_thread(local_key, engine.office, settings.data)
     first = await asyncio.to_thread(first_key, engine.office)
-    app = create_app(Desk(settings, engine.store, engine.office, engine.outbox, engine.reports, engine.connecting))
+    parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)
+    app = create_app(Desk(settings, *parts))
     try:
         async with (
             serve_http(app, *settings.listen, sockets=doors) as http,

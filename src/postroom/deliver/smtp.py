@@ -6,7 +6,7 @@ body and what a reply means for whom are the protocol's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -43,6 +43,7 @@ from postroom.smtp.client import (
 )
 from postroom.smtp.command import DATA
 from postroom.smtp.sasl import MECHANISM_NAMES
+from postroom.smtp.sasl_oauth import OAUTH_MECHANISM_NAMES
 from postroom.wire.dial import DialTimeouts, NoLink, Target, Way, dial
 from postroom.wire.drive import Replies, drive_open, exchange
 from postroom.wire.guard import AccountGuard
@@ -53,6 +54,7 @@ from postroom.wire.tls import TlsSettings
 __all__ = ["SmtpCourier"]
 
 _WRONG_PORT = "Port {} is no port of a mail server."
+_BAD_LOGIN = 535
 _STALE_MS = 5_000.0
 """An open session that was idle for longer is asked whether it lives before a message is given to it."""
 
@@ -64,7 +66,12 @@ _MECHANISMS = {
     Login.SCRAM_SHA_256: ("SCRAM-SHA-256",),
     Login.KERBEROS: ("GSSAPI",),
     Login.NTLM: ("NTLM",),
+    Login.OAUTH2: OAUTH_MECHANISM_NAMES,
 }
+
+
+TokenSource = Callable[[Secret | None], Awaitable[Secret | Result]]
+"""Gives an access token, another than the one that the server refused, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,8 @@ class SmtpCourier:
     """Speaks for one account. `ehlo_name`: how we introduce ourselves; `nonce`: makes the one that SCRAM needs.
 
     `guard`: where the account's host may lead; `client_key`: that of its client certificate; `via`: the way to the
-    server, where it is not the direct one.
+    server, where it is not the direct one. `token`: where the account logs in with an access token, what gives one in
+    place of `secret`.
     """
 
     account: Account
@@ -85,10 +93,25 @@ class SmtpCourier:
     guard: AccountGuard
     client_key: Secret | None = field(default=None, repr=False)
     via: Way | None = None
+    token: TokenSource | None = field(default=None, repr=False)
 
     async def run(self, feed: Feed) -> SessionFailure | None:
         """One session, from the first byte to the last. None: it was opened, and every job given to it is reported.
         Otherwise no session came about, and no job was taken."""
+        if self.token is None:
+            return await self._run(feed, self.secret)
+        token = await self.token(None)
+        if isinstance(token, Result):
+            return _no_token(token)
+        failure = await self._run(feed, token)
+        if failure is None or not _refuses_login(failure.result):
+            return failure
+        renewed = await self.token(token)  # it may have been revoked, or our clock be wrong: one more, then it counts
+        if isinstance(renewed, Result):
+            return failure if renewed.failure is Failure.GRANT_LATER else _no_token(renewed)
+        return await self._run(feed, renewed)
+
+    async def _run(self, feed: Feed, secret: Secret | None) -> SessionFailure | None:
         reach("session.before-connect")
         if self.via is None and self.guard.wrong_port:
             return _unreachable(NoLink(Failure.FORBIDDEN_ADDRESS, _WRONG_PORT.format(self.account.port), Phase.CONNECT))
@@ -100,7 +123,7 @@ class SmtpCourier:
             return _unreachable(link)
         try:
             replies = Replies()
-            opened = await drive_open(open_session(self._settings()), link, replies, target.tls)
+            opened = await drive_open(open_session(self._settings(secret)), link, replies, target.tls)
             tried = "".join(f"-- {one}\n" for one in link.tried)
             if isinstance(opened, Failed):
                 return _not_opened(opened, tried, self.account.host, link.gone)
@@ -111,11 +134,11 @@ class SmtpCourier:
         finally:
             link.close()
 
-    def _settings(self) -> SessionSettings:
+    def _settings(self, secret: Secret | None) -> SessionSettings:
         account = self.account
         credentials = None
-        if account.login is not Login.NONE and (self.secret is not None or not account.needs_secret):
-            credentials = Credentials(account.user, self.secret or Secret(""))
+        if account.login is not Login.NONE and (secret is not None or not account.needs_secret):
+            credentials = Credentials(account.user, secret or Secret(""))
         return SessionSettings(
             self.ehlo_name,
             account.encryption,
@@ -247,6 +270,15 @@ def _recipient(recipient: JobRecipient) -> Recipient:
     if recipient.notify is None and recipient.orcpt is None:
         return Recipient(recipient.address)
     return Recipient(recipient.address, tuple(recipient.notify.split(",")) if recipient.notify else (), recipient.orcpt)
+
+
+def _refuses_login(result: Result) -> bool:
+    """Whether the server said no to this very login (RFC 4954, 6)."""
+    return result.phase == Phase.AUTH.value and result.code == _BAD_LOGIN and result.failure is None
+
+
+def _no_token(why: Result) -> SessionFailure:
+    return SessionFailure(why, f"-- {why.text}\n")
 
 
 def _unreachable(no_link: NoLink) -> SessionFailure:

@@ -130,6 +130,22 @@ class MailLog:
     def spool_trouble(self, why: str) -> None:
         self._say("spool-trouble", why=why)
 
+    # -- grants (OAuth2) ---------------------------------------------------------------------------------------------
+
+    def grant_given(self, account: str, by: str) -> None:
+        self._say("grant-given", account=account, by=by)
+
+    def grant_renewed(self, account: str) -> None:
+        self._say("grant-renewed", account=account)
+
+    def grant_trouble(self, account: str, diagnosis: str, words: str) -> None:
+        """The identity provider gave no access token."""
+        self._say("grant-trouble", account=account, diagnosis=diagnosis, reply=words)
+
+    def secret_expires(self, account: str, day: str, days: int) -> None:
+        """The secret or the certificate of the application ends soon, or has ended (days below zero)."""
+        self._say("secret-expires", account=account, day=day, days=days)
+
     # -- the service ------------------------------------------------------------------------------------------------
 
     def started(self, role: str, database: str) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from postroom.model.grant import OAuth2Flow, OAuth2Provider
+
 __all__ = [
     "Account",
     "AccountState",
@@ -95,6 +97,8 @@ class Account:
     not the host's. `credential_path`: the keytab or the ticket cache; empty: that of the process.
     `certificate_pin`: the SHA-256 of the one certificate that is trusted; `certificate_trusted`: that certificate as it
     was shown then; `client_certificate`: what we show of ourselves, our own first. All certificates are PEM.
+    `oauth2_…`: where access tokens come from, for the login of that name (see `model.grant`); `oauth2_secret_expires`
+    is a day, YYYY-MM-DD. `granted_ms`: when somebody consented to it, or typed a refresh token.
 
     `tested_ms`: when this very server last took a test message by this very login; None after a change of these.
     """
@@ -112,6 +116,14 @@ class Account:
     credential_source: CredentialSource = CredentialSource.PASSWORD
     credential_path: str = ""
     secret_reference: str = ""
+    oauth2_provider: OAuth2Provider = OAuth2Provider.NONE
+    oauth2_flow: OAuth2Flow = OAuth2Flow.AUTHORIZATION_CODE
+    oauth2_tenant: str = ""
+    oauth2_client_id: str = ""
+    oauth2_scope: str = ""
+    oauth2_authorize_url: str = ""
+    oauth2_token_url: str = ""
+    oauth2_secret_expires: str = ""
     certificate_check: CertificateCheck = CertificateCheck.VERIFY
     certificate_authority: str = ""
     certificate_pin: str = ""
@@ -144,6 +156,7 @@ class Account:
     has_secret: bool = False
     secret_set_ms: int | None = None
     tested_ms: int | None = None
+    granted_ms: int | None = None
     created_ms: int = 0
     version: int = 1
 
@@ -155,4 +168,11 @@ class Account:
     @property
     def needs_secret(self) -> bool:
         """Whether a password is needed before it can log in."""
+        if self.login is Login.OAUTH2:
+            return not self.oauth2_flow.needs_consent
         return self.login is not Login.NONE and not self.by_own_identity
+
+    @property
+    def takes_secret(self) -> bool:
+        """Whether a secret is kept for it at all: its password, or that of its application, which need not have one."""
+        return self.login is Login.OAUTH2 or self.needs_secret

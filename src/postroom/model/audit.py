@@ -33,7 +33,9 @@ NOUNS: dict[str, str] = {
 """What an entry may be about, and the letter of its ids."""
 
 _LONGEST = 4_000
-_UNTOLD = frozenset({"id", "tenant_id", "created_ms", "version", "has_secret", "secret_set_ms", "has_client_key"})
+_UNTOLD = frozenset(
+    {"id", "tenant_id", "created_ms", "version", "has_secret", "secret_set_ms", "granted_ms", "has_client_key"}
+)
 
 
 @dataclass(frozen=True, slots=True)

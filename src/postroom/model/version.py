@@ -20,7 +20,7 @@ NOUNS = ("tenant", "account", "sender", "connector", "application")
 _NO_SETTING = frozenset(
     {
         "id", "tenant_id", "parent_id", "created_ms", "version", "deleted_ms", "state", "paused_reason", "paused_by",
-        "paused_ms", "resume_ms", "secret_set_ms", "tested_ms",
+        "paused_ms", "resume_ms", "secret_set_ms", "tested_ms", "granted_ms",
     }
 )  # fmt: skip
 

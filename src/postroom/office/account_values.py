@@ -30,8 +30,11 @@ from postroom.office.fields import (
     optional,
     reference,
 )
+from postroom.office.grant_values import READERS as GRANT_READERS
+from postroom.office.grant_values import fit_grant, with_expiry, with_login
 from postroom.policy import presets
 from postroom.secrets import Secret
+from postroom.secrets.assertion import is_key
 from postroom.secrets.reference import BadReference, parse_reference
 
 __all__ = ["FOOTER_OCTETS", "apply", "read", "read_secret"]
@@ -110,10 +113,11 @@ _READERS: dict[str, Reader] = {
     "host": host,
     "port": optional(count(1, 65_535)),
     "encryption": one_of(Encryption, _ENCRYPTIONS),
-    "login": one_of(Login, kerberos_values.LOGIN_WORDS, later=(Login.OAUTH2,)),
+    "login": one_of(Login, kerberos_values.LOGIN_WORDS),
     "user": line(320),
     **kerberos_values.READERS,
     "secret_reference": _secret_reference,
+    **GRANT_READERS,
     "certificate_check": one_of(CertificateCheck),
     "certificate_authority": certificate_values.authority,
     "certificate_pin": certificate_values.pin,
@@ -143,7 +147,7 @@ _READERS: dict[str, Reader] = {
 }
 _SAFE = "safe_connection"
 """Said by other products' forms: some encryption, or none. Which one, another of their fields says, or the port."""
-_NOT_FIELDS = {"token_url"}
+_NOT_FIELDS: frozenset[str] = frozenset()
 
 
 def _as_encryption(when_true: Encryption) -> Callable[[object], Encryption | None]:
@@ -192,6 +196,8 @@ _ALIASES: dict[str, tuple[str, Callable[[object], Any] | None]] = {
     "type": ("encryption", one_of(Encryption, _TYPES)),
     "connection_type": ("encryption", one_of(Encryption, _TYPES)),
     "safe_connection_type": ("encryption", one_of(Encryption, _TYPES)),
+    "client_id": _same("oauth2_client_id"),
+    "token_url": _same("oauth2_token_url"),
     "use_authentication": ("login", lambda value: Login.PASSWORD if flag(value) else Login.NONE),
     "ignore_certificate_errors": (
         "certificate_check",
@@ -200,7 +206,7 @@ _ALIASES: dict[str, tuple[str, Callable[[object], Any] | None]] = {
 }
 """Words of other products (lower case, `_` for spaces and hyphens): our field, and how their value becomes ours."""
 
-_SECRET_WORDS = ("secret", "password", "smtp.password", "smtp_password")
+_SECRET_WORDS = ("secret", "password", "client_secret", "smtp.password", "smtp_password")
 
 
 def read(given: Mapping[str, object], reading: Reading) -> dict[str, Any]:
@@ -288,7 +294,7 @@ def read_secret(given: Mapping[str, object], secret: str | Secret | None, readin
     except ValueError:
         reading.fault("secret", "has characters that can't be written as UTF-8.", "Type it again.")
         return None
-    if any(char in held.reveal() for char in "\0\r\n"):
+    if any(char in held.reveal() for char in ("\0" if is_key(held) else "\0\r\n")):
         reading.fault("secret", "holds a line break or a NUL.", "Type or paste it again, without the line's end.")
     if len(held.reveal().encode()) > _MOST_SECRET:
         reading.fault("secret", f"is longer than {_MOST_SECRET} octets.", "Check what was pasted.")
@@ -298,7 +304,7 @@ def read_secret(given: Mapping[str, object], secret: str | Secret | None, readin
 def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, reading: Reading) -> Account:
     """The account with these values, what goes together kept together: the port with the encryption, the login with
     a user, a new preset with all that it fills. What does not fit is a fault."""
-    values = _filled(account, _with_encryption(account, values))
+    values = _filled(account, with_login(account, _with_encryption(account, values)))
     plain = {field: value for field, value in values.items() if not field.startswith("limits.")}
     limits = {field.removeprefix("limits."): value for field, value in values.items() if field.startswith("limits.")}
     if "port" not in plain and account.port in (0, default_port(account.encryption)):
@@ -310,8 +316,10 @@ def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, re
     kerberos_values.complete(account, plain, secret)
     changed = replace(account, **plain, limits=replace(account.limits, **limits))
     changed = certificate_values.apply_pin(changed, plain, reading)
+    changed = with_expiry(changed, values, secret)
     _fit(changed, reading)
     kerberos_values.fit(changed, values, secret, reading)
+    fit_grant(changed, secret, reading)
     return changed
 
 
@@ -351,7 +359,7 @@ def _with_encryption(account: Account, values: Mapping[str, Any]) -> Mapping[str
 def _fit(account: Account, reading: Reading) -> None:
     if not account.host and not any(fault.field == "host" for fault in reading.faults):
         reading.fault("host", "is missing.", "Give the name of the SMTP server, like smtp.example.com.")
-    if account.needs_secret and not account.user:
+    if account.takes_secret and not account.user:
         reading.fault("user", "is missing, but the account is to log in.", _what_user(account))
     if account.rewrite_from and not account.sender_address:
         reading.fault("rewrite_from", "needs an address to write there.", "Give sender_address as well.")

@@ -114,7 +114,7 @@ class AccountVerbs(Sealing):
                 check_leave(actor, None, new, self._settings, reading)
                 reading.close()
                 accounts.create(connection, replace(new, fallback_account_id=wanted))
-                if typed is not None and new.needs_secret:
+                if typed is not None and new.takes_secret:
                     self._seal(connection, new, typed, moment, actor)
                 if key is not None:
                     self._seal_key(connection, new, key, moment, actor)
@@ -435,7 +435,8 @@ def _may_be_mended(old: Account, new: Account, typed: Secret | None) -> bool:
         return True
     if SealedTo.of(old) != SealedTo.of(new):
         return not new.needs_secret
-    return (old.login, old.limits, old.sender_address) != (new.login, new.limits, new.sender_address)
+    cures = ("login", "limits", "sender_address", "oauth2_client_id", "oauth2_flow", "oauth2_scope")
+    return any(getattr(old, name) != getattr(new, name) for name in cures)
 
 
 def _check_name(connection: Connection, account: Account, reading: Reading) -> None:

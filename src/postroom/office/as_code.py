@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Conflict, Fault, PostroomError
 from postroom.ids import encode
-from postroom.model.account import Account
+from postroom.model.account import Account, Login
 from postroom.model.application import Actor, Application, Scope
 from postroom.model.connector import Connector
 from postroom.model.plan import Plan, Planned, What
@@ -224,12 +224,14 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         if old is None:
             new = replace(there, id=self._store.ids.next(), created_ms=taking.moment)
             accounts.create(connection, new)
-            if confirmed is not None and new.needs_secret:
+            if confirmed is not None and new.takes_secret:
                 self._seal(connection, new, confirmed, taking.moment, taking.actor)
             elif new.needs_secret:
                 taking.warnings.append(
                     f"{new.name} needs its password: `postroom account edit --password` asks for it."
                 )
+            elif new.login is Login.OAUTH2:
+                taking.warnings.append(f"{new.name} has to be connected: `postroom account connect` begins it.")
             taking.note(What.CREATE, "account", new.name, {}, {k: v for k, v in after.items() if v not in (None, "")})
             return new
         before = account_code(old, names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from postroom.model.account import Account, Limits
+from postroom.model.account import Account, Limits, Login
 from postroom.model.application import Application
 from postroom.model.connector import Connector
 from postroom.model.sender import Sender
@@ -30,6 +30,7 @@ _TYPE_IT = "# Its password is kept by Postroom. Where there is none: `postroom a
 _TYPE_IT_THERE = (
     "# Its password or key is kept by Postroom. Where there is none: `postroom connector edit {name} --password`.\n"
 )
+_CONNECT_IT = "# Its tokens are kept by Postroom. Where there are none: `postroom account connect {name}`.\n"
 
 
 class Names:
@@ -121,8 +122,10 @@ def written(
             code["preset"] = ""
         code["fallback_account"] = fallbacks.get(account.id)
         table = _table(f"accounts.{bare_or_quoted(account.name)}", code, usual)
-        needs = account.needs_secret and not account.secret_reference
-        parts.append(table + (_TYPE_IT.format(name=bare_or_quoted(account.name)) if needs else ""))
+        typed = account.needs_secret and not account.secret_reference
+        granted = account.login is Login.OAUTH2 and account.oauth2_flow.needs_consent
+        remark = _CONNECT_IT if granted else _TYPE_IT if typed else ""
+        parts.append(table + remark.format(name=bare_or_quoted(account.name)))
     for sender in senders:
         usual = sender_code(Sender(0, 0, ""), names)
         parts.append(_table(f"senders.{bare_or_quoted(sender.address)}", sender_code(sender, names), usual))

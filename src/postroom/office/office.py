@@ -13,6 +13,7 @@ from postroom.office.as_code import AsCodeVerbs
 from postroom.office.audit import AuditVerbs
 from postroom.office.by_provider import ByProviderVerbs
 from postroom.office.changes import require, tenant_for
+from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
 from postroom.office.link_way import LinkWayVerbs
@@ -26,6 +27,7 @@ __all__ = ["Office"]
 class Office(
     AsCodeVerbs,
     AgentVerbs,
+    GrantVerbs,
     TrustingVerbs,
     WarningVerbs,
     LeavingVerbs,

@@ -6,13 +6,14 @@ secret deletes the old one in the same transaction and says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 from sqlalchemy import Connection
 
 from postroom.clock import now_ms
 from postroom.errors import Conflict, NotFound
-from postroom.model.account import Account
+from postroom.model.account import Account, Login
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.tenant import INSTALLATION
@@ -21,22 +22,34 @@ from postroom.office.client_secret import reseal_client_secrets
 from postroom.office.fields import Reading
 from postroom.office.references import secret_to_seal
 from postroom.office.second_factor import reseal_second_factors
+from postroom.policy.providers import endpoints
 from postroom.secrets import SealedTo, Secret
-from postroom.store import accounts, client_keys, connectors, credentials
+from postroom.store import accounts, client_keys, connectors, credentials, grants
 
-__all__ = ["Sealing"]
+__all__ = ["Sealing", "same_grant"]
 
 
 class Sealing(Changes):
     def _keep_right(
         self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
     ) -> bool:
-        """Seals a new secret, or deletes one that no longer belongs. True when one was lost that is still needed."""
-        if not new.needs_secret:
+        """Seals a new secret, or deletes one that no longer belongs. True when one was lost that is still needed.
+
+        What was granted to an account goes the same way.
+        """
+        ungranted = not same_grant(old, new) and grants.drop(connection, new.tenant_id, new.id)
+        lost = self._keep_right_secret(connection, old, new, typed, moment, actor)
+        return lost or (ungranted and new.login is Login.OAUTH2 and new.oauth2_flow.needs_consent)
+
+    def _keep_right_secret(
+        self, connection: Connection, old: Account, new: Account, typed: Secret | None, moment: int, actor: Actor
+    ) -> bool:
+        if not new.takes_secret:
             credentials.drop(connection, new.tenant_id, new.id)
             return False
         if typed is not None:
             self._seal(connection, new, typed, moment, actor)
+            grants.check_soon(connection, new.tenant_id, new.id)
             return False
         if SealedTo.of(old) == SealedTo.of(new) and old.secret_reference == new.secret_reference:
             return False
@@ -111,6 +124,7 @@ class Sealing(Changes):
                     client_keys.reseal(connection, key, self._ring.reseal(key.sealed, seal_to))
                     count += 1
             count += self._reseal_connectors(connection)
+            count += self._reseal_grants(connection, by_id)
             count += reseal_second_factors(connection, self._ring)
             count += reseal_client_secrets(connection, self._ring)
             self._note(connection, actor, Entry(INSTALLATION, "key-ring.resealed", now_ms(), after={"sealed": count}))
@@ -127,6 +141,33 @@ class Sealing(Changes):
                 connectors.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
                 count += 1
         return count
+
+    def _reseal_grants(self, connection: Connection, by_id: Mapping[int, Account]) -> int:
+        """How many rows were not sealed with the current key. One that is renewed just now is sealed anew anyway."""
+        count = 0
+        for one in grants.all_grants(connection):
+            account = by_id[one.account_id]
+            old = {"refresh": one.refresh, "access": one.access}
+            new = {
+                what: sealed and self._ring.reseal(sealed, SealedTo.of_grant(account, what))
+                for what, sealed in old.items()
+                if sealed is None or not self._ring.is_current(sealed, SealedTo.of_grant(account, what))
+            }
+            if any(new.values()):
+                kept = old | new
+                count += grants.reseal(connection, one, kept["refresh"], kept["access"])
+        return count
+
+
+def same_grant(one: Account, other: Account) -> bool:
+    """Whether what was granted to the one is good for the other."""
+    if Login.OAUTH2 not in (one.login, other.login):
+        return True
+    return (
+        one.login is other.login
+        and SealedTo.of_grant(one, "refresh") == SealedTo.of_grant(other, "refresh")
+        and (one.oauth2_flow, endpoints(one).scope) == (other.oauth2_flow, endpoints(other).scope)
+    )
 
 
 def _require_installation(actor: Actor) -> None:

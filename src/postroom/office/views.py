@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from postroom.clock import now_ms
 from postroom.model.account import Account, AccountState, CertificateCheck, Encryption, Login
 from postroom.model.application import Key
+from postroom.model.grant import OAuth2Flow
 from postroom.model.sender import Sender
 from postroom.office.certificate_views import AccountCertificates, certificate_warnings
 from postroom.policy.fallback import VERDICT
+from postroom.policy.renewal import WARN_DAYS, days_left
 from postroom.store.paces import UNTRIED, Pace
 
 __all__ = ["AccountView", "NewKey", "SenderView", "account_needs", "account_warnings"]
@@ -53,7 +56,9 @@ class NewKey:
 def account_needs(account: Account, *, dropped: bool = False, trouble: str = "") -> tuple[str, ...]:
     """What is missing before mail can leave through the account."""
     needs = []
-    if account.needs_secret and not account.has_secret and account.secret_reference:
+    if account.login is Login.OAUTH2:
+        needs += _grant_needs(account)
+    elif account.needs_secret and not account.has_secret and account.secret_reference:
         needs.append(
             "Its secret_reference has to be given once more, by an administrator who may use it: it was given for "
             "another server or user, and leads nowhere until then."
@@ -74,6 +79,21 @@ def account_needs(account: Account, *, dropped: bool = False, trouble: str = "")
     return tuple(needs)
 
 
+def _grant_needs(account: Account) -> list[str]:
+    """What an account needs before there is a token for it."""
+    if account.oauth2_flow.needs_consent:
+        if account.granted_ms is not None:
+            return []
+        return [
+            "It is not connected: somebody who may speak for the mailbox has to consent once "
+            f"(`postroom account connect {account.name}`). A consent for another server, user or application is void."
+        ]
+    if account.has_secret:
+        return []
+    what = "the key of the service account" if account.oauth2_flow is OAuth2Flow.SERVICE_ACCOUNT else "the secret"
+    return [f"It needs {what} of the application that was registered at the provider. Type it as its secret."]
+
+
 def account_warnings(account: Account, *, trouble: str = "") -> tuple[str, ...]:
     """What works, but lets somebody on the way read or change the mail or the password."""
     warnings = []
@@ -92,4 +112,11 @@ def account_warnings(account: Account, *, trouble: str = "") -> tuple[str, ...]:
             warnings.append("So the password is sent only by a login that does not show it (SCRAM, CRAM-MD5).")
     if account.fallback_account_id is not None and (trouble or account.paused_by == VERDICT):
         warnings.append("Its fallback account sends its mail meanwhile; this one stays broken until it is mended.")
+    left = days_left(account, now_ms()) if account.login is Login.OAUTH2 else None
+    if left is not None and left <= WARN_DAYS:
+        when = f"in {left} days" if left > 1 else "tomorrow" if left == 1 else "today" if left == 0 else "and has ended"
+        warnings.append(
+            f"The application's secret or certificate ends on {account.oauth2_secret_expires}, {when}: make a new one "
+            "at the provider and type it as the account's secret."
+        )
     return (*warnings, *certificate_warnings(account))

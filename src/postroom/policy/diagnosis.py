@@ -21,7 +21,7 @@ from postroom.policy.rulebook import read_rules
 __all__ = ["Catalogue", "catalogue", "load"]
 
 _HEAD = ("integrated.toml",)
-_TAIL = ("local.toml", "generic.toml", "classes.toml")
+_TAIL = ("grants.toml", "local.toml", "generic.toml", "classes.toml")
 """Files without a family, in the order in which they are asked: the head before those of families, the tail after."""
 
 

@@ -17,13 +17,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from cryptography.exceptions import InvalidTag
 
 from postroom.errors import SecretSealed
-from postroom.model.account import Account
+from postroom.model.account import Account, Login
 from postroom.model.connector import Connector
+from postroom.policy.providers import endpoints
 from postroom.secrets.key import KEY_ID_SIZE, Key
 from postroom.secrets.secret import Secret
 
@@ -64,7 +65,8 @@ class SealedTo:
 
     @classmethod
     def of(cls, account: Account) -> SealedTo:
-        """What a password for this account is sealed to."""
+        """What a password for this account is sealed to; with OAuth2 the secret of the application, which goes to the
+        token URL alone, but what it fetches goes to the server."""
         return cls(
             tenant_id=account.tenant_id,
             account_id=account.id,
@@ -72,6 +74,7 @@ class SealedTo:
             port=account.port,
             encryption=str(account.encryption),
             user=account.user,
+            token_url=endpoints(account).token_url if account.login is Login.OAUTH2 else "",
             certificate_check=str(account.certificate_check),
             certificate_authority=account.certificate_authority,
             certificate_pin=account.certificate_pin,
@@ -109,6 +112,15 @@ class SealedTo:
             encryption=f"connector {connector.kind}",
             user=connector.user,
         )
+
+    @classmethod
+    def of_grant(cls, account: Account, what: str) -> SealedTo:
+        """What one of the secrets of a grant is sealed to. `what`: "refresh", "access" or "verifier".
+
+        No URL that is asked has a fragment, so none of them opens as another, nor as the application's secret.
+        """
+        seal_to = cls.of(account)
+        return replace(seal_to, token_url=f"{seal_to.token_url}#{what}:{account.oauth2_client_id}")
 
     def associated_data(self) -> bytes:
         """Canonical JSON: names sorted, no spaces, ASCII. No two different values give the same octets.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, or_, select, update
+from sqlalchemy import Connection, FromClause, Row, Select, and_, delete, or_, select, update
 
 from postroom.model.account import (
     Account,
@@ -20,6 +20,7 @@ from postroom.model.account import (
     Limits,
     Login,
 )
+from postroom.model.grant import OAuth2Flow, OAuth2Provider
 from postroom.policy.fallback import VERDICT
 from postroom.store import tables
 from postroom.store.scope import across, within
@@ -49,8 +50,9 @@ PERSON = "person"
 _table = tables.account
 _secret = tables.credential
 _key = tables.client_key
+_grant = tables.oauth2_grant
 _RENAMED = {"user": "user_name"}
-_ELSEWHERE = frozenset({"limits", "has_secret", "secret_set_ms", "has_client_key"})
+_ELSEWHERE = frozenset({"limits", "has_secret", "secret_set_ms", "granted_ms", "has_client_key"})
 _STATE = frozenset({"state", "paused_reason", "paused_by", "paused_ms", "resume_ms"})
 _FIXED = frozenset({"id", "tenant_id", "created_ms", "version"})
 _PLAIN = tuple(field.name for field in fields(Account) if field.name not in _ELSEWHERE)
@@ -59,6 +61,8 @@ _ENUMS: dict[str, Any] = {
     "encryption": Encryption,
     "login": Login,
     "credential_source": CredentialSource,
+    "oauth2_provider": OAuth2Provider,
+    "oauth2_flow": OAuth2Flow,
     "certificate_check": CertificateCheck,
     "state": AccountState,
 }
@@ -74,6 +78,7 @@ def from_row(row: Row[Any]) -> Account:
         values[name] = bool(values[name])
     values["limits"] = Limits(**{name: stored[f"limit_{name}"] for name in _LIMITS})
     values["secret_set_ms"] = stored["secret_set_ms"]
+    values["granted_ms"] = stored["granted_ms"]
     values["has_secret"] = stored["secret_set_ms"] is not None
     values["has_client_key"] = stored["client_key_set_ms"] is not None
     return Account(**values)
@@ -87,12 +92,15 @@ def _stored(account: Account, without: frozenset[str]) -> dict[str, Any]:
     return values | {f"limit_{name}": getattr(account.limits, name) for name in _LIMITS}
 
 
-_COLUMNS = (_table, _secret.c.set_ms.label("secret_set_ms"), _key.c.set_ms.label("client_key_set_ms"))
+_COLUMNS = (
+    _table, _secret.c.set_ms.label("secret_set_ms"), _key.c.set_ms.label("client_key_set_ms"), _grant.c.granted_ms,
+)  # fmt: skip
 
 
 def _query(tenant_id: int) -> Select[Any]:
     joined = _table.outerjoin(_secret, and_(_secret.c.account_id == _table.c.id, within(_secret, tenant_id)))
     joined = joined.outerjoin(_key, and_(_key.c.account_id == _table.c.id, within(_key, tenant_id)))
+    joined = joined.outerjoin(_grant, and_(_grant.c.account_id == _table.c.id, within(_grant, tenant_id)))
     return select(*_COLUMNS).select_from(joined).where(within(_table, tenant_id))
 
 
@@ -110,17 +118,22 @@ def of_tenant(connection: Connection, tenant_id: int) -> list[Account]:
     return [from_row(row) for row in connection.execute(_query(tenant_id).order_by(_table.c.id))]
 
 
+def _joined() -> FromClause:
+    """Every tenant's accounts with what else is known of each."""
+    joined: FromClause = _table
+    for other in (_secret, _key, _grant):
+        joined = joined.outerjoin(other, other.c.account_id == _table.c.id)
+    return joined
+
+
 def all_accounts(connection: Connection) -> list[Account]:
-    joined = _table.outerjoin(_secret, _secret.c.account_id == _table.c.id)
-    joined = joined.outerjoin(_key, _key.c.account_id == _table.c.id)
-    query = select(*_COLUMNS).select_from(joined).order_by(_table.c.id)
+    query = select(*_COLUMNS).select_from(_joined()).order_by(_table.c.id)
     return [from_row(row) for row in connection.execute(across(query, "the snapshot holds all tenants' settings"))]
 
 
 def falling_back_on(connection: Connection, account_id: int) -> list[Account]:
     """The accounts, of whatever tenant, whose fallback this one is."""
-    joined = _table.outerjoin(_secret, _secret.c.account_id == _table.c.id)
-    query = select(*_COLUMNS).select_from(joined.outerjoin(_key, _key.c.account_id == _table.c.id))
+    query = select(*_COLUMNS).select_from(_joined())
     query = query.where(_table.c.fallback_account_id == account_id).order_by(_table.c.id)
     return [from_row(row) for row in connection.execute(across(query, "the installation's may be anybody's fallback"))]
 
@@ -147,7 +160,9 @@ def tested(connection: Connection, tenant_id: int, account_id: int, now_ms: int)
 def remove(connection: Connection, tenant_id: int, account_id: int) -> None:
     """Deletes the account with its secrets, its lanes and its pace. What still refers to it is the caller's care."""
     connection.execute(delete(_table).where(within(_table, tenant_id), _table.c.id == account_id))
-    for table in (tables.credential, tables.client_key, tables.lane, tables.pace):
+    for table in (
+        tables.credential, tables.client_key, tables.lane, tables.pace, tables.oauth2_grant, tables.oauth2_start,
+    ):  # fmt: skip
         connection.execute(delete(table).where(within(table, tenant_id), table.c.account_id == account_id))
 
 

@@ -67,6 +67,6 @@ def any_sealed(connection: Connection) -> bool:
     factors = across(select(tables.person.c.id).where(tables.person.c.totp.is_not(None)).limit(1), "asks for all")
     known = tables.provider
     clients = across(select(known.c.id).where(known.c.sealed.is_not(None)).limit(1), "asks for all")
-    return any(
-        connection.execute(query).first() is not None for query in (passwords, keys, connectors, factors, clients)
-    )
+    granted = across(select(tables.oauth2_grant.c.account_id).limit(1), "asks for all")
+    asked = (passwords, keys, connectors, factors, clients, granted)
+    return any(connection.execute(query).first() is not None for query in asked)

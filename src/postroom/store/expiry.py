@@ -43,3 +43,4 @@ def expire(connection: Connection, now_ms: int, next_id: Callable[[], int], *, l
 def end_all_leases(connection: Connection) -> None:
     """Only for a database that one process owns, at its start: whoever held a lease before is gone."""
     connection.execute(text("UPDATE lane SET expires_ms = 0, worker = ''"))
+    connection.execute(text("UPDATE oauth2_grant SET leased_until_ms = 0"))

@@ -10,6 +10,7 @@ from postroom.reports import Reports
 from postroom.settings import Settings
 from postroom.store.database import Store
 from postroom.work.connecting import Connecting
+from postroom.work.grants import Grants
 
 __all__ = ["Desk"]
 
@@ -24,3 +25,4 @@ class Desk:
     outbox: Outbox = field(repr=False)
     reports: Reports = field(repr=False)
     connecting: Connecting = field(repr=False)
+    grants: Grants = field(repr=False)

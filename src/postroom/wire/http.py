@@ -153,6 +153,8 @@ def _place(url: str, plain_on_loopback: bool) -> _Place | str:
         return "The URL names no host."
     if parts.username is not None or parts.password is not None:
         return "The URL must not carry a user name or a password."
+    if "#" in url:
+        return "The URL must not have a # in it."
     encrypted = parts.scheme == "https"
     if not encrypted and not (plain_on_loopback and _is_this_machine(host)):
         return "The URL must begin with https://: what is asked there is secret."

@@ -5,6 +5,7 @@ name.
 from __future__ import annotations
 
 import secrets as randomness
+from functools import partial
 from typing import Protocol
 
 from postroom.deliver.feed import Feed, SessionFailure
@@ -12,7 +13,7 @@ from postroom.deliver.native import NativeCourier
 from postroom.deliver.references import ReferenceCourier, References
 from postroom.deliver.smtp import SmtpCourier
 from postroom.errors import PostroomError
-from postroom.model.account import Account, Encryption, Limits
+from postroom.model.account import Account, Encryption, Limits, Login
 from postroom.model.attempt import Failure, Result
 from postroom.model.tenant import INSTALLATION
 from postroom.office import Office
@@ -26,6 +27,7 @@ from postroom.wire.dial import DialTimeouts
 from postroom.wire.guard import guard_for
 from postroom.wire.names import own_name
 from postroom.work.connecting import Connecting
+from postroom.work.grants import Grants
 
 __all__ = ["NATIVE", "Courier", "Couriers"]
 
@@ -38,9 +40,10 @@ class Courier(Protocol):
 
 
 class Couriers:
-    def __init__(self, office: Office, settings: Settings, connecting: Connecting) -> None:
+    def __init__(self, office: Office, settings: Settings, connecting: Connecting, grants: Grants) -> None:
         self._office = office
         self._connecting = connecting
+        self._grants = grants
         self._settings = settings
         self._references = References(settings)
         self._timeouts = Timeouts().scaled(settings.smtp_timeout_scale)
@@ -68,7 +71,7 @@ class Couriers:
         if account.id == NATIVE:
             return NativeCourier(self._settings.native_command, _NATIVE_SECONDS * self._settings.smtp_timeout_scale)
         secret = None
-        if account.needs_secret:
+        if account.login is not Login.OAUTH2 and account.needs_secret:
             try:
                 secret = self._office.open_secret(account)
             except PostroomError as error:
@@ -106,6 +109,7 @@ class Couriers:
             guard=guard_for(account, self._settings.tenant_hosts),
             client_key=client_key,
             via=self._connecting.way_of(account),
+            token=partial(self._grants.token, account) if account.login is Login.OAUTH2 else None,
         )
 
 

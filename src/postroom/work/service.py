@@ -19,6 +19,7 @@ from postroom.settings import Role, Settings
 from postroom.store import credentials, expiry
 from postroom.store.database import Store
 from postroom.work.connecting import Connecting
+from postroom.work.grants import Grants
 from postroom.work.upkeep import Upkeep
 from postroom.work.worker import Worker
 
@@ -46,10 +47,12 @@ class Engine:
             raise
         works = role is not Role.HTTP
         self.connecting = Connecting(self.office, settings, self.log)
-        self.worker = Worker(self.store, self.office, settings, self.log, self.connecting) if works else None
+        self.grants = Grants(self.store, self.office, self.ring, self.log)
+        around = (self.store, self.office, settings, self.log, self.connecting, self.grants)
+        self.worker = Worker(*around) if works else None
         self.outbox = Outbox(self.store, self.office, settings, self.log, self.worker or NoPlacement())
         self.reports = Reports(self.store, self.office)
-        self._upkeep = Upkeep(self.store, self.office, self.worker, settings, self.log, self.connecting)
+        self._upkeep = Upkeep(*around, self.worker)
 
     async def start(self) -> None:
         """Call on the loop that will do the work."""
@@ -71,6 +74,7 @@ class Engine:
             await self.worker.stop(_STOP_SECONDS)
         await self._upkeep.stop()
         await self.connecting.close()
+        await self.grants.stop(_STOP_SECONDS)
         self.outbox.attach(None)
         self.store.attach(None)
         await asyncio.to_thread(self.store.close)

@@ -18,6 +18,7 @@ from postroom.settings import Settings
 from postroom.store import expiry, lanes, nodes, retention, unknown_answers
 from postroom.store.database import Store
 from postroom.work.connecting import Connecting
+from postroom.work.grants import Grants
 from postroom.work.worker import Worker
 
 __all__ = ["Duty", "Upkeep"]
@@ -42,12 +43,14 @@ class Upkeep:
         self,
         store: Store,
         office: Office,
-        worker: Worker | None,
         settings: Settings,
         log: MailLog,
         connecting: Connecting,
+        grants: Grants,
+        worker: Worker | None,
     ) -> None:
         self._connecting = connecting
+        self._grants = grants
         self._store = store
         self._office = office
         self._worker = worker
@@ -66,6 +69,7 @@ class Upkeep:
                 Duty("expire", 15.0, self.expire),
                 Duty("resume", 15.0, self.resume),
                 Duty("unheard", 15.0, self.write_unheard),
+                Duty("grants", 30.0, self.check_grants),
                 Duty("sweep", 300.0, self.sweep),
             ]
         self.duties = tuple(duties)
@@ -157,6 +161,11 @@ class Upkeep:
         except Exception:
             unheard.back(counts)
             raise
+        return False
+
+    async def check_grants(self) -> bool:
+        """Access tokens are renewed ahead of time, and a grant that died is noticed."""
+        await self._grants.check()
         return False
 
     async def sweep(self) -> bool:

@@ -38,6 +38,7 @@ from postroom.store.transmission import Move
 from postroom.work.backlog import Taken, jobs_of, take
 from postroom.work.connecting import Connecting
 from postroom.work.couriers import NATIVE, Couriers
+from postroom.work.grants import Grants
 from postroom.work.lane import Lane
 from postroom.work.learning import Learning
 from postroom.work.room import Room
@@ -56,7 +57,15 @@ _NATIVE_PAUSE_MS = 60_000.0
 class Worker:
     """Started and stopped by the service. `place`, `wake` and `await_ending` are intake's `Placement`."""
 
-    def __init__(self, store: Store, office: Office, settings: Settings, log: MailLog, connecting: Connecting) -> None:
+    def __init__(
+        self,
+        store: Store,
+        office: Office,
+        settings: Settings,
+        log: MailLog,
+        connecting: Connecting,
+        grants: Grants,
+    ) -> None:
         self.store = store
         self.log = log
         self.chance: Callable[[], float] = random.random
@@ -65,7 +74,7 @@ class Worker:
         self._lease_ms = int(settings.lease_seconds * 1000)
         self._beat_seconds = settings.heartbeat_seconds
         self._poll_seconds = settings.poll_seconds
-        self._couriers = Couriers(office, settings, connecting)
+        self._couriers = Couriers(office, settings, connecting, grants)
         connecting.woken = lambda account_id: self.wake(account_id, insist=True)
         self._waiters = Waiters()
         self.unheard = Unheard()

@@ -23,6 +23,8 @@ def _leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
 
 LEAVES = dict(_leaves(typer.main.get_command(make_app())))
 HARMLESS = {
+    "--oauth2-secret-expires",
+    "--oauth2-token-url",
     "--key-file",
     "--password-file",
     "--client-key-file",

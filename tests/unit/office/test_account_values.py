@@ -15,7 +15,7 @@ from postroom.office.fields import Reading
 
 KEPT_BY_US = {
     "id", "tenant_id", "limits", "state", "paused_reason", "paused_by", "paused_ms", "resume_ms", "has_secret",
-    "secret_set_ms", "has_client_key", "tested_ms", "created_ms", "version",
+    "secret_set_ms", "has_client_key", "tested_ms", "granted_ms", "created_ms", "version",
 }  # fmt: skip
 BLANK = Account(id=1, tenant_id=1, name="", host="", port=0)
 

@@ -6,6 +6,7 @@ business.
 
 from postroom.store.tables.columns import metadata
 from postroom.store.tables.connecting import agent, connector, connector_event, connector_secret
+from postroom.store.tables.grants import oauth2_grant, oauth2_start
 from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, rendering, session
 from postroom.store.tables.people import (
     audit,
@@ -54,6 +55,8 @@ __all__ = [
     "meta",
     "metadata",
     "node",
+    "oauth2_grant",
+    "oauth2_start",
     "pace",
     "passkey",
     "person",

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from postroom.model.account import AccountState, CertificateCheck, CredentialSource, Encryption, Login
+from postroom.model.grant import OAuth2Flow
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.store.tables.columns import flag, key, metadata, number, one_of, tenant_of, words
 
@@ -69,6 +70,14 @@ account = Table(
     words("credential_source", CredentialSource.PASSWORD.value),
     words("credential_path"),
     words("secret_reference"),
+    words("oauth2_provider"),
+    words("oauth2_flow", OAuth2Flow.AUTHORIZATION_CODE.value),
+    words("oauth2_tenant"),
+    words("oauth2_client_id"),
+    words("oauth2_scope"),
+    words("oauth2_authorize_url"),
+    words("oauth2_token_url"),
+    words("oauth2_secret_expires"),
     words("certificate_check", CertificateCheck.VERIFY.value),
     words("certificate_authority"),
     words("certificate_pin"),

@@ -17,6 +17,7 @@ from starlette.routing import Route, compile_path
 
 from postroom import __version__
 from postroom.errors import PostroomError
+from postroom.office.grants import CALLBACK
 from postroom.settings import Network, ProxyHeader
 from postroom.web.api import (
     accounts,
@@ -26,6 +27,7 @@ from postroom.web.api import (
     connectors,
     diagnoses,
     front,
+    grants,
     insight,
     installation,
     messages,
@@ -54,6 +56,7 @@ from postroom.web.api.problems import (
 from postroom.web.api.raw import RAW_PATH, RawPosting
 from postroom.web.api.requests import query_faults
 from postroom.web.choosing import choose
+from postroom.web.consent import come_back
 from postroom.web.desk import Desk
 from postroom.web.forwarded import client_of
 from postroom.web.letters import CHOOSING
@@ -131,6 +134,7 @@ def create_app(desk: Desk) -> FastAPI:
         messages,
         accounts,
         certificates,
+        grants,
         presets,
         connectors,
         senders,
@@ -154,6 +158,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.add_route("/docs", _page, methods=["GET"])
     app.add_route("/", _start, methods=["GET"])
     app.add_route(CHOOSING, choose, methods=["GET", "POST"])
+    app.add_route(CALLBACK, come_back, methods=["GET"])
     app.add_exception_handler(PostroomError, _tell)
     app.add_exception_handler(RequestError, _tell)
     app.add_exception_handler(RequestValidationError, _tell_query)

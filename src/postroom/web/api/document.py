@@ -16,6 +16,7 @@ import postroom
 from postroom.model.application import Scope
 from postroom.web.api import (
     account_shapes,
+    grant_shapes,
     insight_shapes,
     people_shapes,
     problems,
@@ -80,8 +81,8 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
-    schemas |= shapes.schemas() | people_shapes.schemas() | provider_shapes.schemas() | version_shapes.schemas()
-    schemas |= insight_shapes.schemas() | account_shapes.schemas()
+    for part in (shapes, people_shapes, provider_shapes, version_shapes, insight_shapes, account_shapes, grant_shapes):
+        schemas |= part.schemas()
     schemas |= connector_schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)

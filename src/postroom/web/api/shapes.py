@@ -18,6 +18,7 @@ from postroom.model.plan import What
 from postroom.model.state import State
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.web.api.certificate_shapes import certificate_schemas
+from postroom.web.api.grant_shapes import FIELDS as GRANT_FIELDS
 
 __all__ = ["schemas"]
 
@@ -91,7 +92,7 @@ _ACCOUNT = {
     "host": _text("The server's name or IP address."),
     "port": _number("Without it: 25, 587 or 465, as the encryption is.", minimum=1, maximum=65535),
     "encryption": _words(Encryption, "`starttls`, `tls` from the start (often called SSL), or `none`."),
-    "login": _words(Login, "`password`: the strongest way both sides know. `oauth2`: not yet."),
+    "login": _words(Login, "`password`: the strongest way both sides know. `oauth2`: with access tokens."),
     "user": _text("The user name."),
     "realm": _text("The Kerberos realm, or the domain of an NTLM user."),
     "service_principal": _text("Kerberos: the service's name, if it is not `smtp/` and the host."),
@@ -100,6 +101,7 @@ _ACCOUNT = {
     "secret_reference": _text(
         "Where the password is kept instead: `env:NAME`, `file:/path`, `systemd:NAME`, `vault:mount/path#field`."
     ),
+    **GRANT_FIELDS,
     "certificate_check": _words(
         CertificateCheck,
         "`verify` by this machine's store, `own-ca`: that CA only, `pinned`: that one certificate, `ignore`: last.",
@@ -141,6 +143,7 @@ _ACCOUNT_SHOWN = {
     "has_secret": _flag("Whether a password is kept. It is never shown."),
     "secret_set_at": _or_null(_moment()),
     "tested_at": _or_null(_moment("When this very server last took a test message by this very login.")),
+    "granted_at": _or_null(_moment("When somebody consented to its login with OAuth2.")),
     "created_at": _moment(),
     "version": _number("Grows with each change."),
     "default": _flag("Whether it is the tenant's default."),
