@@ -42,6 +42,7 @@ from postroom.smtp.client import (
     transfer,
 )
 from postroom.smtp.command import DATA
+from postroom.smtp.reply import Reply
 from postroom.smtp.sasl import MECHANISM_NAMES
 from postroom.smtp.sasl_oauth import OAUTH_MECHANISM_NAMES
 from postroom.wire.dial import DialTimeouts, NoLink, Target, Way, dial
@@ -114,13 +115,16 @@ class SmtpCourier:
     async def _run(self, feed: Feed, secret: Secret | None) -> SessionFailure | None:
         reach("session.before-connect")
         if self.via is None and self.guard.wrong_port:
-            return _unreachable(NoLink(Failure.FORBIDDEN_ADDRESS, _WRONG_PORT.format(self.account.port), Phase.CONNECT))
+            return _unreachable(
+                NoLink(Failure.FORBIDDEN_ADDRESS, _WRONG_PORT.format(self.account.port), Phase.CONNECT),
+                self.account.host,
+            )
         target = Target.of(self.account, self.tls_minimum, self.client_key)
         link = await dial(
             target, timeouts=self.dial_timeouts, guard=self.guard, discreet=self.guard.discreet, via=self.via
         )
         if isinstance(link, NoLink):
-            return _unreachable(link)
+            return _unreachable(link, self.account.host)
         try:
             replies = Replies()
             opened = await drive_open(open_session(self._settings(secret)), link, replies, target.tls)
@@ -281,17 +285,19 @@ def _no_token(why: Result) -> SessionFailure:
     return SessionFailure(why, f"-- {why.text}\n")
 
 
-def _unreachable(no_link: NoLink) -> SessionFailure:
+def _unreachable(no_link: NoLink, host: str) -> SessionFailure:
     tried = "".join(f"-- {one}\n" for one in no_link.tried)
     result = Result(no_link.phase.value, 0, "", no_link.detail, no_link.failure)
-    return SessionFailure(result, f"{tried}-- {no_link.detail}\n")
+    return SessionFailure(result, f"{tried}-- {no_link.detail}\n", host, family(host))
 
 
 def _not_opened(failed: Failed, tried: str, host: str, gone: Gone | None) -> SessionFailure:
     result = session_result(failed.phase.value, failed.cause)
     if failed.phase is Phase.TLS and gone is not None:
         result = replace(result, failure=gone.failure, text=gone.detail)
-    return SessionFailure(result, tried + failed.transcript.text(), host, family(host, result.text))
+    greeting = failed.cause if failed.phase is Phase.GREETING else failed.greeting
+    words = greeting.text if isinstance(greeting, Reply) else ""
+    return SessionFailure(result, tried + failed.transcript.text(), host, family(host, words))
 
 
 def _opened(opened: Opened, link: Link, tried: str, host: str) -> SessionOpened:

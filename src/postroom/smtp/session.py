@@ -84,11 +84,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """No session came about: where it ended, why, and what was said. The connection is to be closed."""
+    """No session came about: where it ended, why, and what was said. The connection is to be closed.
+
+    `greeting`: how the server greeted, None when it did not come so far.
+    """
 
     phase: Phase
     cause: Reply | Lost | Refusal
     transcript: Transcript
+    greeting: Reply | None = None
 
 
 def open_session(settings: SessionSettings) -> Generator[Step, Any, Opened | Failed]:
@@ -127,10 +131,14 @@ class _Opening:
         self._heard_at = 0.0
 
     def run(self) -> Generator[Step, Any, Opened | Failed]:
-        settings = self._settings
         greeting = yield from self._ask(b"", Phase.GREETING, self._timeouts.greeting, _READY)
         if isinstance(greeting, Failed):
             return greeting
+        after = yield from self._after(greeting)
+        return replace(after, greeting=greeting) if isinstance(after, Failed) else after
+
+    def _after(self, greeting: Reply) -> Generator[Step, Any, Opened | Failed]:
+        settings = self._settings
         capabilities = yield from self._hello()
         if settings.encryption is Encryption.STARTTLS and isinstance(capabilities, Capabilities):
             capabilities = yield from self._start_tls(capabilities)

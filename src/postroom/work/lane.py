@@ -359,6 +359,7 @@ class Lane:
         job = self._jobs.popleft()
         job.started_ms = job.started_ms or now_ms()
         around = self.around(job.tenant_id)
+        around.family = failure.family  # there is no session to ask
         results = [failure.result] * len(job.recipients)
         concluded = conclude(job, results, failure.conversation, around)
         self._settle(job, concluded.settlement, concluded._replace(worst=None))

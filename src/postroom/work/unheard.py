@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroom.deliver.conclude import Ending
-from postroom.policy.verdict import is_generic
+from postroom.policy.verdict import ACCEPTED, is_generic
 from postroom.store.unknown_answers import Kind
 
 __all__ = ["Unheard"]
@@ -23,7 +23,7 @@ class Unheard:
 
     def note(self, tenant_id: int, endings: Iterable[Ending]) -> None:
         for ending in endings:
-            if ending.result is None or not is_generic(ending.verdict.diagnosis):
+            if ending.verdict is ACCEPTED or ending.result is None or not is_generic(ending.verdict.diagnosis):
                 continue
             result = ending.result
             kind = Kind(
