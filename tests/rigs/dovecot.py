@@ -7,6 +7,7 @@ answered. Root only (Dovecot changes to its own users).
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -82,6 +83,21 @@ service submission-login {{
 }}
 """
 
+_TOKENS = """
+auth_mechanisms = {mechanisms} xoauth2 oauthbearer
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
+}}
+"""
+
+_TOKEN_CHECK = """
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={folder}/keys/
+username_attribute = email
+"""
+
 
 class Dovecot:
     """`with Dovecot({"anna": "secret"}, relay=sink.port) as dovecot:` and talk to `dovecot.port`.
@@ -98,10 +114,11 @@ class Dovecot:
         recipients: int = 100,
         keytab: Path | None = None,
         krb5: Mapping[str, str] | None = None,
+        token_key: bytes = b"",
     ) -> None:
         """`users`: name → password. `certificate` (PEM with key and chain): STARTTLS is offered, a login only under
         TLS. `recipients`: the most a mail may have. With a `keytab` Kerberos is offered too (GSSAPI); `krb5`: the
-        environment for it."""
+        environment for it. `token_key`: access tokens are taken, JWTs signed with it (HS256)."""
         self.folder = shared_folder("dovecot")
         self.host = "127.0.0.1"
         self.port = free_port()
@@ -121,6 +138,9 @@ class Dovecot:
             parts.append(_LOGIN_ONLY.format(folder=self.folder))
         else:
             parts.append(_SUBMISSION.format(relay=relay, port=self.port, recipients=recipients))
+        self._token_key = token_key
+        if token_key:
+            parts.append(_TOKENS.format(folder=self.folder, mechanisms=MECHANISMS))
         self._configuration = "".join(parts)
 
     def start(self) -> Self:
@@ -131,11 +151,20 @@ class Dovecot:
             (self.folder / name).mkdir()
             (self.folder / name).chmod(0o777)
         (self.folder / "users").write_text("".join(f"{name}:{word}::::::\n" for name, word in self._users.items()))
+        if self._token_key:
+            self._write_token_key()
         configuration = self.folder / "dovecot.conf"
         configuration.write_text(self._configuration)
         self._process = Process([program_path, "-F", "-c", configuration], self.log)
         self._process.wait_ready(self._ready)
         return self
+
+    def _write_token_key(self) -> None:
+        """Where Dovecot looks for the key of a token without `azp` and `kid`."""
+        keys = self.folder / "keys" / "default" / "HS256"
+        keys.mkdir(parents=True)
+        (keys / "default").write_text(base64.b64encode(self._token_key).decode())
+        (self.folder / "oauth2.conf").write_text(_TOKEN_CHECK.format(folder=self.folder))
 
     def stop(self) -> None:
         if self._process is not None:
