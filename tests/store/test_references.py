@@ -153,6 +153,20 @@ def test_going_back_to_a_version_confirms_nothing(house: House) -> None:
     assert opened(house, number) is None
 
 
+def test_what_somebody_else_prepared_is_not_confirmed_by_going_back_to_it(house: House) -> None:
+    """A clerk names his own server and takes the reference away, or deletes the account; an administrator undoes it."""
+    number = made(house)
+    house.office.change_account(CLERK, number, {"host": "thief.example"}).result()
+    house.office.change_account(CLERK, number, {"secret_reference": ""}).result()
+    house.office.return_to(ADMIN, "account", number, 2).result()
+    assert opened(house, number) is None
+    house.account("other")
+    house.office.delete_account(CLERK, number, move_to="other").result()
+    house.office.restore_deleted(ADMIN, encode("a", number), 2).result()
+    assert house.office.snapshot.accounts[number].host == "thief.example"
+    assert opened(house, number) is None
+
+
 def test_files_carry_references_and_an_administrator_s_import_confirms_them(house: House) -> None:
     made(house)
     text = house.office.export(ADMIN).result()

@@ -42,7 +42,8 @@ _REFERENCES = {
     "fallback_account_id": "usable",
     "connector_id": "connectors",
 }
-_NOT_RETURNED = frozenset({"has_secret", "has_client_key", "suspended"})
+_NOT_RETURNED = frozenset({"has_secret", "has_client_key", "suspended", "secret_reference"})
+"""Of a reference, because going back is no new word about which server may have the password that it leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +201,6 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
         self, actor: Actor, noun: str, thing_id: int, tenant_id: int, values: Mapping[str, object]
     ) -> Future[Any]:
         if noun == "account":
-            present = self.snapshot.accounts.get(thing_id)
-            if present is not None and values.get("secret_reference") == present.secret_reference:
-                # going back is no new word about who may have the password
-                values = {field: value for field, value in values.items() if field != "secret_reference"}
             return self.change_account(actor, thing_id, values, tenant_id=tenant_id)
         if noun == "sender":
             return self.change_sender(actor, thing_id, values, tenant_id)
