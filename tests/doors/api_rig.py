@@ -97,14 +97,15 @@ def problem(response: httpx2.Response, status: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def open_api(folder: Path, engine_role: Role = Role.HTTP, **settings: object) -> Iterator[Api]:
-    """Starts it on a thread of its own; `settings` as in `postroom.settings`."""
+    """Starts it on a thread of its own; `settings` as in `postroom.settings`. Tenants may name servers here."""
     loop = asyncio.new_event_loop()
     ready: Future[tuple[Engine, HttpServer]] = Future()
     done = asyncio.Event()
 
     async def run() -> None:
         try:
-            loaded = load({"POSTROOM_DATA": str(folder)}, cwd=folder, overrides=settings)
+            wanted = {"tenant_hosts": "127.0.0.0/8:*", **settings}
+            loaded = load({"POSTROOM_DATA": str(folder)}, cwd=folder, overrides=wanted)
             async with Engine(loaded, engine_role, MailLog(None)) as engine:
                 parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)
                 desk = Desk(loaded, *parts)

@@ -203,7 +203,8 @@ def open_letterbox(folder: Path, **settings: object) -> Iterator[Letterbox]:
 
     async def run() -> None:
         try:
-            wanted = {"listen_smtp": "127.0.0.1:0", "listen_smtps": "127.0.0.1:0", **settings}
+            own = {"listen_smtp": "127.0.0.1:0", "listen_smtps": "127.0.0.1:0", "tenant_hosts": "127.0.0.0/8:*"}
+            wanted = {**own, **settings}
             loaded = load({"POSTROOM_DATA": str(folder)}, cwd=folder, overrides=wanted)
             addresses = take_addresses(loaded)
             ports = tuple(one.getsockname()[1] for one in (*addresses.plain, *addresses.encrypted))

@@ -123,7 +123,8 @@ class Postroom:
         self.url = f"http://127.0.0.1:{self.port}"
         self.role = role
         self._spawn = spawn
-        self._settings = {"data": self.data, "listen": f"127.0.0.1:{self.port}", **settings}
+        own = {"data": self.data, "listen": f"127.0.0.1:{self.port}", "tenant_hosts": "127.0.0.0/8:*"}
+        self._settings = {**own, **settings}
         if database:
             self._settings["database"] = database
         self._process: Process | None = None
