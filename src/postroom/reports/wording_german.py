@@ -42,6 +42,7 @@ BY_REASON: dict[str, tuple[str, str]] = {
     ),
     "not-sent-yet": ("Sie wurde ungesendet zurückgegeben und wird erneut versucht.", ""),
     "expired": ("Ihre Frist war vorbei, bevor sie gesendet werden konnte.", ""),
+    "fallback": ("Das Konto kann derzeit nicht senden, deshalb geht sie über dessen Ersatzkonto.", ""),
     "content-gone": (
         "Ihr Inhalt ist nicht mehr da, also kann sie nicht mehr gesendet werden.",
         "Brechen Sie sie ab und senden Sie eine neue Nachricht.",
