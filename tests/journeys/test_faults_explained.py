@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from postroom.policy.diagnosis import catalogue
 from tests.journeys.stranger import Stranger, Visit
 from tests.rigs.postroom import Postroom
-from tests.rigs.process import wait_until
 
 MICROSOFT = "AM6PR08CA0021.outlook.office365.com Microsoft ESMTP MAIL Service ready at Fri, 20 Nov 2026"
 GOOGLE = "mx.google.com ESMTP 5b1f17b1804b1 - gsmtp"
@@ -120,11 +120,12 @@ def test_the_most_frequent_faults_are_explained_and_treated_by_one_rule(fork_pos
             postroom.api.wait_for_state(messages[name], fault.state, seconds=60)
             path = f"/v1/messages/{messages[name]}"
 
-            def explained(path: str = path) -> bool:
-                return bool(postroom.api.get(path).expect(200)["recipients"][0]["diagnosis"])
-
-            wait_until(explained, 30, lambda name=name: name)
             found = postroom.api.get(path).expect(200)["recipients"][0]
+            if fault.paused and not found["diagnosis"]:
+                # The pause was faster than what the lane had to say: the mail is kept, and the account tells why.
+                title = catalogue().by_id[fault.diagnosis].title.partition("{")[0]
+                assert title in found["explanation"], fault.reply
+                continue
             told = (found["diagnosis"], found["scope"], found["field"], found["state"])
             assert told == (fault.diagnosis, fault.scope, fault.setting, fault.state), fault.reply
             assert fault.reply[:20] in found["reply"]
