@@ -135,7 +135,8 @@ class _Opening:
         if isinstance(greeting, Failed):
             return greeting
         after = yield from self._after(greeting)
-        return replace(after, greeting=greeting) if isinstance(after, Failed) else after
+        may_be_told = self._whole is self._transcript
+        return replace(after, greeting=greeting) if isinstance(after, Failed) and may_be_told else after
 
     def _after(self, greeting: Reply) -> Generator[Step, Any, Opened | Failed]:
         settings = self._settings
