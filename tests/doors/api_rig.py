@@ -50,6 +50,10 @@ class Api:
         self.boss = self.client(INSTALLATION, Scope.ADMIN)
         self.document = self.nobody.get("/v1/openapi.json").json()
 
+    def forget_tries(self) -> None:
+        """Nobody is slowed for what was guessed before."""
+        self.engine.office._slowing._tries.clear()
+
     def tenant(self, *scopes: Scope) -> httpx2.Client:
         """A client of a new tenant with these scopes; without any: its administrator's."""
         tenant = self.engine.office.create_tenant(self._actor, f"tenant {next(self._names)}").result(_WAIT)
