@@ -156,12 +156,35 @@ def test_mail_leaves_over_a_jump_host_whose_key_was_confirmed(postroom: Postroom
     assert postroom.api.states(message) == {"ok@test": "sent"}
 
 
+def test_mail_leaves_over_a_jump_host_with_user_and_password(
+    postroom: Postroom, sink: Sink, tmp_path: Path, stack: ExitStack
+) -> None:
+    """A wrong password pauses the account, and is tried once; the right one lets the mail that waited leave."""
+    require("sshd")
+    sshd = stack.enter_context(Sshd([f"127.0.0.1:{sink.port}"], login=("ann", WORD)))
+    place = {"kind": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": "ann"}
+    connect(postroom, sink, name="jump", secret="wrong", host_key=sshd.fingerprint, **place)
+    messages = [postroom.api.send("ok@test") for _ in range(5)]
+    wait_until(lambda: state(postroom) == "paused", 30, postroom.log_text)
+    assert (sshd.logins, sshd.refusals) == (0, 1)
+    trial = tried(postroom, "jump")
+    assert trial["failure"] == "connector-refused-login"
+    assert "Check the connector's user and password" in trial["sentence"]
+    postroom.api.call("PATCH", "/v1/connectors/jump", {"secret": WORD}).expect(200)
+    assert tried(postroom, "jump")["ok"]
+    states = postroom.settle(messages).values()
+    assert [set(found.values()) for found in states] == [{"sent"}] * 5
+    assert len(sink.taken()) == 5
+    unseen(postroom, sshd.folder)
+
+
 class Closed:
-    """A Postroom that listens for agents, and a connector for them."""
+    """A Postroom that listens for agents, and a connector for them. Tenants may name no server of this machine."""
 
     def __init__(self, make: Callable[..., Postroom], folder: Path, stack: ExitStack) -> None:
         self.port = free_port()
-        self.postroom = make(listen_agents=f"127.0.0.1:{self.port}").start()
+        listens = f"127.0.0.1:{self.port}"
+        self.postroom = make(listen_agents=listens, agent_silence_seconds=3, tenant_hosts="").start()
         self._folder = folder
         self._stack = stack
         self.postroom.api.post("/v1/connectors", {"name": "cellar", "kind": "agent"}).expect(201)
@@ -179,6 +202,37 @@ class Closed:
 
     def wait_for(self, *names: str) -> None:
         wait_until(lambda: self.connected() == set(names), 40, lambda: f"{names}; there are {self.connected()}")
+
+
+class Load:
+    """So many messages, handed over while two agents carry them; `judge` holds Postroom to what it promised."""
+
+    def __init__(self, closed: Closed, sink: Sink, folder: Path, messages: int) -> None:
+        closed.postroom.deliver_to(sink.port, connector_id="cellar")
+        self.agents = {"one": closed.agent("one", f"127.0.0.1:{sink.port}").start()}
+        closed.wait_for("one")
+        self.agents["two"] = closed.agent("two", f"127.0.0.1:{sink.port}").start()
+        closed.wait_for("one", "two")
+        self._postroom, self._sink, self._messages = closed.postroom, sink, messages
+        self._client = LedgerClient(folder, closed.postroom.connect).start(messages, threads=2)
+
+    def wait_for(self, taken: int) -> None:
+        """Until the server has taken so many."""
+        wait_until(lambda: len(self._sink.taken()) >= taken, 60, self._postroom.log_text)
+
+    def assert_unfinished(self) -> None:
+        assert len(self._sink.taken()) < self._messages
+
+    def settle_and_judge(self, *others: str) -> None:
+        """`others`: recipients that the sink has besides."""
+        promises = self._client.finish()
+        self._client.close()
+        assert len(promises) == self._messages
+        self._postroom.settle([promise.message for promise in promises])
+        accounts = {promise.message: account_of(self._postroom.api, promise.message) for promise in promises}
+        taken = [record for record in self._sink.taken() if not set(record.recipients) & set(others)]
+        assert len(self._sink.taken()) - len(taken) == len(others)
+        judge(promises, self._client.intended, accounts, taken).assert_nothing_wrong()
 
 
 @pytest.fixture
@@ -213,29 +267,45 @@ class TestAgents:
         assert postroom.api.get(f"/v1/accounts/{account}").body["connector_id"].startswith("x_")
 
     def test_the_next_agent_takes_over_and_nothing_is_lost_when_they_are_killed_under_load(
-        self, closed: Closed, sink: Sink, tmp_path: Path
+        self, closed: Closed, make_sink: Callable[..., Sink], tmp_path: Path
     ) -> None:
-        postroom = closed.postroom
-        postroom.deliver_to(sink.port, connector_id="cellar")
-        agents = [closed.agent(name, f"127.0.0.1:{sink.port}").start() for name in ("one", "two")]
-        closed.wait_for("one", "two")
-        client = LedgerClient(tmp_path / "ledger", postroom.connect).start(400, threads=2)
+        """The server is slow, so that each kill falls while mail is on its way through the agent and more waits."""
+        sink = make_sink(options={"dot_delay": 0.2})
+        load = Load(closed, sink, tmp_path / "ledger", 120)
         for round_ in range(4):
-            agents[round_ % 2].kill9()
-            other = {"one", "two"} - {("one", "two")[round_ % 2]}
-            closed.wait_for(*other)
-            agents[round_ % 2].start()
+            load.wait_for(15 * (round_ + 1))
+            name = ("one", "two")[round_ % 2]
+            load.agents[name].kill9()
+            load.assert_unfinished()
+            closed.wait_for(*{"one", "two"} - {name})
+            load.agents[name].start()
             closed.wait_for("one", "two")
-        for agent in agents:
+        for agent in load.agents.values():
             agent.kill9()
+        load.assert_unfinished()
         closed.wait_for()
-        agents[0].start()
+        load.agents["one"].start()
         closed.wait_for("one")
-        promises = client.finish()
-        client.close()
-        postroom.settle([promise.message for promise in promises])
-        accounts = {promise.message: account_of(postroom.api, promise.message) for promise in promises}
-        judge(promises, client.intended, accounts, sink.taken()).assert_nothing_wrong()
+        load.settle_and_judge()
+
+    def test_the_next_agent_takes_over_from_one_that_is_frozen(
+        self, closed: Closed, make_sink: Callable[..., Sink], tmp_path: Path
+    ) -> None:
+        """Its connection stays open, but it says nothing. When it goes on, nothing is lost, nor doubled in secret."""
+        sink = make_sink(options={"dot_delay": 0.2})
+        load = Load(closed, sink, tmp_path / "ledger", 60)
+        load.wait_for(15)
+        first = load.agents["one"].process
+        assert first is not None
+        first.freeze()
+        load.assert_unfinished()
+        closed.wait_for("two")
+        log = [event["text"] for event in closed.postroom.api.get("/v1/connectors/cellar/log").body["events"]]
+        assert "The agent one is gone. two takes over." in log
+        closed.postroom.api.wait_for_state(closed.postroom.api.send("after-freezing@test"), "sent")
+        first.thaw()
+        closed.wait_for("one", "two")
+        load.settle_and_judge("after-freezing@test")
 
     def test_it_reaches_what_postroom_itself_may_not(self, closed: Closed, sink: Sink) -> None:
         """A tenant's server at an internal address is none that may be connected to from here; over there it is."""

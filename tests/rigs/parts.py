@@ -69,6 +69,12 @@ def _faketime() -> bool:
     return any(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
+def _sshd() -> bool:
+    """With what shows it users of a test's own."""
+    wrapper = any(Path("/usr/lib").glob("*/libnss_wrapper.so"))
+    return wrapper and all(map(program, ("sshd", "ssh-keygen", "openssl")))
+
+
 def _exim_here() -> bool:
     return (EXIM_FOLDER / "usr/sbin/exim4").exists() and user_exists(EXIM_USER)
 
@@ -93,7 +99,7 @@ PARTS = {
     "microsocks": Part(_programs("microsocks"), ("microsocks",)),
     "dante": Part(_programs("danted"), ("dante-server",), root=True),
     "tinyproxy": Part(_programs("tinyproxy"), ("tinyproxy",)),
-    "sshd": Part(_programs("sshd", "ssh-keygen"), ("openssh-server",), root=True),
+    "sshd": Part(_sshd, ("openssh-server", "libnss-wrapper", "openssl"), root=True),
     "swaks": Part(_programs("swaks"), ("swaks", "libnet-ssleay-perl")),
     "testssl": Part(_programs("testssl"), ("testssl.sh",)),
     "nmap": Part(_programs("nmap"), ("nmap",)),

@@ -23,7 +23,8 @@ __all__ = ["NotTaken", "dwell"]
 
 Told = Callable[[str], None]
 _ENTER_SECONDS = 30.0
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS, _OPEN_SECONDS = 10.0, 15.0
+"""For one address, and for all of a server's. Postroom takes an agent for dead that has no verdict after 20 seconds."""
 _KEEPALIVE_SECONDS, _KEEPALIVES = 10.0, 3
 _PROHIBITED, _FAILED = asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, asyncssh.OPEN_CONNECT_FAILED
 
@@ -179,11 +180,18 @@ class _Door(asyncssh.SSHServer):
     async def _open(self, host: str, port: int) -> Any:
         if self._connection is None:
             raise asyncssh.ChannelOpenError(_FAILED, "The agent is just leaving")
+        try:
+            async with asyncio.timeout(_OPEN_SECONDS):
+                return await self._reached(self._connection, await self._places(host, port), port)
+        except TimeoutError:
+            raise asyncssh.ChannelOpenError(_FAILED, f"Nothing came back within {_OPEN_SECONDS:g} seconds") from None
+
+    async def _reached(self, connection: asyncssh.SSHServerConnection, places: list[str], port: int) -> Any:
         why = ""
-        for place in await self._places(host, port):
+        for place in places:
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
-                    return await self._connection.forward_connection(place, port)
+                    return await connection.forward_connection(place, port)
             except TimeoutError:
                 why = f"Nothing came back within {_CONNECT_SECONDS:g} seconds"
             except asyncssh.ChannelOpenError as error:

@@ -135,6 +135,9 @@ class Settings(VaultSettings):
         None,
         "Where agents of connectors dial in, by TLS with the certificate for SMTP. Only where mail is delivered.",
     )
+    agent_silence_seconds: float = _setting(
+        spelling.duration("s", at_least=1.0), 30.0, "After how much silence an agent is taken for gone, in seconds."
+    )
     smtp_certificate: Path = _setting(
         spelling.FILE,
         lambda values, environ: values["data"] / "smtp-certificate.pem",

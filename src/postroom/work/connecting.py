@@ -126,7 +126,7 @@ class Connecting:
         if self._hub is None:
             from postroom.wire.connectors.hub import Hub
 
-            self._hub = Hub()
+            self._hub = Hub(self._settings.agent_silence_seconds)
         return self._hub
 
     async def joined(self, connector: Connector, live: LiveAgent) -> None:

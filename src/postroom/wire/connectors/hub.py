@@ -2,7 +2,7 @@
 
 An agent's connection is TLS, on which it proved its key; inside it speaks SSH with the parts exchanged: it dialled, and
 then is the server, which opens connections for us in its network and nowhere else. Of several agents of a connector the
-one that came first is used; when it is gone, the next one is.
+one that came first is used; when it is gone, the next one is. One that is silent for too long is gone.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from postroom.wire.names import host_name
 
 __all__ = ["Hub", "LiveAgent"]
 
-_KEEPALIVE_SECONDS, _KEEPALIVES = 10.0, 3
-_SILENCE_SECONDS = 20.0
+_KEEPALIVES = 2
+"""Questions without an answer, until the connection is given up at the time for the next one."""
+_VERDICT_SECONDS = 20.0
 """An agent that says neither yes nor no for so long is taken for dead; its own patience with a server is shorter."""
 
 
@@ -44,7 +45,10 @@ class LiveAgent:
 
 
 class Hub:
-    def __init__(self) -> None:
+    """`silence`: seconds without a word after which an agent is gone."""
+
+    def __init__(self, silence: float) -> None:
+        self._silence = silence
         self._live: dict[int, list[LiveAgent]] = {}
 
     def live(self, connector_id: int) -> tuple[LiveAgent, ...]:
@@ -73,7 +77,7 @@ class Hub:
             client_keys=None,
             gss_host=None,
             preferred_auth="none",
-            keepalive_interval=_KEEPALIVE_SECONDS,
+            keepalive_interval=self._silence / (_KEEPALIVES + 1),
             keepalive_count_max=_KEEPALIVES,
         )
         live = LiveAgent(agent, address, connection)
@@ -113,7 +117,7 @@ class AgentWay:
             return no_way(self._station, target, Refused(Failure.CONNECTOR_SERVER, "this is no host name"))
         tried: list[Tried] = []
         for live in self._hub.live(self._station.connector.id):
-            outcome = await self._through(live, target, name, timeouts, min(ends, monotonic() + _SILENCE_SECONDS))
+            outcome = await self._through(live, target, name, timeouts, min(ends, monotonic() + _VERDICT_SECONDS))
             if isinstance(outcome, Link):
                 outcome.tried = (*tried, *outcome.tried)
                 return outcome
@@ -147,7 +151,7 @@ class AgentWay:
             if not live.connection.is_closed():
                 return refused_channel(error)
         except TimeoutError:
-            if monotonic() - began < _SILENCE_SECONDS:
+            if monotonic() - began < _VERDICT_SECONDS:
                 return Refused(Failure.CONNECTOR_SERVER, "nothing came back in time")
             live.connection.abort()
         except (asyncssh.Error, OSError):
