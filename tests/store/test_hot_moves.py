@@ -16,7 +16,7 @@ from postroom.model.state import LEASED, MOVES, WAITING, State, may_move
 from postroom.model.tenant import INSTALLATION
 from postroom.store import acts, expiry
 from postroom.store.acts import Act
-from postroom.store.transmission import LeaseLost, Mark, Settlement
+from postroom.store.transmission import LeaseLost, Mark, Move, Settlement
 from tests.store.hot import ACCOUNT, Hot, move
 from tests.store.house import House
 
@@ -111,6 +111,19 @@ def test_a_lost_settlement_among_good_ones_spoils_none(hot: Hot) -> None:
     assert [answers[0], answers[2]] == [True, True]
     assert isinstance(answers[1], LeaseLost)
     assert [hot.row(number).state for number in (one, two, three)] == ["sent", "sending", "sent"]
+
+
+def test_what_is_given_back_unsent_keeps_what_the_last_attempt_taught(hot: Hot) -> None:
+    """Claimed again before everybody knew of the account's pause, and given back: the reason is still the reason."""
+    fence = hot.lane()
+    number = hot.accept("a@test", state=State.SENDING, fence=fence)
+    due = now_ms()
+    learnt = Move(number, 0, fence, "queued", due, ACCOUNT, 0, "x", "password-wrong", "account", "535 no", due)
+    assert hot.settle(learnt) is True
+    hot.claim(fence)
+    assert hot.settle(Move(number, 0, fence, "queued", due, ACCOUNT, 0, "not-sent-yet", None, None, None, due)) is True
+    row = hot.row(number)
+    assert (row.diagnosis, row.scope, row.reply) == ("password-wrong", "account", "535 no")
 
 
 def test_what_is_settled_is_not_settled_again(hot: Hot) -> None:

@@ -201,13 +201,14 @@ def put_aside(
     job: Job, state: State, due_ms: int | None, account_id: int | None, why: str, around: Circumstances
 ) -> Settlement:
     """Moves a whole job that no server was asked about: back to the queue, to another account, or to a state of its
-    own.
+    own. What the last attempt taught stays with it while it waits, and where it waited for too long.
     """
     kinds = {State.SILENCED: EventKind.SILENCED, State.DISABLED: EventKind.DISABLED, State.EXPIRED: EventKind.EXPIRED}
     kind = kinds.get(state, EventKind.HELD if state is State.HELD else EventKind.RETURNED).value
     detail = json.dumps({"why": why})
+    said = None if state in (State.QUEUED, State.EXPIRED) else ""
     moves = [
-        Move(job.message_id, r.n, job.fence, state.value, due_ms, account_id, 0, why, "", "", "", around.now_ms)
+        Move(job.message_id, r.n, job.fence, state.value, due_ms, account_id, 0, why, said, said, said, around.now_ms)
         for r in job.recipients
     ]
     events: list[Row] = [

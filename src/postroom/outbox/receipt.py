@@ -67,7 +67,7 @@ def settled_receipt(taken: Taken, moves: Sequence[Move]) -> Receipt | None:
         tries = move.tries + (before.attempts if before else 0)
         address = taken.recipients[move.n][1].spec
         ended[move.n] = RecipientReceipt(
-            move.n, address, move.state, move.reply, move.diagnosis, move.reason, move.due_ms, tries
+            move.n, address, move.state, move.reply or "", move.diagnosis or "", move.reason, move.due_ms, tries
         )
     if len(ended) + len(taken.kept) != len(taken.recipients):
         return None

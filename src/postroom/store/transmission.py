@@ -46,7 +46,10 @@ class Mark:
 
 
 class Move(NamedTuple):
-    """One recipient's way out of `sending`. `due_ms` goes with the waiting states; `tries` is added to its attempts."""
+    """One recipient's way out of `sending`. `due_ms` goes with the waiting states; `tries` is added to its attempts.
+
+    `diagnosis`, `scope` and `reply` are what the last server said; None: none was asked, and what is known stays.
+    """
 
     message_id: int
     n: int
@@ -56,9 +59,9 @@ class Move(NamedTuple):
     account_id: int | None
     tries: int
     reason: str
-    diagnosis: str
-    scope: str
-    reply: str
+    diagnosis: str | None
+    scope: str | None
+    reply: str | None
     updated_ms: int
 
 
@@ -118,8 +121,9 @@ class SettlementBatch:
 
 _HEAD = (
     "state = given.column4, due_ms = given.column5, account_id = given.column6, lease = NULL, mark = 0, "
-    "attempts = recipient.attempts + given.column7, reason = given.column8, diagnosis = given.column9, "
-    "scope = given.column10, reply = given.column11, updated_ms = given.column12"
+    "attempts = recipient.attempts + given.column7, reason = given.column8, "
+    "diagnosis = COALESCE(given.column9, recipient.diagnosis), scope = COALESCE(given.column10, recipient.scope), "
+    "reply = COALESCE(given.column11, recipient.reply), updated_ms = given.column12"
 )
 _TYPES = (
     "BIGINT", "INTEGER", "BIGINT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT",
