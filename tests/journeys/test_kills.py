@@ -244,6 +244,15 @@ def test_where_a_person_decides_nothing_in_doubt_is_sent_twice(make_scene: Calla
     scene.judge()
 
 
+ELSEWHERE = {
+    "test_fallback.py": {"divert.before-commit", "divert.after-commit"},
+    "test_oauth2_trouble.py": {"grant.after-answer", "grant.after-commit"},
+}
+
+
 def test_every_point_is_in_one_of_these_tests() -> None:
     tested = {*DEATHS, *STEPWISE, "reclaim.before-commit", "reclaim.after-commit"}
+    for name, points in ELSEWHERE.items():
+        told = Path(__file__).with_name(name).read_text()
+        tested |= {point for point in points if f'"{point}"' in told}
     assert tested == set(POINTS)

@@ -26,10 +26,12 @@ def postroom(tmp_path: Path) -> Iterator[Postroom]:
         yield running
 
 
-def test_mail_leaves_with_an_access_token(postroom: Postroom, provider: Provider, sink: Sink) -> None:
+@pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
+def test_mail_leaves_with_an_access_token(postroom: Postroom, provider: Provider, sink: Sink, mechanism: str) -> None:
+    """The server offers the one mechanism or the other, and says itself by which the login came."""
     require("dovecot")
     api = postroom.api
-    with Dovecot({"other": "word"}, relay=sink.port, token_key=KEY) as dovecot:
+    with Dovecot({"other": "word"}, relay=sink.port, token_key=KEY, tokens=mechanism) as dovecot:
         values = provider.account(
             name="Main", host="127.0.0.1", port=dovecot.port, encryption="none", allow_clear_login=True,
             sender_address="ann@example.test",
@@ -41,6 +43,7 @@ def test_mail_leaves_with_an_access_token(postroom: Postroom, provider: Provider
         first = api.send("ok@example.org")
         assert set(api.wait_for_state(first, "sent").values()) == {"sent"}
         assert len(provider.questions) == 1
+        assert f"method={mechanism.upper()}" in dovecot.log.read_text()
     log = postroom.log_text()
     for secret in (*provider.issued, refresh):
         assert secret not in log

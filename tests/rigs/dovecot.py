@@ -84,10 +84,10 @@ service submission-login {{
 """
 
 _TOKENS = """
-auth_mechanisms = {mechanisms} xoauth2 oauthbearer
+auth_mechanisms = {mechanisms} {tokens}
 passdb {{
   driver = oauth2
-  mechanisms = xoauth2 oauthbearer
+  mechanisms = {tokens}
   args = {folder}/oauth2.conf
 }}
 """
@@ -115,10 +115,12 @@ class Dovecot:
         keytab: Path | None = None,
         krb5: Mapping[str, str] | None = None,
         token_key: bytes = b"",
+        tokens: str = "xoauth2 oauthbearer",
     ) -> None:
         """`users`: name → password. `certificate` (PEM with key and chain): STARTTLS is offered, a login only under
         TLS. `recipients`: the most a mail may have. With a `keytab` Kerberos is offered too (GSSAPI); `krb5`: the
-        environment for it. `token_key`: access tokens are taken, JWTs signed with it (HS256)."""
+        environment for it. `token_key`: access tokens are taken, JWTs signed with it (HS256), by the mechanisms
+        `tokens`."""
         self.folder = shared_folder("dovecot")
         self.host = "127.0.0.1"
         self.port = free_port()
@@ -140,7 +142,7 @@ class Dovecot:
             parts.append(_SUBMISSION.format(relay=relay, port=self.port, recipients=recipients))
         self._token_key = token_key
         if token_key:
-            parts.append(_TOKENS.format(folder=self.folder, mechanisms=MECHANISMS))
+            parts.append(_TOKENS.format(folder=self.folder, mechanisms=MECHANISMS, tokens=tokens))
         self._configuration = "".join(parts)
 
     def start(self) -> Self:
@@ -153,16 +155,28 @@ class Dovecot:
         (self.folder / "users").write_text("".join(f"{name}:{word}::::::\n" for name, word in self._users.items()))
         if self._token_key:
             self._write_token_key()
-        configuration = self.folder / "dovecot.conf"
-        configuration.write_text(self._configuration)
-        self._process = Process([program_path, "-F", "-c", configuration], self.log)
-        self._process.wait_ready(self._ready)
+        (self.folder / "dovecot.conf").write_text(self._configuration)
+        self._run(program_path)
         return self
+
+    def _run(self, program_path: Path) -> None:
+        self._process = Process([program_path, "-F", "-c", self.folder / "dovecot.conf"], self.log)
+        self._process.wait_ready(self._ready)
+
+    def take_tokens_of(self, key: bytes) -> None:
+        """Starts anew, at the same port, with another key: what the old one has signed is refused from now on."""
+        running, program_path = self._process, program("dovecot")
+        assert running is not None, "dovecot is not running"
+        assert program_path is not None
+        running.stop()
+        self._token_key = key
+        self._write_token_key()
+        self._run(program_path)
 
     def _write_token_key(self) -> None:
         """Where Dovecot looks for the key of a token without `azp` and `kid`."""
         keys = self.folder / "keys" / "default" / "HS256"
-        keys.mkdir(parents=True)
+        keys.mkdir(parents=True, exist_ok=True)
         (keys / "default").write_text(base64.b64encode(self._token_key).decode())
         (self.folder / "oauth2.conf").write_text(_TOKEN_CHECK.format(folder=self.folder))
 

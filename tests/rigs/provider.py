@@ -2,7 +2,8 @@
 7523 and 7636 want it. Its access tokens are JWTs (HS256), which Dovecot can check by itself.
 
 It is strict, so that a sloppy client is found out: PKCE, redirect addresses, assertions and the client's secret are
-checked; a refresh token that was replaced is refused, and the whole grant with it (as RFC 9700 advises).
+checked; a refresh token that was replaced is refused, and the whole grant with it (as RFC 9700 advises), unless it is
+told to have `grace`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Provider:
 
     `client_secret`: "" for a public client; `public_key`: what checks assertions. `fails`: an (error, description), or
     "500", "garbage", "redirect", "cut", "silent"; for every question while it is set. `tokens_last`: seconds, as told.
+    `grace`: a replaced refresh token is taken again, as by Microsoft and Google. `key`: what signs access tokens.
     `issued`, `questions`: what was given and asked, in order.
     """
 
@@ -51,6 +53,8 @@ class Provider:
         self.public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | None = None
         self.fails: str | tuple[str, str] = ""
         self.rotates = True
+        self.grace = False
+        self.key = KEY
         self.tokens_last = 3600
         self.gives_refresh = True
         self.slow = 0.0
@@ -102,13 +106,14 @@ class Provider:
     def refresh_token(self) -> str:
         """One as somebody could type it."""
         with self._lock:
+            self.revoked = False
             return self._new_refresh()
 
     def access_token(self, seconds: int = 3600) -> str:
         now = int(time.time())
         claims = {"iss": self.url, "sub": self.user, "email": self.user, "iat": now, "exp": now + seconds}
         body = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part({**claims, 'jti': secrets.token_hex(8)})}"
-        return f"{body}.{_coded(hmac.digest(KEY, body.encode(), 'sha256'))}"
+        return f"{body}.{_coded(hmac.digest(self.key, body.encode(), 'sha256'))}"
 
     # -- answers ----------------------------------------------------------------------------------------------------
 
@@ -174,6 +179,8 @@ class Provider:
             self.revoked = False
         elif kind == "refresh_token":
             given = form["refresh_token"]
+            if given in self._spent and self.grace:
+                return
             if given in self._spent:
                 self.revoked = True
                 raise Refused("invalid_grant", "that token was replaced; somebody has stolen it")

@@ -1,9 +1,9 @@
 """The catalogue: all rules in their order, and the one that fits a case.
 
-Order: logins by Kerberos and NTLM, then the rules of a server family, then what this side found, then generic answers
-by phase, words and exact codes, then the classes of RFC 3463 and RFC 5321, and at the very end one rule without any
-condition. The first that fits wins; one always does. Adding a rule is adding a table to a file in `rules/`, with a
-recorded answer as its test.
+Order: logins by Kerberos, NTLM and access tokens, then the rules of a server family, then what this side found, then
+generic answers by phase, words and exact codes, then the classes of RFC 3463 and RFC 5321, and at the very end one rule
+without any condition. The first that fits wins; one always does. Adding a rule is adding a table to a file in `rules/`,
+with a recorded answer as its test.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from postroom.policy.rulebook import read_rules
 
 __all__ = ["Catalogue", "catalogue", "load"]
 
-_HEAD = ("integrated.toml",)
+_HEAD = ("integrated.toml", "tokens.toml")
 _TAIL = ("grants.toml", "local.toml", "generic.toml", "classes.toml")
-"""Files without a family, in the order in which they are asked: the head before those of families, the tail after."""
+"""The head is asked before the files of families, the tail, in this order, after them; the tail's have no family."""
 
 
 class Catalogue:
@@ -87,7 +87,7 @@ def _rank(name: str) -> tuple[int, str]:
 
 def _misplaced(name: str, rules: Iterable[Rule]) -> Iterable[Fault]:
     for rule in rules:
-        if bool(rule.families) == (name in _HEAD + _TAIL):
+        if name not in _HEAD and bool(rule.families) == (name in _TAIL):
             yield Fault(
                 f"{name}: {rule.id}", "is in the wrong file.", f"Files {', '.join(_HEAD + _TAIL)} are for all families."
             )

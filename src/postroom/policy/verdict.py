@@ -20,7 +20,17 @@ from postroom.policy.diagnosis import catalogue
 from postroom.policy.family import family
 from postroom.policy.rule import Case, Context
 
-__all__ = ["ACCEPTED", "GREYLISTED", "NOT_UNDERSTOOD", "Context", "concerns_account", "family", "is_generic", "judge"]
+__all__ = [
+    "ACCEPTED",
+    "GREYLISTED",
+    "NOT_UNDERSTOOD",
+    "Context",
+    "concerns_account",
+    "family",
+    "is_generic",
+    "judge",
+    "why_paused",
+]
 
 ACCEPTED = Verdict("accepted", Scope.NONE, Severity.DONE, Action.NONE, "The server took the message.")
 
@@ -30,6 +40,7 @@ GREYLISTED = "greylisted"
 NOT_UNDERSTOOD = frozenset({"not-understood", "refused", "put-off", "internal", "unintelligible-reply"})
 """Diagnoses that say that we do not know what happened: to be logged loudly."""
 
+_GRANT = "grant-"
 _ACCOUNT_SCOPES = frozenset({Scope.ACCOUNT, Scope.TENANT, Scope.NETWORK, Scope.SERVER})
 
 
@@ -39,6 +50,11 @@ def judge(result: Result, context: Context) -> Verdict:
         return ACCEPTED
     case = Case.of(result)
     return catalogue().find(case, context).verdict(case, context)
+
+
+def why_paused(verdict: Verdict) -> str:
+    """What is kept with an account that it pauses: what happened; for a lost grant, what to do too."""
+    return f"{verdict.title} {verdict.remedy}" if verdict.diagnosis.startswith(_GRANT) else verdict.title
 
 
 def is_generic(diagnosis: str) -> bool:

@@ -124,11 +124,15 @@ def _paused(message: Message, account: Account, language: str) -> Words:
 
 
 def _why_paused(account: Account, language: str) -> str:
-    """What is kept with a paused account is the diagnosis' English title; somebody's own words stay as they are."""
+    """What is kept with a paused account is the diagnosis' English title, and what to do where a grant is lost;
+    somebody's own words stay as they are."""
     known = Context(host=account.host, port=account.port, user=account.user)
     for rule in catalogue().rules:
-        if rule.words(_NO_CASE, known).title == account.paused_reason:
-            return told(rule, _NO_CASE, known, language).title
+        words, ours = rule.words(_NO_CASE, known), told(rule, _NO_CASE, known, language)
+        if words.title == account.paused_reason:
+            return ours.title
+        if f"{words.title} {words.remedy}" == account.paused_reason:
+            return f"{ours.title} {ours.remedy}"
     return account.paused_reason
 
 

@@ -32,6 +32,7 @@ from postroom.office import Office
 from postroom.office.grants import Consented, meaning
 from postroom.policy.renewal import WARN_DAYS, days_left, due, usable
 from postroom.policy.token import no_token
+from postroom.policy.verdict import why_paused
 from postroom.secrets import KeyRing, SealedTo, Secret
 from postroom.store import grants
 from postroom.store.database import Store
@@ -196,8 +197,8 @@ class Grants:
         verdict = meaning(account, answer)
         self._log.grant_trouble(account.name, verdict.diagnosis, answer.words)
         if verdict.action is Action.PAUSE:
-            words = f"{verdict.title} {verdict.remedy}"
-            if await self._done(self._office.pause_for(account.id, words, None, account.version)):
+            why = why_paused(verdict)
+            if await self._done(self._office.pause_for(account.id, why, None, account.version)):
                 self._log.account_paused(account.name, verdict.title)
 
     def _warn(self, account: Account, moment: int) -> None:

@@ -30,7 +30,7 @@ from postroom.model.tenant import UnknownPolicy
 from postroom.office import Office
 from postroom.policy.retry import Schedule, account_rest_ms, resume_ms
 from postroom.policy.snapshot import Snapshot
-from postroom.policy.verdict import concerns_account
+from postroom.policy.verdict import concerns_account, why_paused
 from postroom.settings import Settings
 from postroom.store import lanes, paces, sessions
 from postroom.store.database import Store
@@ -355,7 +355,8 @@ class Worker:
             return
         if room is not None:
             room.pausing = True
-            self.spawn(self._told_of(room, self._office.pause_for(account.id, verdict.title, resume, account.version)))
+            pausing = self._office.pause_for(account.id, why_paused(verdict), resume, account.version)
+            self.spawn(self._told_of(room, pausing))
         self.log.account_paused(account.name, verdict.title)
 
     async def _told_of(self, room: Room, pausing: Future[bool]) -> None:
