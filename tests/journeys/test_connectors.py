@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from tests.rigs.agent import Agent
+from tests.rigs.certificates import Certificates
 from tests.rigs.fixtures import require
 from tests.rigs.ledger import LedgerClient
 from tests.rigs.oracle import account_of, judge
 from tests.rigs.ports import free_port
 from tests.rigs.postroom import Api, Postroom
 from tests.rigs.process import wait_until
+from tests.rigs.provider import Provider
 from tests.rigs.sink import Sink
 from tests.rigs.socks import Dante, Microsocks
 from tests.rigs.sshd import Sshd
@@ -32,6 +34,15 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def postroom(make_postroom: Callable[..., Postroom]) -> Postroom:
+    return make_postroom().start()
+
+
+@pytest.fixture
+def postroom_that_believes(
+    make_postroom: Callable[..., Postroom], certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> Postroom:
+    """In the tests' own authority, as if the system did."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
     return make_postroom().start()
 
 
@@ -86,6 +97,33 @@ class TestProxies:
         assert (trial["ok"], trial["failure"]) == (False, "connector-refused-login")
         assert "Check the connector's user and password" in trial["sentence"]
         unseen(postroom, tmp_path)
+
+    def test_tokens_are_asked_for_through_the_proxy(
+        self, postroom_that_believes: Postroom, certificates: Certificates, sink: Sink, tmp_path: Path, stack: ExitStack
+    ) -> None:
+        """One that may not go to the provider is told apart; one that may gets the token. Nothing goes directly."""
+        require("tinyproxy")
+        api = postroom_that_believes.api
+        provider = stack.enter_context(Provider(certificates.server_context()))
+        closed_one = stack.enter_context(Tinyproxy(tmp_path / "closed", [sink.port]))
+        place = {"name": "office", "kind": "http", "host": "127.0.0.1", "port": closed_one.port}
+        api.post("/v1/connectors", place).expect(201)
+        server = {"name": "main", "host": "127.0.0.1", "port": sink.port, "connector": "office"}
+        api.post("/v1/accounts", provider.account(**server)).expect(201)
+        token = {"refresh_token": provider.refresh_token()}
+        refused = api.post("/v1/accounts/main/grant", token)
+        assert refused.status >= 400
+        assert f"The connector office may not reach localhost port {provider.port}" in str(refused.body)
+        assert provider.questions == []
+        open_one = stack.enter_context(Tinyproxy(tmp_path / "open", [provider.port]))
+        api.call("PATCH", "/v1/connectors/office", {"port": open_one.port}).expect(200)
+        assert api.post("/v1/accounts/main/grant", token).expect(200)["state"] == "connected"
+        assert len(provider.questions) == 1
+        open_one.stop()
+        token = {"refresh_token": provider.refresh_token()}
+        gone = api.post("/v1/accounts/main/grant", token)
+        assert "The connector office can't be reached" in str(gone.body)
+        assert len(provider.questions) == 1
 
     def test_a_rule_of_the_proxy_pauses_the_account_and_nothing_bounces(
         self, postroom: Postroom, sink: Sink, tmp_path: Path, stack: ExitStack

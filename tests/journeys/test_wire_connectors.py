@@ -18,6 +18,7 @@ from postroom.wire.connectors.ssh import SshWay
 from postroom.wire.connectors.way import Station
 from postroom.wire.dial import DialTimeouts, NoLink, Target, Way, dial
 from postroom.wire.guard import refuse_internal
+from postroom.wire.http import HttpAnswer, HttpQuestion, NoAnswer, ask
 from postroom.wire.link import Link
 from postroom.wire.tls import TlsSettings
 from tests.journeys.loopback import SOON, Handler, closed_port, closes, cuts, in_loop, says, served, silent, tls_served
@@ -115,6 +116,41 @@ def test_the_name_that_tls_checks_is_the_servers_and_not_the_proxys(run: Run, ce
             other = refusal(await through(ConnectorKind.HTTP, proxy, Target("mail.other.test", 465, True, tls)))
             assert other.failure is Failure.CERTIFICATE
             assert "mail.other.test" in other.detail
+
+    run(work())
+
+
+def test_a_question_in_http_goes_the_way_when_it_is_encrypted_and_only_then(
+    run: Run, certificates: Certificates
+) -> None:
+    """The name that is checked is the asked server's; what is in clear stays on this machine."""
+
+    async def work() -> None:
+        asked: list[bytes] = []
+        answering = says(b"HTTP/1.1 200 Fine\r\nContent-Length: 2\r\n\r\nhi")
+        async with tls_served(certificates.server_context(), answering) as port, served(answering) as clear:
+
+            async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                asked.append((await reader.readuntil(b"\r\n\r\n")).split()[1])
+                there, back = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(HTTP_OPEN)
+                await asyncio.gather(_pump(reader, back), _pump(there, writer))
+
+            async def put(url: str, proxied: int) -> HttpAnswer | NoAnswer:
+                question = HttpQuestion(url, authority=certificates.ca.read_text())
+                through_it = way(ConnectorKind.HTTP, proxied)
+                return await ask(question, guard=refuse_internal, plain_on_loopback=True, via=through_it)
+
+            async with served(proxy) as proxied:
+                good = await put("https://localhost/", proxied)
+                assert isinstance(good, HttpAnswer), good
+                assert good.body == b"hi"
+                other = await put("https://mail.other.test/", proxied)
+                assert isinstance(other, NoAnswer)
+                assert other.failure is Failure.CERTIFICATE
+                plain = await put(f"http://localhost:{clear}/", proxied)
+                assert isinstance(plain, HttpAnswer), plain
+        assert asked == [b"localhost:443", b"mail.other.test:443"]
 
     run(work())
 

@@ -1,4 +1,6 @@
-"""Asking an identity provider for tokens: one question in the words of each flow, over `wire.http`.
+"""Asking an identity provider for tokens: one question in the words of each flow, over `wire.http`, and through the
+account's connector where it has one: who can't reach the mail server from here can't reach its provider either, and
+providers have rules about where a question comes from.
 
 It decides nothing and keeps nothing: who may ask now, and what is kept, is the caller's business. What is sent is
 secret and so is what comes back; an answer that repeats some of it in its reasons gets that blanked.
@@ -18,6 +20,7 @@ from postroom.policy.providers import Endpoints, endpoints
 from postroom.policy.token import Issued, no_token, read_answer
 from postroom.secrets import Secret, blank
 from postroom.secrets.assertion import BadKey, is_key, read_key, signed
+from postroom.wire.dial import Way
 from postroom.wire.guard import allow_all, refuse_internal
 from postroom.wire.http import HttpQuestion, NoAnswer, ask
 
@@ -27,7 +30,18 @@ _SECONDS = 20.0
 _MOST_BODY = 65_536
 _BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_OUR_FAULT = frozenset({Failure.FORBIDDEN_ADDRESS, Failure.UNWRITABLE, Failure.CERTIFICATE, Failure.NAME})
+_OUR_FAULT = frozenset(
+    {
+        Failure.FORBIDDEN_ADDRESS,
+        Failure.UNWRITABLE,
+        Failure.CERTIFICATE,
+        Failure.NAME,
+        Failure.CONNECTOR_ADDRESS,
+        Failure.CONNECTOR_LOGIN,
+        Failure.CONNECTOR_FORBIDS,
+        Failure.CONNECTOR_KEY,
+    }
+)
 """What waiting alone does not mend."""
 
 
@@ -50,9 +64,12 @@ class Tokens:
 
 
 async def fetch(
-    account: Account, proof: Secret | None, have: Code | Secret | None, now_ms: int, nonce: str
+    account: Account, proof: Secret | None, have: Code | Secret | None, now_ms: int, nonce: str, via: Way | None = None
 ) -> Tokens | Result:
-    """Asks once. `proof`: the application's secret or key, None for one without; `have`: a code, or a refresh token."""
+    """Asks once. `proof`: the application's secret or key, None for one without; `have`: a code, or a refresh token.
+
+    `via`: the way through the account's connector.
+    """
     found = endpoints(account)
     try:
         form = _form(account, found, proof, have, now_ms, nonce)
@@ -67,7 +84,7 @@ async def fetch(
         max_body=_MOST_BODY,
     )
     ours = account.tenant_id == INSTALLATION
-    answer = await ask(question, guard=allow_all if ours else refuse_internal, plain_on_loopback=ours)
+    answer = await ask(question, guard=allow_all if ours else refuse_internal, plain_on_loopback=ours, via=via)
     if isinstance(answer, NoAnswer):
         failure = Failure.GRANT if answer.failure in _OUR_FAULT else Failure.GRANT_LATER
         return no_token(failure, f"The token URL can't be asked: {answer.detail}")

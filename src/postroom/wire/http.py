@@ -3,7 +3,9 @@
 Rules it keeps:
 - The address that the guard allowed is the one connected to (`dial`), and the certificate is checked against the URL's
   host: nothing between the check and the connection can lead elsewhere.
-- https only. http is for this very machine, where the operator says so, and then leads nowhere but to loopback.
+- https only. http is for this very machine, where the operator says so, and then leads nowhere but to loopback, and
+  through no connector.
+- Through a connector (`via`) nothing is looked up or connected to from here; the certificate is checked all the same.
 - No redirect is followed: a question may carry a secret, and that is for one server. A 3xx is an answer like another.
 - Everything is bounded: one deadline for all, the head of the answer, its body. The environment's proxies are not used.
 - What the other side does never raises: `NoAnswer` is data (promise P6). It names the host and nothing else of the
@@ -28,7 +30,7 @@ from postroom import __version__
 from postroom.model.account import CertificateCheck
 from postroom.model.attempt import Failure
 from postroom.smtp.reply import printable
-from postroom.wire.dial import DialTimeouts, NoLink, Target, dial
+from postroom.wire.dial import DialTimeouts, NoLink, Target, Way, dial
 from postroom.wire.guard import AddressGuard, IpAddress
 from postroom.wire.link import Gone, Link
 from postroom.wire.names import host_name
@@ -114,10 +116,13 @@ def fault_of_url(url: str, *, plain_on_loopback: bool = False) -> str:
     return place if isinstance(place, str) else ""
 
 
-async def ask(question: HttpQuestion, *, guard: AddressGuard, plain_on_loopback: bool = False) -> HttpAnswer | NoAnswer:
+async def ask(
+    question: HttpQuestion, *, guard: AddressGuard, plain_on_loopback: bool = False, via: Way | None = None
+) -> HttpAnswer | NoAnswer:
     """Asks once. `guard`: `refuse_internal` for a URL that a tenant wrote, `allow_all` for the operator's own.
 
-    `plain_on_loopback`: http is accepted for loopback; for URLs of the operator only.
+    `plain_on_loopback`: http is accepted for loopback; for URLs of the operator only. `via`: the way for https, where
+    it is not the direct one (see `dial`).
     """
     place = _place(question.url, plain_on_loopback)
     if isinstance(place, str):
@@ -125,7 +130,7 @@ async def ask(question: HttpQuestion, *, guard: AddressGuard, plain_on_loopback:
     head = _head(question, place)
     if isinstance(head, NoAnswer):
         return head
-    exchange = _Exchange(question, place)
+    exchange = _Exchange(question, place, via if place.encrypted else None)
     try:
         async with asyncio.timeout(question.seconds):
             return await exchange.run(head, guard if place.encrypted else _only_loopback)
@@ -191,8 +196,9 @@ def _head(question: HttpQuestion, place: _Place) -> h11.Request | NoAnswer:
 class _Exchange:
     """One question on its way. `sent` is True once any of it may have left."""
 
-    def __init__(self, question: HttpQuestion, place: _Place) -> None:
+    def __init__(self, question: HttpQuestion, place: _Place, via: Way | None) -> None:
         self.sent = False
+        self._via = via
         self._question = question
         self._place = place
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
@@ -207,7 +213,7 @@ class _Exchange:
         )
         seconds = self._question.seconds
         timeouts = DialTimeouts(total=seconds, address=min(ADDRESS_SECONDS, seconds), block=seconds)
-        link = await dial(target, timeouts=timeouts, guard=guard)
+        link = await dial(target, timeouts=timeouts, guard=guard, via=self._via)
         if isinstance(link, NoLink):
             return NoAnswer(link.failure, link.detail)
         try:

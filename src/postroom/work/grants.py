@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets as randomness
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -48,13 +49,17 @@ _DAY_MS = 86_400_000
 
 
 class Grants:
-    """One for the process. `token` is what couriers ask; `connect` and `accept` are for doors; `check` for upkeep."""
+    """One for the process. `token` is what couriers ask; `connect` and `accept` are for doors; `check` for upkeep.
+
+    `elsewhere`: whether another process has the agent through which an account's questions go, and this one has not.
+    """
 
     def __init__(self, store: Store, office: Office, ring: KeyRing, log: MailLog) -> None:
         self._store = store
         self._office = office
         self._ring = ring
         self._log = log
+        self.elsewhere: Callable[[Account], bool] = lambda account: False
         self._asking: dict[int, asyncio.Task[Secret | Result]] = {}
         self._warned: dict[int, int] = {}
 
@@ -127,7 +132,8 @@ class Grants:
 
     async def _fetched(self, account: Account, have: Code | Secret | None) -> Tokens | Result:
         proof = self._office.open_secret(account)
-        return await fetch(account, proof, have, now_ms(), randomness.token_urlsafe(16))
+        way = self._office.way_of(account)
+        return await fetch(account, proof, have, now_ms(), randomness.token_urlsafe(16), way)
 
     def _put(self, connection: Any, account: Account, grant: Grant, fence: int, tokens: Tokens) -> bool:
         access = self._ring.seal(tokens.access, SealedTo.of_grant(account, "access"))
@@ -184,7 +190,7 @@ class Grants:
                 continue
             self._warn(account, moment)
             grant = known.get(account.id)
-            if due(account, grant, moment):
+            if due(account, grant, moment) and not self.elsewhere(account):
                 await self._check_one(account, grant)
 
     async def _check_one(self, account: Account, grant: Grant | None) -> None:

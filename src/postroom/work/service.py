@@ -48,6 +48,7 @@ class Engine:
         works = role is not Role.HTTP
         self.connecting = Connecting(self.office, settings, self.log)
         self.grants = Grants(self.store, self.office, self.ring, self.log)
+        self.grants.elsewhere = self.connecting.elsewhere
         around = (self.store, self.office, settings, self.log, self.connecting, self.grants)
         self.worker = Worker(*around) if works else None
         self.outbox = Outbox(self.store, self.office, settings, self.log, self.worker or NoPlacement())
