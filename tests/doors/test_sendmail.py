@@ -170,10 +170,10 @@ def test_with_a_domain_local_names_are_whole(host: Host, api: Api) -> None:
     assert (author.display_name, author.addr_spec) == ("Cron Daemon", "root@sender.test")
 
 
-def test_octets_that_are_no_text_stay(host: Host) -> None:
+def test_octets_that_are_no_text_stay_but_in_a_header_which_has_a_way_to_write_them(host: Host) -> None:
     given = b"From: shop@sender.test\nSubject: \xe4\n\n\xff\xfe\n"
     assert host.sendmail("-i", "ann@x.test", given=given).returncode == 0
-    assert host.octets().endswith(b"Subject: \xe4\r\n\r\n\xff\xfe\r\n")
+    assert host.octets().endswith(b"Subject: =?utf-8?b?w6Q=?=\r\n\r\n\xff\xfe\r\n")
 
 
 def test_it_says_what_it_did_when_asked(host: Host) -> None:
