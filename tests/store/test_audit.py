@@ -20,6 +20,7 @@ from postroom.model.tenant import INSTALLATION
 from postroom.office import Office
 from postroom.office.audit import Looking
 from postroom.outbox import Outbox
+from postroom.secrets import Secret
 from tests.store.house import ADMIN, House
 from tests.store.test_signing_in import OTHER, PASSWORD, person, signed_in, verbs
 
@@ -111,6 +112,10 @@ def test_a_copy_to_somebody_else_needs_the_right_to_see_contents(house: House) -
 # -- complete ---------------------------------------------------------------------------------------------------------
 
 # What changes nothing, or is no person's act. Everything else that is public has to leave an entry.
+CLOUD = {
+    "name": "cloud", "host": "smtp.office365.com", "user": "me@example.com", "login": "oauth2",
+    "oauth2_provider": "microsoft", "oauth2_tenant": "example.com", "oauth2_client_id": "postroom",
+}  # fmt: skip
 PROVIDER = {"name": "Corporate", "issuer": "https://login.example.com", "client_id": "postroom"}
 LOOKING = {
     "accounts", "account", "find_account", "applications", "audit", "explain", "keys", "me",
@@ -120,7 +125,7 @@ LOOKING = {
     "may_send", "passkeys", "passkeys_of", "ask_passkey", "provider", "providers", "check_provider", "offered",
     "begin_by_provider", "identities_of", "look_at_certificate", "open_client_key", "link_way",
     "connector", "connectors", "connector_log", "agents_elsewhere", "authenticate_agent", "deleted", "deleted_versions",
-    "open_connector_secret", "still_wanted", "warnings", "way_of",
+    "open_connector_secret", "still_wanted", "warnings", "way_of", "grant", "oauth_account", "take_consent",
 }  # fmt: skip
 MAIL = {"post", "submit", "send", "send_many", "test_account", "attach"}
 
@@ -149,6 +154,15 @@ def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
 
     def key() -> str:
         return office.create_key(ADMIN, "shop", ["messages:send"]).result().key.prefix
+
+    def begin_consent() -> Any:
+        office.create_account(ADMIN, CLOUD).result()
+        return office.begin_consent(ADMIN, "cloud", "http://localhost:8400/")
+
+    def note_granted() -> Any:
+        return office.note_granted(
+            ADMIN, office.find_account(ADMIN, "cloud"), Secret("refresh"), Secret("access"), 2**42
+        )
 
     held = lambda: house.mail(("a@example.org", S.HELD))  # noqa: E731  (a word for what follows)
     waiting = lambda: house.mail("a@example.org")  # noqa: E731
@@ -195,6 +209,9 @@ def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
         ),
         "change_password": (lambda: office.change_password(state["actor"], PASSWORD, OTHER), "user.password-set"),
         "confirm_home": (lambda: _confirm_home(house), "installation.confirmed"),
+        "begin_consent": (begin_consent, "account.consent-begun"),
+        "note_granted": (note_granted, "account.connected"),
+        "forget_grant": (lambda: office.forget_grant(ADMIN, "cloud"), "account.disconnected"),
         "create_connector": (
             lambda: office.create_connector(ADMIN, {"kind": "agent", "name": "cellar"}), "connector.created",
         ),
