@@ -239,6 +239,11 @@ class Closed:
         agents = self.postroom.api.get("/v1/connectors/cellar").expect(200)["agents"]
         return {agent["name"] for agent in agents if agent["connected"]}
 
+    def log(self) -> list[str]:
+        """The connector's."""
+        events = self.postroom.api.get("/v1/connectors/cellar/log").expect(200)["events"]
+        return [event["text"] for event in events]
+
     def wait_for(self, *names: str) -> None:
         wait_until(lambda: self.connected() == set(names), 40, lambda: f"{names}; there are {self.connected()}")
 
@@ -298,8 +303,7 @@ class TestAgents:
         assert barred["failure"] == "connector-forbids-server"
         assert "Allow it in the agent's configuration" in barred["sentence"]
         wait_until(lambda: agent.said("refused: 127.0.0.1"), 10, agent.log.read_text)
-        log = [event["text"] for event in postroom.api.get("/v1/connectors/cellar/log").body["events"]]
-        assert any("connected from 127.0.0.1" in line for line in log)
+        assert any("connected from 127.0.0.1" in line for line in closed.log())
         postroom.api.post("/v1/connectors/cellar/agents/one/revoke").expect(200)
         closed.wait_for()
         wait_until(lambda: agent.said("not valid, or was revoked"), 30, agent.log.read_text)
@@ -339,8 +343,7 @@ class TestAgents:
         first.freeze()
         load.assert_unfinished()
         closed.wait_for("two")
-        log = [event["text"] for event in closed.postroom.api.get("/v1/connectors/cellar/log").body["events"]]
-        assert "The agent one is gone. two takes over." in log
+        wait_until(lambda: "The agent one is gone. two takes over." in closed.log(), 20, closed.postroom.log_text)
         closed.postroom.api.wait_for_state(closed.postroom.api.send("after-freezing@test"), "sent")
         first.thaw()
         closed.wait_for("one", "two")

@@ -155,6 +155,19 @@ def test_client_credentials_need_the_secret_and_nobody(desk: Desk, provider: Pro
     assert provider.questions[-1]["scope"] == "smtp offline_access"
 
 
+def test_upkeep_leaves_the_question_to_the_process_that_has_the_way(desk: Desk, provider: Provider) -> None:
+    """An account whose agent is connected to another process: that one asks, and nothing is wrong here."""
+    account = desk.connected()
+    desk.set(account, asked_ms=1)
+    desk.grants.elsewhere = lambda asked: asked.id == account.id
+    run(desk.grants.check())
+    assert len(provider.questions) == 1
+    assert desk.house.office.grant(ADMIN, "main").result().state == "connected"
+    desk.grants.elsewhere = lambda asked: False
+    run(desk.grants.check())
+    assert len(provider.questions) == 2
+
+
 FAULTS = [
     (("invalid_client", "AADSTS7000222: The provided client secret keys are expired."), "secret", True),
     (("invalid_grant", "AADSTS50173: The provided grant has expired due to it being revoked"), "oauth2_flow", True),
