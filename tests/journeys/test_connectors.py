@@ -249,20 +249,24 @@ class Closed:
 
 
 class Load:
-    """So many messages, handed over while two agents carry them; `judge` holds Postroom to what it promised."""
+    """Messages that two agents carry; at the end Postroom is held to what it promised."""
 
-    def __init__(self, closed: Closed, sink: Sink, folder: Path, messages: int) -> None:
+    def __init__(self, closed: Closed, sink: Sink, folder: Path) -> None:
         closed.postroom.deliver_to(sink.port, connector_id="cellar")
         self.agents = {"one": closed.agent("one", f"127.0.0.1:{sink.port}").start()}
         closed.wait_for("one")
         self.agents["two"] = closed.agent("two", f"127.0.0.1:{sink.port}").start()
         closed.wait_for("one", "two")
-        self._postroom, self._sink, self._messages = closed.postroom, sink, messages
-        self._client = LedgerClient(folder, closed.postroom.connect).start(messages, threads=2)
+        self._postroom, self._sink, self._messages = closed.postroom, sink, 0
+        self._client = LedgerClient(folder, closed.postroom.connect)
 
-    def wait_for(self, taken: int) -> None:
-        """Until the server has taken so many."""
-        wait_until(lambda: len(self._sink.taken()) >= taken, 60, self._postroom.log_text)
+    def begin(self, messages: int) -> None:
+        """Hands over so many more behind one's back, and waits until the server takes them."""
+        self._client.finish()
+        before = len(self._sink.taken())
+        self._client.start(messages, threads=2)
+        self._messages += messages
+        wait_until(lambda: len(self._sink.taken()) > before + 3, 60, self._postroom.log_text)
 
     def assert_unfinished(self) -> None:
         assert len(self._sink.taken()) < self._messages
@@ -313,16 +317,16 @@ class TestAgents:
         self, closed: Closed, make_sink: Callable[..., Sink], tmp_path: Path
     ) -> None:
         """The server is slow, so that each kill falls while mail is on its way through the agent and more waits."""
-        sink = make_sink(options={"dot_delay": 0.2})
-        load = Load(closed, sink, tmp_path / "ledger", 120)
-        for round_ in range(4):
-            load.wait_for(15 * (round_ + 1))
-            name = ("one", "two")[round_ % 2]
+        sink = make_sink(options={"dot_delay": 0.3})
+        load = Load(closed, sink, tmp_path / "ledger")
+        for name in ("one", "two", "one"):
+            load.begin(40)
             load.agents[name].kill9()
             load.assert_unfinished()
             closed.wait_for(*{"one", "two"} - {name})
             load.agents[name].start()
             closed.wait_for("one", "two")
+        load.begin(40)
         for agent in load.agents.values():
             agent.kill9()
         load.assert_unfinished()
@@ -335,9 +339,9 @@ class TestAgents:
         self, closed: Closed, make_sink: Callable[..., Sink], tmp_path: Path
     ) -> None:
         """Its connection stays open, but it says nothing. When it goes on, nothing is lost, nor doubled in secret."""
-        sink = make_sink(options={"dot_delay": 0.2})
-        load = Load(closed, sink, tmp_path / "ledger", 60)
-        load.wait_for(15)
+        sink = make_sink(options={"dot_delay": 0.3})
+        load = Load(closed, sink, tmp_path / "ledger")
+        load.begin(40)
         first = load.agents["one"].process
         assert first is not None
         first.freeze()
@@ -367,6 +371,8 @@ class TestAgents:
         postroom.api.post(f"/v1/applications{here}", {"name": "till"}).expect(201)
         rights = {"scopes": ["messages:send", "messages:read"]}
         theirs = Api(postroom.url, postroom.api.post(f"/v1/applications/till/keys{here}", rights).expect(201)["key"])
+        there = f"/v1/connectors/theirs{here}"
+        wait_until(lambda: postroom.api.get(there).body["agents"][0]["connected"], 40, agent.log.read_text)
         theirs.wait_for_state(theirs.send("ok@test"), "sent")
         theirs.close()
         assert agent.said("connected to")
