@@ -66,7 +66,7 @@ def with_login(account: Account, values: Mapping[str, Any]) -> Mapping[str, Any]
 def fit_grant(account: Account, secret: Secret | None, reading: Reading) -> None:
     """What does not go together is a fault that names the field to change."""
     if account.login is not Login.OAUTH2:
-        if secret is not None and _has_lines(secret):
+        if secret is not None and is_key(secret) and _has_lines(secret):
             problem = "has a line break in it; that is possible only for the key of an application (login oauth2)."
             reading.fault("secret", problem, "Type or paste it again, without the line's end.")
         return
@@ -116,8 +116,6 @@ def _fit_secret(account: Account, secret: Secret, reading: Reading) -> None:
         if account.oauth2_flow is OAuth2Flow.SERVICE_ACCOUNT:
             mend = "Paste the whole JSON file that Google gave for the service account's key."
             reading.fault("secret", "is no key, but a service account logs in with one.", mend)
-        elif _has_lines(secret):
-            reading.fault("secret", "holds a line break.", "Type or paste it again, without the line's end.")
         return
     try:
         key = read_key(secret)
