@@ -229,8 +229,9 @@ def presets_page() -> str:
         limits = ", ".join(f"{name.replace('_', ' ')}: {number:,}" for name, number in preset.limits.items())
         server = f"`{preset.host}:{preset.port}`" if preset.host else f"port {preset.port}"
         user = f"`{preset.user}`" if preset.user else preset.user_words
-        rows.append((f"`{preset.id}`", preset.name, server, preset.encryption.value, user, limits, preset.hint))
-    head = ("Preset", "Provider", "Server", "Encryption", "User name", "Limits", "To know")
+        way = (preset.encryption.value, preset.login.value)
+        rows.append((f"`{preset.id}`", preset.name, server, *way, user, limits, preset.hint))
+    head = ("Preset", "Provider", "Server", "Encryption", "Login", "User name", "Limits", "To know")
     regions = [
         (f"`{preset.id}:{region}`", f"`{host}`")
         for preset in presets().values()
@@ -240,7 +241,8 @@ def presets_page() -> str:
     return f"""# Providers
 {_MADE}
 `postroom account add --preset microsoft365` fills what you do not give yourself: server, port, encryption, login and
-the limits that the provider tells. `postroom account show` and `postroom explain` say which values came from there. The
+the limits that the provider tells. Microsoft 365, Google Workspace and Gmail log in with [OAuth2](oauth2.md), for which
+you give `--oauth2-client-id`; with a password typed instead, they log in with that. `postroom account show` and `postroom explain` say which values came from there. The
 limits count recipients; where the provider counts messages, they are on the safe side. Where you have other limits (a
 larger plan, a quota raised by the provider), set your own: `postroom account edit NAME --per-day 50000`.
 

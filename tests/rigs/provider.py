@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-__all__ = ["KEY", "Provider"]
+__all__ = ["CLIENT", "KEY", "Provider"]
 
 KEY = b"the key that signs the access tokens of the tests, long enough"
 CLIENT = "mail-app"

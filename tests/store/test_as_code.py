@@ -53,9 +53,10 @@ def test_an_import_of_an_export_changes_nothing(house: House) -> None:
 
 def test_an_account_that_differs_from_its_preset_survives_an_export(house: House) -> None:
     """What a preset would fill in again stands in the file, also where it is what a new account has anyway."""
-    house.account("Usual", preset="gmail", user="a@example.com")
+    house.account("Usual", preset="gmail", user="a@example.com", secret="word")
+    house.account("Tokens", preset="gmail", user="a@example.com", oauth2_client_id="app")
     house.account("Own", preset="icloud", user="a@example.com", limits={"recipients": 100, "per_day": 7})
-    house.account("Free", preset="gmail", user="a@example.com", limits={"per_day": None})
+    house.account("Free", preset="gmail", user="a@example.com", login="password", limits={"per_day": None})
     before = house.office.snapshot.accounts
     assert house.office.import_file(ADMIN, house.office.export(ADMIN).result(), prune=True).result().warnings == ()
     for number, account in house.office.snapshot.accounts.items():

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from postroom.cli import secret
-from postroom.cli.accounts_asking import ask_for_account, ask_for_user
+from postroom.cli.accounts_asking import ask_for_account, ask_for_client, ask_for_user
 from postroom.cli.command import Call
 from postroom.cli.complaint import usage
 from postroom.cli.desk import path_part
@@ -77,9 +77,20 @@ def _ask_for_login(call: Call, values: dict[str, Any], preset: Mapping[str, Any]
     user = values.get("user") or preset.get("user")
     if not user or password is not None or values.get("secret_reference"):
         return password
+    if "login" not in values and preset.get("login") == "oauth2" and _by_token(call, values):
+        return None
     if not call.terminal.interactive:
         raise usage("The account logs in, so it needs a password: --password-stdin or --password-file.")
     return secret.ask(f"Password of {user} (not shown): ")
+
+
+def _by_token(call: Call, values: dict[str, Any]) -> bool:
+    """Whether an application is there to log in with; who is not asked has typed no password, and is told of both."""
+    if call.terminal.interactive and not any(name.startswith("oauth2_") for name in values):
+        if client := ask_for_client(call.terminal):
+            values["oauth2_client_id"] = client
+        return bool(client)
+    return True
 
 
 @page.command("presets")

@@ -9,7 +9,7 @@ from postroom.cli.complaint import usage
 from postroom.cli.terminal import Cell, Terminal, plain
 from postroom.model.account import Encryption, default_port
 
-__all__ = ["ask_for_account", "ask_for_user"]
+__all__ = ["ask_for_account", "ask_for_client", "ask_for_user"]
 
 _CHOICES = (
     (Encryption.STARTTLS, "STARTTLS: begins in clear, is encrypted before anything is said. Usual with port 587."),
@@ -42,6 +42,11 @@ def ask_for_account(terminal: Terminal, values: dict[str, Any], password: str | 
 def ask_for_user(terminal: Terminal, words: str) -> str:
     """The user name, after saying what it is with this provider."""
     return _ask(terminal, f"User name ({plain(words)})", "")
+
+
+def ask_for_client(terminal: Terminal) -> str:
+    """The client id of the application for OAuth2; "" for who wants a password."""
+    return _ask(terminal, "Client id of your OAuth2 application (empty: log in with a password)", "", empty=True)
 
 
 def _ask_encryption(terminal: Terminal) -> str:

@@ -304,7 +304,7 @@ def read_secret(given: Mapping[str, object], secret: str | Secret | None, readin
 def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, reading: Reading) -> Account:
     """The account with these values, what goes together kept together: the port with the encryption, the login with
     a user, a new preset with all that it fills. What does not fit is a fault."""
-    values = _filled(account, with_login(account, _with_encryption(account, values)))
+    values = _filled(account, with_login(account, _with_encryption(account, values)), secret)
     plain = {field: value for field, value in values.items() if not field.startswith("limits.")}
     limits = {field.removeprefix("limits."): value for field, value in values.items() if field.startswith("limits.")}
     if "port" not in plain and account.port in (0, default_port(account.encryption)):
@@ -323,18 +323,29 @@ def apply(account: Account, values: Mapping[str, Any], secret: Secret | None, re
     return changed
 
 
-def _filled(account: Account, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With what a new preset fills where nothing was given. Its port goes with its own encryption only."""
+def _filled(account: Account, values: Mapping[str, Any], secret: Secret | None) -> Mapping[str, Any]:
+    """With what a new preset fills where nothing was given. Its port goes with its own encryption only, its provider of
+    tokens with its own login."""
     wanted = values.get("preset")
     if not wanted or wanted == account.preset:
         return values
     preset, region = presets.find(wanted)
-    filled = preset.values(region)
+    filled = preset.values(region, by_password=_by_password(account, values, secret))
     if values.get("encryption", filled["encryption"]) is not filled["encryption"]:
         del filled["port"]
     if values.get("login") is Login.NONE:
         filled.pop("user", None)
+    if values.get("login", Login.OAUTH2) is not Login.OAUTH2:
+        filled.pop("oauth2_provider", None)
     return {**filled, **values}
+
+
+def _by_password(account: Account, values: Mapping[str, Any], secret: Secret | None) -> bool:
+    """Whether a password is there already, or comes now; beside an application's fields it is the application's secret."""
+    if any(value for name, value in values.items() if name.startswith("oauth2_")):
+        return False
+    typed = secret is not None and not is_key(secret)
+    return typed or bool(values.get("secret_reference")) or account.login not in (Login.NONE, Login.OAUTH2)
 
 
 def _what_user(account: Account) -> str:

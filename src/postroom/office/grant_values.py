@@ -93,6 +93,8 @@ def _fit_flow(account: Account, reading: Reading) -> None:
         reading.fault("oauth2_flow", "client-credentials is not possible with Google.", mend)
     if not account.oauth2_client_id and flow is not OAuth2Flow.SERVICE_ACCOUNT:
         mend = "Register Postroom as an application at the provider, and give the client id it got there."
+        if account.preset:  # which chose this login, for want of a password
+            mend += " Or type a password, to log in with that."
         reading.fault("oauth2_client_id", "is missing.", mend)
     if needs_tenant(account) and (account.oauth2_tenant or _NO_ONE_TENANT[0]).lower() in _NO_ONE_TENANT:
         mend = "Give the id of your Microsoft Entra directory, or its domain like contoso.onmicrosoft.com."

@@ -10,6 +10,7 @@ from postroom.model.application import Key
 from postroom.model.grant import OAuth2Flow
 from postroom.model.sender import Sender
 from postroom.office.certificate_views import AccountCertificates, certificate_warnings
+from postroom.policy import presets
 from postroom.policy.fallback import VERDICT
 from postroom.policy.renewal import WARN_DAYS, days_left
 from postroom.store.paces import UNTRIED, Pace
@@ -119,4 +120,7 @@ def account_warnings(account: Account, *, trouble: str = "") -> tuple[str, ...]:
             f"The application's secret or certificate ends on {account.oauth2_secret_expires}, {when}: make a new one "
             "at the provider and type it as the account's secret."
         )
+    preset = presets.of_account(account)
+    if preset is not None and preset.password_hint and account.login not in (Login.NONE, Login.OAUTH2):
+        warnings.append(preset.password_hint)
     return (*warnings, *certificate_warnings(account))

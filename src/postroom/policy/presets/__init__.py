@@ -16,12 +16,14 @@ from typing import Any
 
 from postroom.errors import BadSettings, Fault
 from postroom.model.account import Account, Encryption, Limits, Login
+from postroom.model.grant import OAuth2Provider
 
 __all__ = ["Preset", "UnknownPreset", "filled_by", "find", "of_account", "of_preset", "presets", "read_presets"]
 
 _FILE = "providers.toml"
 _TEXTS = ("id", "name", "encryption", "login", "user_words", "hint", "source")
-_OPTIONAL = ("host", "user", "port", "regions", "limits")
+_OPTIONAL = ("host", "user", "port", "regions", "limits", "oauth2_provider", "oauth2_regions", "password_hint")
+_WORDS = ("encryption", "login", "oauth2_provider", "oauth2_regions")
 _LIMITS = frozenset(one.name for one in fields(Limits))
 
 
@@ -31,6 +33,9 @@ class Preset:
 
     `user`: the user name where it is the same for everybody; `user_words`: what it is otherwise; `regions`: region →
     host; `limits`: only those that the provider tells; `source`: the page it is told on.
+
+    With the login `oauth2`, `oauth2_provider` gives the tokens, in some regions another (`oauth2_regions`). Who types a
+    password all the same logs in with that; `password_hint` is what speaks against it, if anything.
     """
 
     id: str
@@ -45,10 +50,17 @@ class Preset:
     user: str = ""
     regions: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    oauth2_provider: OAuth2Provider = OAuth2Provider.NONE
+    oauth2_regions: Mapping[str, OAuth2Provider] = field(default_factory=dict)
+    password_hint: str = ""
 
-    def values(self, region: str = "") -> dict[str, Any]:
-        """What it fills, by the names of an account's fields."""
+    def values(self, region: str = "", *, by_password: bool = False) -> dict[str, Any]:
+        """What it fills, by the names of an account's fields. `by_password`: somebody has typed one."""
         found: dict[str, Any] = {"encryption": self.encryption, "port": self.port, "login": self.login}
+        if self.login is Login.OAUTH2 and by_password:
+            found["login"] = Login.PASSWORD
+        elif self.login is Login.OAUTH2:
+            found["oauth2_provider"] = self.oauth2_regions.get(region, self.oauth2_provider)
         if host := self.regions.get(region, self.host):
             found["host"] = host
         if self.user:
@@ -93,7 +105,8 @@ def of_account(account: Account) -> Preset | None:
 def filled_by(account: Account) -> dict[str, Any]:
     """What the account's preset fills, whatever the account holds now."""
     preset = of_account(account)
-    return {} if preset is None else preset.values(account.preset.partition(":")[2])
+    by_password = account.login is not Login.OAUTH2
+    return {} if preset is None else preset.values(account.preset.partition(":")[2], by_password=by_password)
 
 
 def of_preset(account: Account) -> frozenset[str]:
@@ -127,9 +140,20 @@ def _wrong(table: Mapping[str, Any]) -> list[str]:
     problems += [f"has the unknown limit {name}." for name in table.get("limits", {}) if name not in _LIMITS]
     if table.get("encryption") not in list(Encryption) or table.get("login") not in list(Login):
         problems.append("names an encryption or a login that there is not.")
+    providers = [table.get("oauth2_provider", ""), *table.get("oauth2_regions", {}).values()]
+    if any(one not in list(OAuth2Provider) for one in providers):
+        problems.append("names an OAuth2 provider that there is not.")
+    if (table.get("login") == Login.OAUTH2) != bool(providers[0]):
+        problems.append("has the login oauth2 without oauth2_provider, or the other way round.")
     return problems
 
 
 def _preset(table: Mapping[str, Any]) -> Preset:
-    plain = {name: value for name, value in table.items() if name not in ("encryption", "login")}
-    return Preset(**plain, encryption=Encryption(table["encryption"]), login=Login(table["login"]))
+    plain = {name: value for name, value in table.items() if name not in _WORDS}
+    return Preset(
+        **plain,
+        encryption=Encryption(table["encryption"]),
+        login=Login(table["login"]),
+        oauth2_provider=OAuth2Provider(table.get("oauth2_provider", "")),
+        oauth2_regions={region: OAuth2Provider(one) for region, one in table.get("oauth2_regions", {}).items()},
+    )
