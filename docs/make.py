@@ -242,9 +242,10 @@ def presets_page() -> str:
 {_MADE}
 `postroom account add --preset microsoft365` fills what you do not give yourself: server, port, encryption, login and
 the limits that the provider tells. Microsoft 365, Google Workspace and Gmail log in with [OAuth2](oauth2.md), for which
-you give `--oauth2-client-id`; with a password typed instead, they log in with that. `postroom account show` and `postroom explain` say which values came from there. The
-limits count recipients; where the provider counts messages, they are on the safe side. Where you have other limits (a
-larger plan, a quota raised by the provider), set your own: `postroom account edit NAME --per-day 50000`.
+you give `--oauth2-client-id`; with a password typed instead, they log in with that. `postroom account show` and
+`postroom explain` say which values came from there. The limits count recipients; where the provider counts messages,
+they are on the safe side. Where you have other limits (a larger plan, a quota raised by the provider), set your own:
+`postroom account edit NAME --per-day 50000`.
 
 {_table(head, rows)}
 ## Regions

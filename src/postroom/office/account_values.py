@@ -341,7 +341,7 @@ def _filled(account: Account, values: Mapping[str, Any], secret: Secret | None) 
 
 
 def _by_password(account: Account, values: Mapping[str, Any], secret: Secret | None) -> bool:
-    """Whether a password is there already, or comes now; beside an application's fields it is the application's secret."""
+    """Whether a password is there, or comes now; beside an application's fields it is the application's secret."""
     if any(value for name, value in values.items() if name.startswith("oauth2_")):
         return False
     typed = secret is not None and not is_key(secret)
