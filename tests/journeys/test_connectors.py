@@ -187,7 +187,7 @@ def test_mail_leaves_over_a_jump_host_whose_key_was_confirmed(postroom: Postroom
     postroom.start()
     message = postroom.api.send("ok@test")
     wait_until(lambda: state(postroom) == "paused", 30, postroom.log_text)
-    assert "connector-trouble" in postroom.log_text()
+    wait_until(lambda: "connector-trouble" in postroom.log_text(), 30, postroom.log_text)
     trouble = lambda: postroom.api.get("/v1/connectors/jump").body["trouble"]  # noqa: E731
     wait_until(lambda: "shows another host key" in trouble(), 30, trouble)
     postroom.api.call("PATCH", "/v1/connectors/jump", {"host_key": sshd.fingerprint}).expect(200)
