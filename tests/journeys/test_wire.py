@@ -219,7 +219,8 @@ class TestDial:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
                 gc.collect()
-                assert len(os.listdir("/proc/self/fd")) == before
+                # what other tests had left to the collector may be gone meanwhile
+                assert len(os.listdir("/proc/self/fd")) <= before
 
         run(work())
 
