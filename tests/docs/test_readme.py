@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rigs.fixtures import require
 from tests.rigs.ports import free_port
 from tests.rigs.process import Process, wait_until
 from tests.rigs.shell import Shell
@@ -91,8 +91,7 @@ def test_the_first_five_minutes(newcomer: _Newcomer) -> None:
 
 
 def test_the_request_of_an_application(newcomer: _Newcomer) -> None:
-    if shutil.which("curl") is None:
-        pytest.skip("curl is not installed")
+    require("curl")
     assert '"id":"m_' in newcomer.type(BLOCKS[4])
     assert "Hello" in newcomer.type("./postroom log")
 

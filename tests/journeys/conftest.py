@@ -11,6 +11,7 @@ import pytest
 
 from tests.journeys.nursery import Nursery
 from tests.rigs.postroom import Postroom
+from tests.rigs.shell import Shell
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,15 @@ def fork_postroom(nursery: Nursery, tmp_path: Path) -> Iterator[Callable[..., Po
         log = postroom.log_text()
         assert "Z unexpected " not in log, log[-4000:]
         assert "Traceback" not in log, log[-4000:]
+
+
+@pytest.fixture
+def postroom(tmp_path: Path) -> Iterator[Postroom]:
+    with Postroom(tmp_path / "postroom") as running:
+        yield running
+
+
+@pytest.fixture
+def shell(postroom: Postroom) -> Shell:
+    """Commands that talk to the running Postroom."""
+    return Shell(postroom.environment(), postroom.folder)

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.rigs.postroom import Postroom
 from tests.rigs.shell import Shell
-
-
-@pytest.fixture
-def postroom(tmp_path: Path) -> Iterator[Postroom]:
-    with Postroom(tmp_path / "postroom") as running:
-        yield running
-
-
-@pytest.fixture
-def shell(postroom: Postroom) -> Shell:
-    return Shell(postroom.environment(), postroom.folder)
 
 
 def test_a_tenant_comes_is_suspended_and_goes(shell: Shell, postroom: Postroom) -> None:

@@ -100,6 +100,7 @@ PARTS = {
     "dante": Part(_programs("danted"), ("dante-server",), root=True),
     "tinyproxy": Part(_programs("tinyproxy"), ("tinyproxy",)),
     "sshd": Part(_sshd, ("openssh-server", "libnss-wrapper", "openssl"), root=True),
+    "curl": Part(_programs("curl"), ("curl",)),
     "swaks": Part(_programs("swaks"), ("swaks", "libnet-ssleay-perl")),
     "testssl": Part(_programs("testssl"), ("testssl.sh",)),
     "nmap": Part(_programs("nmap"), ("nmap",)),
