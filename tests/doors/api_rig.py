@@ -51,8 +51,10 @@ class Api:
         self.document = self.nobody.get("/v1/openapi.json").json()
 
     def forget_tries(self) -> None:
-        """Nobody is slowed for what was guessed before."""
-        self.engine.office._slowing._tries.clear()
+        """Nobody is slowed for what was guessed or forgotten before."""
+        office = self.engine.office
+        for slowing in (office._slowing, office._forgetting, office._asking):
+            slowing._tries.clear()
 
     def tenant(self, *scopes: Scope) -> httpx2.Client:
         """A client of a new tenant with these scopes; without any: its administrator's."""
