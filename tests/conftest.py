@@ -42,7 +42,7 @@ def _skipped(config: pytest.Config) -> dict[str, int]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With an exit code of its own: that nothing failed when it ran once more does not mend that something was skipped."""
+    """With an exit code of its own: a failure that passes when it runs once more does not mend that one was skipped."""
     if IN_CI and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and _skipped(session.config):
         session.exitstatus = _SKIPPED_IN_CI
 
