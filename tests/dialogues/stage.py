@@ -116,8 +116,8 @@ class Stage:
             left_over = self._left_over()
             if left_over is not None:
                 return left_over
-            self.events.append(("sent", step.data))
-        written = self.server.receive(step.data, step.replies)
+            self.events.append(("sent", step.data + step.tail))
+        written = self.server.receive(step.data + step.tail, step.replies)
         while len(self._waiting) < step.replies:
             heard = self.server.read()
             if isinstance(heard, LostKind):

@@ -200,11 +200,12 @@ class _Transfer:
         if not self._body_follows or step.data == DATA:
             return
         self._body_follows = False
+        data = step.data + step.tail
         if last_before("transfer.mid-body"):
-            await self._write_and_hear(step.data[: len(step.data) // 2], step.replies - 1)
+            await self._write_and_hear(data[: len(data) // 2], step.replies - 1)
         reach("transfer.mid-body")
         if last_before("transfer.after-body"):
-            await self._write_and_hear(step.data, step.replies - 1)
+            await self._write_and_hear(data, step.replies - 1)
         reach("transfer.after-body")
 
     async def _write_and_hear(self, data: bytes, lines: int) -> None:

@@ -22,10 +22,11 @@ from postroom.smtp.transmission import Outcome, Transmission
 
 @dataclass(slots=True, eq=False)
 class Send:
-    """Write `data`, then wait for `replies` replies, `timeout` seconds of silence at most.
+    """Write `data` and `tail`, then wait for `replies` replies, `timeout` seconds of silence at most.
 
-    The driver stamps `began` when it starts to write and `ended` when the last reply is there (seconds of its own
-    clock); that is all a transcript knows of time. The repr shows no data: it may be a login or somebody's letter.
+    What has a tail is large: the two were not joined, so that no letter of many megabytes is copied. The driver stamps
+    `began` when it starts to write and `ended` when the last reply is there (seconds of its own clock); that is all a
+    transcript knows of time. The repr shows no data: it may be a login or somebody's letter.
     """
 
     data: bytes = field(repr=False)
@@ -33,6 +34,12 @@ class Send:
     timeout: float
     began: float = 0.0
     ended: float = 0.0
+    tail: bytes = field(default=b"", repr=False)
+
+    @property
+    def size(self) -> int:
+        """Octets of both."""
+        return len(self.data) + len(self.tail)
 
 
 @dataclass(slots=True, eq=False)

@@ -6,6 +6,8 @@ Rules kept here:
   alone, the body leaves together with the next message's envelope (RFC 2920, 3.1: DATA is the last command of its
   group); with neither, every command waits for its reply. The next message's mark is asked for early, so that the
   journal writes it during that round trip.
+- A large body is not copied in order to join it to commands, and while one leaves no other message is at hand: memory
+  is worth more then than a round trip.
 - Every transmission that `Next` gave gets exactly one `Done`, at once when its outcome is known.
 - After 421, a reply out of step or a lost connection nothing more is sent. A transaction that failed is reset, and
   the reset is confirmed before another begins: no message can reach the recipients of the one before it.
@@ -31,6 +33,8 @@ Ending = Reply | Lost | None
 _CLOSING = 421
 _WAIT = Next(wait=True)
 _AT_HAND = Next(wait=False)
+_LARGE = 262_144
+"""Octets of a body beyond which a round trip hardly matters, and a copy does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,20 @@ def _fetch(opened: Opened, *, wait: bool, chunked: bool) -> Generator[Step, Any,
     return None
 
 
+def _fetch_beside(opened: Opened, delivery: Delivery, *, chunked: bool) -> Generator[Step, Any, Delivery | None]:
+    """The message after `delivery`, if there is one at hand and room for both."""
+    if delivery.size > _LARGE:
+        return None
+    return (yield from _fetch(opened, wait=False, chunked=chunked))
+
+
+def _send(first: bytes, second: bytes, replies: int, timeout: float) -> Send:
+    """Both in one write, unless they are large."""
+    if len(first) + len(second) > _LARGE:
+        return Send(first, replies, timeout, tail=second)
+    return Send(first + second, replies, timeout)
+
+
 def _chunked(opened: Opened) -> Generator[Step, Any, Ending]:
     """MAIL, RCPT and BDAT with the body in one step. The next message is fetched early for its mark's sake."""
     following: Delivery | None = None
@@ -87,14 +105,14 @@ def _chunked(opened: Opened) -> Generator[Step, Any, Ending]:
             following = None
             yield _abandoned(delivery, Phase.MAIL)
             continue
-        following = yield from _fetch(opened, wait=False, chunked=True)
+        following = yield from _fetch_beside(opened, delivery, chunked=True)
         commands = b"".join(delivery.lines)
-        step = Send(commands + delivery.body, len(delivery.lines), opened.timeouts.dot)
+        step = _send(commands, delivery.body, len(delivery.lines), opened.timeouts.dot)
         replies, lost = _heard((yield step))
         delivery.transcript.sent(step.began, commands)
         delivery.transcript.body(step.began, delivery.size)
         _record(delivery, step, replies, lost)
-        delivery.hear_everything(replies, lost, len(step.data))
+        delivery.hear_everything(replies, lost, step.size)
         yield Done(delivery.transmission, delivery.outcome)
         ending = delivery.ending
         if ending is None and not delivery.anyone_delivered:
@@ -136,12 +154,12 @@ def _send_body(opened: Opened, delivery: Delivery) -> Generator[Step, Any, tuple
     if not (yield Marked(delivery.transmission)):
         yield _abandoned(delivery, Phase.DATA)
         return False, None, _ABANDONED
-    following = yield from _fetch(opened, wait=False, chunked=False)
+    following = yield from _fetch_beside(opened, delivery, chunked=False)
     body = delivery.body if delivery.anyone_open else command.DOT
     if following is None:
         step = Send(body, 1, opened.timeouts.dot)
     else:
-        step = Send(body + b"".join(following.lines), 1 + len(following.lines), opened.timeouts.dot)
+        step = _send(body, b"".join(following.lines), 1 + len(following.lines), opened.timeouts.dot)
     replies, lost = _heard((yield step))
     _hear_dot(delivery, step, body, replies[:1], lost)
     yield Done(delivery.transmission, delivery.outcome)

@@ -70,6 +70,8 @@ async def exchange(
             step.ended = step.began
             return _left_over(link, replies)
         link.write(step.data)
+        if step.tail:
+            link.write(step.tail)
     heard, replies.over = replies.over, []
     wanted, timeout, writing = step.replies, step.timeout, link.writing
     link.patience(link.block if writing else timeout)
@@ -87,7 +89,7 @@ async def exchange(
                 return Lost.unintelligible(replies.fault, tuple(heard[:wanted]))
         elif link.gone is not None:
             step.ended = clock()
-            written = min(max(link.handed - before, 0), len(step.data))
+            written = min(max(link.handed - before, 0), step.size)
             return lost_of(link.gone, replies=tuple(heard[:wanted]), written=written)
         else:
             await link.wait()

@@ -230,3 +230,34 @@ def test_the_front_is_complete() -> None:
     """Everything that is promised to drivers can be had from `client`."""
     assert sorted(client.__all__) == client.__all__
     assert all(hasattr(client, name) for name in client.__all__)
+
+
+class TestLargeBodies:
+    """A letter of many megabytes is not copied to be sent, and no other one lies beside it meanwhile."""
+
+    LARGE = b"Subject: x\r\n\r\n" + b"text\r\n" * 100_000
+
+    @pytest.mark.parametrize("capabilities", [PIPELINED, CHUNKED])
+    def test_no_other_message_is_fetched_while_one_leaves(self, capabilities: Capabilities) -> None:
+        envelope = [] if capabilities.chunking else [[OK, OK, GO]]
+        heard = [OK] * 3 if capabilities.chunking else [OK]
+        _, steps = play(capabilities, letter(1, self.LARGE), *envelope, True, heard, None, [OK])
+        assert [step.wait for step in steps if isinstance(step, Next)] == [True, True]
+        assert outcome_of(steps).recipients[0].delivered
+
+    def test_the_very_octets_that_were_handed_over_leave(self) -> None:
+        _, steps = play(CHUNKED, letter(1, self.LARGE), True, [OK] * 3, None, [OK])
+        step = next(step for step in steps if isinstance(step, Send))
+        assert step.tail is self.LARGE
+        assert step.data.endswith(b"BDAT %d LAST\r\n" % len(self.LARGE))
+        assert step.size == len(step.data) + len(self.LARGE)
+
+    @pytest.mark.parametrize("short", [1, 0])
+    def test_doubt_is_known_to_the_byte_as_with_small_ones(self, short: int) -> None:
+        _, steps = play(CHUNKED, letter(1, self.LARGE), True, Lost(LostKind.RESET), None)
+        size = next(step.size for step in steps if isinstance(step, Send))
+        _, steps = play(
+            CHUNKED, letter(1, self.LARGE), True, Lost(LostKind.RESET, written=size - short, replies=(OK,)), None
+        )
+        (result,) = outcome_of(steps).recipients
+        assert result.in_doubt == (short == 0)
