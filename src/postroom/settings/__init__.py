@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from postroom.agent.configuration import VARIABLES
 from postroom.errors import BadSettings, Fault
 from postroom.settings import spelling
+from postroom.settings.name_servers import NameServer
 from postroom.settings.setting import Meta as _Meta
 from postroom.settings.setting import setting as _setting
 from postroom.settings.spelling import DatabaseUrl, Hidden, Listen, Network, Trusted
@@ -38,6 +39,7 @@ __all__ = [
     "Hidden",
     "Listen",
     "LogFormat",
+    "NameServer",
     "Network",
     "ProxyHeader",
     "Role",

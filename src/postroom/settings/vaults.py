@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from postroom.settings import spelling
+from postroom.settings.name_servers import NameServerSettings
 from postroom.settings.setting import setting
 from postroom.settings.spelling import Hidden, Spelling
 
@@ -81,7 +82,7 @@ _OPTIONAL_FILE = Spelling(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VaultSettings:
+class VaultSettings(NameServerSettings):
     secret_references: tuple[Allowed, ...] = setting(
         _ALLOWED,
         (),

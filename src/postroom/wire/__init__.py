@@ -2,6 +2,7 @@
 
     dial      from a host name to a `Link`: resolve once, check each address, connect to exactly that one, TLS
     names     name resolution              guard        which addresses may be connected to
+    dns       questions to name servers: MX, SRV, TXT
     link      a connection as bytes        layer        TLS on top of it, in memory
     tls       contexts                     certificate  what a certificate says, why it was refused
     drive     runs the conversations of `postroom.smtp` over a link
