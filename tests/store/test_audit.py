@@ -118,7 +118,7 @@ CLOUD = {
 }  # fmt: skip
 PROVIDER = {"name": "Corporate", "issuer": "https://login.example.com", "client_id": "postroom"}
 LOOKING = {
-    "accounts", "account", "find_account", "applications", "audit", "explain", "keys", "me",
+    "accounts", "account", "account_end", "find_account", "applications", "audit", "explain", "keys", "me",
     "recovery_codes_left", "roles",
     "sender", "senders", "sessions", "sessions_of", "tenant", "tenants", "user", "users", "version", "versions",
     "snapshot", "refresh", "clone", "compare", "export", "plan", "open_secret", "authenticate", "authenticated",
@@ -285,8 +285,9 @@ def test_every_act_of_office_and_outbox_leaves_its_entry(house: House) -> None:
 
 
 # Made of the verbs above or done by Postroom itself: what differs afterwards is told like any change of settings.
-BY_THE_WAY = {"apply_diagnosis", "delete_account", "delete_tenant", "forget_deleted", "import_file", "note_tested",
-              "pause_for", "restore_deleted", "resume_due", "return_to", "sign_out", "trust_certificate"}  # fmt: skip
+BY_THE_WAY = {"apply_diagnosis", "delete_account", "delete_tenant", "duplicate_account", "forget_deleted",
+              "import_file", "note_tested", "pause_for", "restore_deleted",
+              "resume_due", "return_to", "sign_out", "trust_certificate"}  # fmt: skip
 RUNNING = {"agent_joined", "agent_left", "no_agents_here", "note_connector"}
 """What Postroom notes of its own running, in other tables: nobody asked for it."""
 ELSEWHERE = {

@@ -11,7 +11,7 @@ import typer
 
 from postroom import __version__
 from postroom.cli import (
-    account_connect,
+    account_life,
     applications,
     as_code,
     audit,
@@ -46,7 +46,7 @@ _PAGES = (
     diagnoses.page,
     sendmail.page,
     setup.page,
-    account_connect.page,
+    account_life.page,
     connectors.page,
     senders.page,
     warnings.page,

@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Conflict, NotFound
-from postroom.ids import encode
 from postroom.model.account import Account, Encryption, Limits
 from postroom.model.application import Actor, Scope
-from postroom.model.tenant import INSTALLATION, Tenant
+from postroom.model.tenant import Tenant
 from postroom.model.version import Version
 from postroom.office import own_identity, references
+from postroom.office.account_end import check_free, whose_mail
 from postroom.office.account_values import apply, read, read_secret
 from postroom.office.certificate_values import fit_client_key, read_client_key
 from postroom.office.certificate_views import certificates_of
@@ -31,7 +31,7 @@ from postroom.office.views import AccountView, account_needs, account_warnings
 from postroom.policy.diagnosis import catalogue
 from postroom.policy.mending import change_of
 from postroom.secrets import SealedTo, Secret
-from postroom.store import accounts, paces, queue, senders, tenants
+from postroom.store import accounts, credentials, paces, queue, senders
 
 __all__ = ["AccountVerbs"]
 
@@ -375,8 +375,8 @@ class AccountVerbs(Sealing):
         """One step of a deletion; `moving` holds what the steps of one change share."""
         number = account.tenant_id
         tenant = self._existing(connection, number)
-        whose = [one.id for one in tenants.all_tenants(connection)] if number == INSTALLATION else [number]
-        _check_free(connection, tenant, account, heir, whose)
+        whose = whose_mail(connection, account)
+        check_free(connection, tenant, account, has_heir=heir is not None)
         if tenant.settings.default_account_id == account.id or moving:
             if not moving:
                 moving.append(DefaultMove(number, heir.id if heir else None, moment, self._store.ids.next))
@@ -426,6 +426,7 @@ def _view(connection: Connection, tenant: Tenant, account: Account, *, dropped: 
         certificates=certificates_of(account),
         secret_dropped=dropped,
         pace=pace,
+        secret_set_by=credentials.set_by(connection, account.tenant_id, account.id) if account.has_secret else "",
     )
 
 
@@ -452,41 +453,3 @@ def _heir(connection: Connection, account: Account, ref: Ref) -> Account:
         reading.fault("move_to", "names no other account of this tenant.", "Give its id or its name.")
         raise BadInput(reading.faults)
     return _found(connection, account.tenant_id, number)
-
-
-def _check_free(
-    connection: Connection, tenant: Tenant, account: Account, heir: Account | None, whose: list[int]
-) -> None:
-    """Raises Conflict with all that still depends on the account."""
-    left = queue.pending(connection, whose, account.id)
-    if left.sending:
-        raise Conflict(
-            f"{_mails(left.sending)} being sent through it at this moment. "
-            "Pause the account and try again in a minute.",
-            sending=left.sending,
-        )
-    if heir is not None:
-        return
-    reasons = []
-    if left.waiting:
-        reasons.append(f"{_mails(left.waiting)} waiting in it")
-    users = [sender.address for sender in senders.of_tenant(connection, tenant.id) if sender.account_id == account.id]
-    if users:
-        reasons.append(f"{', '.join(users[:3])}{' and others' if len(users) > 3 else ''} send through it")
-    backed = [one.name for one in accounts.falling_back_on(connection, account.id)]
-    if backed:
-        reasons.append(f"it is the fallback of {', '.join(backed[:3])}{' and others' if len(backed) > 3 else ''}")
-    others = len(accounts.of_tenant(connection, tenant.id)) > 1
-    if others and tenant.settings.default_account_id == account.id:
-        reasons.append("it is the default account")
-    if reasons:
-        raise Conflict(
-            f"It can't be deleted yet: {', and '.join(reasons)}. "
-            "Say which account is to take over (move_to), or change that first.",
-            waiting=left.waiting,
-            account=encode("a", account.id),
-        )
-
-
-def _mails(count: int) -> str:
-    return "1 mail is" if count == 1 else f"{count:,} mails are"

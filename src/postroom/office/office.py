@@ -8,6 +8,7 @@ from __future__ import annotations
 from postroom.errors import BadInput
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft
+from postroom.office.account_life import AccountLifeVerbs
 from postroom.office.agents import AgentVerbs
 from postroom.office.as_code import AsCodeVerbs
 from postroom.office.audit import AuditVerbs
@@ -26,6 +27,7 @@ __all__ = ["Office"]
 
 class Office(
     AsCodeVerbs,
+    AccountLifeVerbs,
     AgentVerbs,
     GrantVerbs,
     TrustingVerbs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from postroom.clock import now_ms
 from postroom.model.account import Account, AccountState, CertificateCheck, Encryption, Login
@@ -15,7 +16,18 @@ from postroom.policy.fallback import VERDICT
 from postroom.policy.renewal import WARN_DAYS, days_left
 from postroom.store.paces import UNTRIED, Pace
 
-__all__ = ["AccountView", "NewKey", "SenderView", "account_needs", "account_warnings"]
+__all__ = ["AccountHealth", "AccountView", "NewKey", "SenderView", "account_needs", "account_warnings"]
+
+
+class AccountHealth(StrEnum):
+    """How an account stands, in one word; of several things the one that stops most."""
+
+    READY = "ready"
+    SLOWED = "slowed"
+    UNREACHABLE = "unreachable"
+    INCOMPLETE = "incomplete"
+    PAUSED = "paused"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +36,8 @@ class AccountView:
 
     `pace`: what its server has taught, and since when it can't be reached; `needs`: plain sentences for what is missing
     before mail can leave; `warnings`: what works but is unwise and stays visible; `is_default`: for its own tenant;
-    `secret_dropped`: this very change made the stored secret useless; `certificates`: what its PEM fields say.
+    `secret_dropped`: this very change made the stored secret useless; `certificates`: what its PEM fields say;
+    `secret_set_by`: who typed the secret that is kept.
     """
 
     account: Account
@@ -34,6 +47,19 @@ class AccountView:
     secret_dropped: bool = False
     pace: Pace = UNTRIED
     certificates: AccountCertificates = field(default_factory=AccountCertificates)
+    secret_set_by: str = ""
+
+    @property
+    def health(self) -> AccountHealth:
+        if not self.account.enabled:
+            return AccountHealth.OFF
+        if self.account.state is AccountState.PAUSED:
+            return AccountHealth.PAUSED
+        if self.pace.trouble:
+            return AccountHealth.UNREACHABLE
+        if self.needs:
+            return AccountHealth.INCOMPLETE
+        return AccountHealth.SLOWED if self.pace.learnt.holds(now_ms()) else AccountHealth.READY
 
     @property
     def has_secret(self) -> bool:

@@ -33,6 +33,7 @@ from postroom.store.database import Store
 from postroom.store.queue import Load
 from postroom.store.search import Wanted, search
 from postroom.store.unknown_answers import UnknownAnswer
+from postroom.store.volumes import Volume, volumes
 
 __all__ = ["Reports"]
 
@@ -40,6 +41,7 @@ _MOST_ON_PAGE = 200
 _MOST_EVENTS = 2_000
 _MOST_ATTEMPTS = 200
 _MOST_TEXT = 1_000
+_DAY_MS = 24 * 3600 * 1000
 
 
 class Settled(Protocol):
@@ -171,6 +173,12 @@ class Reports:
             return [_queue_line(snapshot, found.get(one, Load(one))) for one in order]
 
         return self._store.read(work)
+
+    def volumes(self, actor: Actor, tenant_id: int | None = None) -> Future[dict[int, Volume]]:
+        """By account id: what became of the mail of the last 24 hours. Numbers only, so whoever sees accounts may."""
+        _require(actor, Scope.SETTINGS_READ)
+        number, since = _tenant_for(actor, tenant_id), now_ms() - _DAY_MS
+        return self._store.read(lambda c: volumes(c, number, since))
 
     # -- what no rule knows -----------------------------------------------------------------------------------------
 

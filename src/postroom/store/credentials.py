@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, select
 from postroom.store import tables
 from postroom.store.scope import across, within
 
-__all__ = ["Sealed", "all_sealed", "any_sealed", "drop", "get", "put"]
+__all__ = ["Sealed", "all_sealed", "any_sealed", "drop", "get", "put", "set_by"]
 
 _table = tables.credential
 
@@ -36,6 +36,12 @@ def put(connection: Connection, tenant_id: int, account_id: int, sealed: bytes, 
     connection.execute(
         _table.insert().values(account_id=account_id, tenant_id=tenant_id, sealed=sealed, set_ms=now_ms, set_by=by)
     )
+
+
+def set_by(connection: Connection, tenant_id: int, account_id: int) -> str:
+    """Who typed it; empty where there is none."""
+    mine = (within(_table, tenant_id), _table.c.account_id == account_id)
+    return connection.execute(select(_table.c.set_by).where(*mine)).scalar() or ""
 
 
 def drop(connection: Connection, tenant_id: int, account_id: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from postroom.model.account import Encryption, Login
-from postroom.web.api.people_shapes import MOMENT, NUMBER, TEXT, or_null, shape, told
+from postroom.web.api.people_shapes import FLAG, MOMENT, NUMBER, TEXT, or_null, shape, told
 
 __all__ = ["schemas"]
 
@@ -35,11 +35,33 @@ _PRESET = {
     "hint": told(TEXT, "What people stumble over."),
     "source": told(TEXT, "The page this is told on."),
 }
+_VOLUME = {
+    "account_id": told(TEXT, "The account."),
+    "sent": told(NUMBER, "Recipients, as all numbers here; of the mail accepted in the last 24 hours."),
+    "failed": NUMBER,
+    "waiting": NUMBER,
+    "more": told(FLAG, "There was more mail than is counted: the numbers are lower bounds."),
+}
+_NAMES = {"type": "array", "items": TEXT}
+_END = {
+    "account": TEXT,
+    "waiting": told(NUMBER, "Recipients whose mail waits in it."),
+    "sending": told(NUMBER, "Being sent at this moment; it can't be deleted meanwhile."),
+    "senders": told(_NAMES, "The addresses that send through it."),
+    "fallback_of": told(_NAMES, "The accounts that fall back on it."),
+    "is_default": FLAG,
+    "heirs": told(_NAMES, "The accounts that could take over."),
+    "secret": told(FLAG, "A password, or a consent, goes with it."),
+    "needs_heir": told(FLAG, "It can be deleted only with `move_to`."),
+    "sentences": told(_NAMES, "The same in words."),
+}
 
 
 def schemas() -> dict[str, Any]:
     """Every shape, by name."""
     return {
         "Slowed": shape('What a server\'s "slower" has taught.', _SLOWED),
+        "Volume": shape("The mail of an account in the last 24 hours.", _VOLUME),
+        "AccountEnd": shape("What deleting an account would mean.", _END),
         "Preset": shape("What is known of a provider.", _PRESET),
     }

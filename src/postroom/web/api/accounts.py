@@ -55,6 +55,8 @@ def account_json(view: AccountView) -> dict[str, Any]:
         "default": view.is_default,
         "needs": list(view.needs),
         "warnings": list(view.warnings),
+        "health": view.health.value,
+        "secret_set_by": view.secret_set_by,
         "secret_dropped": view.secret_dropped,
         "slowed": _slowed_json(view.pace.learnt),
         "troubled_at": moment(view.pace.troubled_ms),

@@ -20,6 +20,7 @@ from postroom.errors import PostroomError
 from postroom.office.grants import CALLBACK
 from postroom.settings import Network, ProxyHeader
 from postroom.web.api import (
+    account_life,
     accounts,
     as_code,
     audit,
@@ -132,6 +133,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.router.routes.append(Route(RAW_PATH, app.raw, methods=["POST"]))
     for part in (
         messages,
+        account_life,
         accounts,
         certificates,
         grants,

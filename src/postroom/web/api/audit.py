@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -20,6 +18,7 @@ from postroom.model.application import Actor
 from postroom.model.audit import NOUNS, Entry
 from postroom.office.audit import MOST_ENTRIES, Looking
 from postroom.web.api.answers import identity, moment
+from postroom.web.api.csv_text import csv_line
 from postroom.web.api.describing import answers, json_answer, object_of, ref
 from postroom.web.api.faults import Faults
 from postroom.web.api.login import Auditor
@@ -34,7 +33,6 @@ _PAGE = object_of(
     entries={"type": "array", "items": ref("AuditEntry")},
     next={"anyOf": [{"type": "string"}, {"type": "null"}], "description": "The `cursor` of what follows, or null."},
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "at", "verb", "thing", "thing_id", "who_kind", "who", "who_id", "door", "address", "before", "after", "tenant_id",
     "id",
@@ -113,7 +111,7 @@ async def _file(
     page: tuple[tuple[Entry, ...], str | None],
 ) -> AsyncIterator[str]:
     if form is _Form.CSV:
-        yield _row(_COLUMNS)
+        yield csv_line(_COLUMNS)
     while True:
         entries, following = page
         yield "".join(_line(_entry(one), form) for one in entries)
@@ -132,18 +130,11 @@ async def _entries(
 def _line(entry: dict[str, Any], form: _Form) -> str:
     if form is _Form.JSONL:
         return json.dumps(entry, ensure_ascii=False) + "\n"
-    return _row(_cell(entry[name]) for name in _COLUMNS)
+    return csv_line(_cell(entry[name]) for name in _COLUMNS)
 
 
 def _cell(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _row(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "" if value is None else str(value)
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from postroom.model.message import RecipientRole
 from postroom.model.plan import What
 from postroom.model.state import State
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
+from postroom.office.views import AccountHealth
 from postroom.web.api.certificate_shapes import certificate_schemas
 from postroom.web.api.grant_shapes import FIELDS as GRANT_FIELDS
 
@@ -142,6 +143,8 @@ _ACCOUNT_SHOWN = {
     "resume_at": _or_null(_moment("When it goes on by itself.")),
     "has_secret": _flag("Whether a password is kept. It is never shown."),
     "secret_set_at": _or_null(_moment()),
+    "secret_set_by": _text("Who typed it."),
+    "health": _words(AccountHealth, "How it stands, in a word; `needs` says what to do."),
     "tested_at": _or_null(_moment("When this very server last took a test message by this very login.")),
     "granted_at": _or_null(_moment("When somebody consented to its login with OAuth2.")),
     "created_at": _moment(),
