@@ -22,11 +22,12 @@ router = APIRouter(prefix="/v1", tags=["accounts"], route_class=Route)
 _COPY = object_of(name={"type": "string", "description": "What the copy is called; without it the next free name."}) | {
     "required": []
 }
+_CSV_MEDIA = "text/csv; charset=utf-8"
 _CSV = {
     "responses": {
         "200": {
             "description": "A line for each account, after a line of titles.",
-            "content": {"text/csv": {"schema": {"type": "string"}}},
+            "content": {_CSV_MEDIA: {"schema": {"type": "string"}}},
         }
     }
 }
@@ -54,7 +55,7 @@ async def export_accounts(actor: SettingsReader, desk: At, tenant: Chosen) -> Re
     views = await asyncio.wrap_future(desk.office.accounts(actor, tenant))
     volumes = await asyncio.wrap_future(desk.reports.volumes(actor, tenant))
     headers = {"content-disposition": 'attachment; filename="accounts.csv"'}
-    return Response(account_csv(views, volumes), headers=headers, media_type="text/csv")
+    return Response(account_csv(views, volumes), headers=headers, media_type=_CSV_MEDIA)
 
 
 @router.post(
