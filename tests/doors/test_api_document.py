@@ -73,6 +73,7 @@ class Things:
         application = client.post("/v1/applications", json={"name": "Till"}).json()
         key = client.post("/v1/applications/Till/keys", json={"scopes": ["messages:send"]}).json()
         tenant = client.get("/v1/settings").json()
+        kind = client.post("/v1/kinds", json={"name": "news"}).json()
         user = client.post("/v1/users", json={"login": f"user{next(_numbers)}", "mail": False}).json()
         role = client.post("/v1/roles", json={"name": "Clerk", "scopes": ["messages:read"]}).json()
         message = client.post("/v1/messages", json={"to": "ann@example.org", "subject": "S", "text": "T"}).json()
@@ -81,6 +82,8 @@ class Things:
             "connector": connector["id"],
             "agent": agent["id"],
             "sender": sender["id"],
+            "kind": kind["id"],
+            "address": "ann@example.org",
             "application": application["id"],
             "key": key["id"],
             "tenant": tenant["id"],
@@ -108,6 +111,7 @@ class Things:
             "accounts",
             "connectors",
             "senders",
+            "kinds",
             "applications",
             "keys",
             "messages",

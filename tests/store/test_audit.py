@@ -125,6 +125,7 @@ LOOKING = {
     "may_send", "passkeys", "passkeys_of", "ask_passkey", "provider", "providers", "check_provider", "offered",
     "begin_by_provider", "identities_of", "look_at_certificate", "open_client_key", "link_way",
     "connector", "connectors", "connector_log", "agents_elsewhere", "authenticate_agent", "deleted", "deleted_versions",
+    "kind", "kinds",
     "open_connector_secret", "still_wanted", "warnings", "way_of", "grant", "oauth_account", "take_consent",
 }  # fmt: skip
 MAIL = {"post", "submit", "send", "send_many", "test_account", "attach"}
@@ -219,6 +220,9 @@ def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
         "revoke_agent": (lambda: office.revoke_agent(ADMIN, "cellar", "box"), "agent.revoked"),
         "change_connector": (lambda: office.change_connector(ADMIN, "cellar", {"name": "attic"}), "connector.changed"),
         "delete_connector": (lambda: office.delete_connector(ADMIN, "attic"), "connector.deleted"),
+        "create_kind": (lambda: office.create_kind(ADMIN, {"name": "news"}), "kind.created"),
+        "change_kind": (lambda: office.change_kind(ADMIN, "news", {"way": "daily"}), "kind.changed"),
+        "delete_kind": (lambda: office.delete_kind(ADMIN, "news"), "kind.deleted"),
         "create_provider": (lambda: office.create_provider(ADMIN, PROVIDER), "provider.created"),
         "change_provider": (
             lambda: office.change_provider(ADMIN, "Corporate", {"client_id": "other"}), "provider.changed",

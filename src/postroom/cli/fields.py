@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ACCOUNT", "CONNECTOR", "MESSAGE", "MESSAGE_MORE", "SENDER", "TENANT", "Field", "as_body", "read", "unset"]
+__all__ = [
+    "ACCOUNT",
+    "CONNECTOR",
+    "KIND",
+    "MESSAGE",
+    "MESSAGE_MORE",
+    "SENDER",
+    "TENANT",
+    "Field",
+    "as_body",
+    "read",
+    "unset",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +148,17 @@ CONNECTOR = (
     Field("host_key", "host-key", "The SSH server's host key, confirmed by this.", metavar="SHA256:…"),
 )
 
+KIND = (
+    Field("title", "title", "What recipients are told it is."),
+    Field("title_de", "title-de", "The same in German."),
+    Field("description", "description", "What it is about, in a sentence for recipients."),
+    Field("description_de", "description-de", "The same in German."),
+    Field("way", "way", "How who chose nothing gets it.", metavar="at-once|hourly|daily|weekly|none"),
+    Field("mandatory", "mandatory", "Security mail: it always passes, and at once.", bool),
+    Field("bulk", "bulk", "Mail to many: recipients may always stop it.", bool),
+    Field("attachments", "attachments", "In a digest: kept, or linked.", metavar="keep|link"),
+)
+
 TENANT = (
     Field("mode", "mode", "What becomes of mail.", metavar="disabled|silent|native|smtp"),
     Field("sending", "sending", "In the request that brings it, or right after.", metavar="instantly|background"),
@@ -147,6 +170,10 @@ TENANT = (
     Field("retry_minutes", "retry-minutes", "The waits between attempts: 1,5,15,30,60,120,240.", metavar="LIST"),
     Field("retry_days", "retry-days", "How long Postroom keeps trying.", int),
     Field("reset_fallback", "reset-fallback", "Links for a new password may leave by the default mailbox.", bool),
+    Field("recipients_choose", "recipients-choose", "Recipients choose how they get each kind of mail.", bool),
+    Field("language", "language", "What recipients read who did not choose.", metavar="en|de"),
+    Field("time_zone", "time-zone", "Where recipients are who did not choose.", metavar="ZONE"),
+    Field("suppress_unknown", "suppress-unknown", "Write no more to mailboxes that do not exist.", bool),
     Field("foreign_from", "foreign-from", "When an application names a From it may not use.", metavar="refuse|rewrite"),
 )
 

@@ -46,6 +46,8 @@ STATES: dict[State, tuple[str, str]] = {
     State.DISABLED: ("Noted, not sent, content not kept: the mode was disabled when it came.", ""),
     State.CANCELLED: ("Taken back by a person before it left.", "resend"),
     State.EXPIRED: ("Its expires-at time came before it could be sent.", "resend"),
+    State.COLLECTED: ("Waits for its recipient's next digest, as he chose.", "release"),
+    State.DIGESTED: ("Went out in a digest, a message of its own, which the timeline names.", "resend"),
 }
 """State → what it means, and the command that moves it on."""
 
@@ -68,6 +70,10 @@ EVENTS: dict[EventKind, str] = {
     EventKind.RETURNED: "The worker gave it back untried, as when Postroom stops.",
     EventKind.RERENDERED: "It was written anew with another sender, for the reason shown; all else stayed as it was.",
     EventKind.DIVERTED: "Its account can't send; it leaves through that one's fallback account, or came back from it.",
+    EventKind.COLLECTED: "Its recipient wants this kind in a digest; it goes with the one due at the time shown.",
+    EventKind.DIGESTED: "It went into the digest of that time, which is the message shown.",
+    EventKind.DECLINED: "Its recipient does not want this kind of mail, so it was not sent.",
+    EventKind.SUPPRESSED: "Its recipient is on the suppression list, for the reason shown, so it was not sent.",
     EventKind.CONTENT_WIPED: "Its content was removed: retention, or a secret message that has been dealt with.",
 }
 """Event → what happened."""
@@ -82,6 +88,8 @@ _STYLES = {
     State.SILENCED: "kept",
     State.DISABLED: "dim",
     State.CANCELLED: "dim",
+    State.COLLECTED: "wait",
+    State.DIGESTED: "good",
 }
 
 _ADVICE = {

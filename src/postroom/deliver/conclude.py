@@ -14,21 +14,28 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import NamedTuple
 
+from postroom.addresses import Address
 from postroom.model.account import Account
 from postroom.model.attempt import Action, Result, Severity, Verdict
 from postroom.model.event import EventKind
 from postroom.model.job import Job, JobRecipient
+from postroom.model.preference import Suppression, Why
 from postroom.model.state import State
 from postroom.model.tenant import UnknownPolicy
+from postroom.policy.preference import mailbox
 from postroom.policy.retry import Schedule, next_due
 from postroom.policy.verdict import ACCEPTED, GREYLISTED, Context, judge
+from postroom.smtp.phase import Phase
 from postroom.store.bulk import Row
 from postroom.store.transmission import Move, Settlement
 
-__all__ = ["Circumstances", "Concluded", "Ending", "conclude", "give_back", "put_aside"]
+__all__ = ["SUPPRESSED_MS", "Circumstances", "Concluded", "Ending", "conclude", "give_back", "put_aside"]
 
 _SPLIT_MS = 2_000
 _MOST_REPLY = 2_048
+_MOST_NOTE = 500
+SUPPRESSED_MS = 90 * 24 * 3600 * 1000
+"""How long nothing more goes to a mailbox that a server said does not exist."""
 
 
 @dataclass(slots=True)
@@ -43,6 +50,8 @@ class Circumstances:
     schedule: Schedule
     next_id: Callable[[], int]
     chance: Callable[[], float]
+    suppresses: bool = False
+    """Whether the tenant wants nothing more to go to mailboxes that do not exist."""
 
 
 class Ending(NamedTuple):
@@ -75,6 +84,7 @@ def conclude(job: Job, results: Sequence[Result], conversation: str, around: Cir
     moves: list[Move] = []
     events: list[Row] = []
     worst: Verdict | None = None
+    suppress: list[Suppression] = []
     for recipient, result in zip(job.recipients, results, strict=True):
         verdict = ACCEPTED if result.delivered else judge(result, _context(job, recipient, around))
         state, due, tries, reason = _way(job, recipient, verdict, some_sent, around)
@@ -86,12 +96,28 @@ def conclude(job: Job, results: Sequence[Result], conversation: str, around: Cir
             )
         )  # fmt: skip
         events += _events(job, recipient, state, due, verdict, result, words, around)
+        if verdict.action is Action.SUPPRESS and around.suppresses and result.phase == Phase.RCPT:
+            suppress.append(_suppressed(job, recipient, words, around))
         endings.append(Ending(recipient.n, recipient.address, state, words, verdict, due, result, around.family))
         if _BEYOND.get(verdict.action, 0) > (_BEYOND.get(worst.action, 0) if worst else 0):
             worst = verdict
     attempt = _attempt(job, results, conversation, around)
     wipe = job.message_id if job.secret else None
-    return Concluded(Settlement(moves, events, attempt, wipe), tuple(endings), worst)
+    return Concluded(Settlement(moves, events, attempt, wipe, suppress), tuple(endings), worst)
+
+
+def _suppressed(job: Job, recipient: JobRecipient, words: str, around: Circumstances) -> Suppression:
+    """For a time only: whoever it was may come back, and a server may be wrong."""
+    return Suppression(
+        job.tenant_id,
+        mailbox(Address.parse(recipient.address)),
+        Why.NO_MAILBOX,
+        "delivery",
+        words[:_MOST_NOTE],
+        around.now_ms,
+        around.now_ms + SUPPRESSED_MS,
+        job.message_id,
+    )
 
 
 def _context(job: Job, recipient: JobRecipient, around: Circumstances) -> Context:

@@ -32,12 +32,15 @@ from postroom.model.job import Job, JobRecipient
 from postroom.model.message import Draft, RecipientRole
 from postroom.model.state import WAITING, State
 from postroom.model.submission import Submission
+from postroom.policy.choosing import asked_of
 from postroom.policy.guard import Guarded, guard_of
+from postroom.policy.preference import mailbox
 from postroom.policy.route import Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.policy.way import Reason, Routed
 from postroom.store.acceptance import Acceptance, Accepted
 from postroom.store.bulk import Row
+from postroom.store.choices import Choice, Diverted
 from postroom.store.database import Store
 
 __all__ = ["Done", "Envelope", "Intake", "Taken"]
@@ -64,6 +67,13 @@ class Taken:
     """Numbers of recipients whose copy the non-production guard keeps here."""
     reports: Reports = field(default_factory=dict)
     placed: list[Placed] = field(default_factory=list)
+    diverted: Mapping[int, Diverted] = field(default_factory=dict)
+    """Recipients who get it in a digest or not at all, as their acceptance found."""
+
+    @property
+    def leaving(self) -> int:
+        """How many recipients it leaves to by itself."""
+        return len(self.recipients) - len(self.kept) - len(self.diverted)
 
 
 Done = Callable[[Taken, Accepted | PostroomError], None]
@@ -176,6 +186,8 @@ class Intake:
             key,
             (digest(draft) if request is None else request) if key is not None else b"",
         )  # fmt: skip
+        if resend_of is None:
+            unit.choice = self._choice(draft, guarded, way, moment)
         taken = Taken(
             envelope.number, envelope.tenant_id, envelope.header_id, way, to, content, due, [], unit, guarded.kept,
             envelope.reports,
@@ -184,6 +196,19 @@ class Intake:
         if ready:
             taken.jobs = list(_jobs(draft, way, envelope, guarded, content))
         return taken
+
+    def _choice(self, draft: Draft, guarded: Guarded, way: Route, moment: int) -> Choice | None:
+        """What has to be looked up of its recipients. None for most mail, which costs a look into a dictionary."""
+        asked = asked_of(self._snapshot(), way.tenant_id, draft.kind)
+        if asked is None or draft.secret or draft.hold or way.routed == Routed.TEST:
+            return None
+        if way.state not in WAITING and way.state is not State.HELD:
+            return None
+        boxes = {n: mailbox(address) for n, (_, address) in enumerate(guarded.recipients) if n not in guarded.kept}
+        earliest = max(moment, draft.send_at_ms or 0)
+        collects = way.state in WAITING
+        next_id = self._ids.next
+        return Choice(way.tenant_id, asked, boxes, moment, earliest, draft.expires_at_ms, collects, next_id)
 
     # -- accepting --------------------------------------------------------------------------------------------------
 
@@ -219,10 +244,13 @@ class Intake:
     def _accepted(self, taken: Taken, answer: Any, done: Done) -> None:
         if isinstance(answer, Accepted) and not answer.again:
             reach("accept.after-commit")
+            if answer.diverted:
+                taken.diverted = answer.diverted
+                _leave_out(taken)
             for job, placed in zip(taken.jobs, taken.placed, strict=True):
                 placed.add(job)
             way = taken.route
-            left = len(taken.recipients) - len(taken.kept) - sum(len(job.recipients) for job in taken.jobs)
+            left = taken.leaving - sum(len(job.recipients) for job in taken.jobs)
             if left and way.state in WAITING and way.account_id is not None:
                 self._placement.wake(way.account_id, insist=way.routed == Routed.TEST)
         else:
@@ -233,6 +261,20 @@ class Intake:
     def _withdraw(taken: Taken) -> None:
         for job, placed in zip(taken.jobs, taken.placed, strict=True):
             placed.withdraw(job)
+
+
+def _leave_out(taken: Taken) -> None:
+    """Gives back the places in lanes of those who turned out not to get it now."""
+    jobs, places = [], []
+    for job, placed in zip(taken.jobs, taken.placed, strict=True):
+        left = tuple([one for one in job.recipients if one.n not in taken.diverted])
+        if not left:
+            placed.withdraw(job)
+            continue
+        job.recipients = left
+        jobs.append(job)
+        places.append(placed)
+    taken.jobs, taken.placed = jobs, places
 
 
 class Envelope(NamedTuple):

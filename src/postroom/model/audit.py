@@ -29,6 +29,9 @@ NOUNS: dict[str, str] = {
     "provider": "i",
     "connector": "x",
     "agent": "g",
+    "kind": "d",
+    "preference": "",
+    "suppression": "",
 }
 """What an entry may be about, and the letter of its ids."""
 

@@ -28,6 +28,10 @@ class EventKind(StrEnum):
     CONTENT_WIPED = "content-wiped"
     RERENDERED = "rerendered"
     DIVERTED = "diverted"
+    COLLECTED = "collected"
+    DIGESTED = "digested"
+    DECLINED = "declined"
+    SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True, slots=True)

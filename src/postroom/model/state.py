@@ -6,6 +6,13 @@
       │           ├──────► unknown    (the final dot may have left, its answer never came)
       │           └──────► held       (its account or sender is paused)
     held, silenced, unknown, failed, … ──► queued by a person's release, retry or resend
+    collected ──► digested   (its recipient wants this kind in a digest; see `policy.preference`)
+
+Mail for a digest has states of its own. It does not wait for a server, so nothing that claims, counts, expires or moves
+waiting mail may find it; and once it went out inside another message, it was neither sent itself nor taken back: what
+became of it is what becomes of the digest that its event names. When a digest is due is kept beside (`store.digests`).
+Accepted mail may also be over at once: `failed` where its recipient is suppressed, `cancelled` where he does not want
+this kind, each with a reason and an event of its own.
 
 `MOVES` is the only place that says which moves are allowed; the database repeats the states as CHECK constraints and
 the tests hold both against each other (promise P4). Accepted mail may start in any state of `FIRST`.
@@ -30,6 +37,8 @@ class State(StrEnum):
     DISABLED = "disabled"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    COLLECTED = "collected"
+    DIGESTED = "digested"
 
 
 _S = State
@@ -50,10 +59,12 @@ MOVES: dict[State, frozenset[State]] = {
     _S.DISABLED: frozenset(),
     _S.CANCELLED: frozenset(),
     _S.EXPIRED: frozenset(),
+    _S.COLLECTED: frozenset({_S.QUEUED, _S.DIGESTED, _S.CANCELLED}),
+    _S.DIGESTED: frozenset(),
 }
 """State → the states it may become. What is over stays over: a resend is a new message that names the old one."""
 
-FIRST = frozenset({_S.QUEUED, _S.SENDING, _S.HELD, _S.SILENCED, _S.DISABLED})
+FIRST = frozenset({_S.QUEUED, _S.SENDING, _S.HELD, _S.SILENCED, _S.DISABLED, _S.COLLECTED, _S.FAILED, _S.CANCELLED})
 """States a recipient may be accepted in. `sending` only together with a lease on a local lane."""
 
 WAITING = frozenset({_S.QUEUED, _S.DEFERRED})

@@ -77,6 +77,9 @@ class TenantSettings:
     guard_allow: tuple[str, ...] | None = None
     foreign_from: ForeignFrom | None = None
     reset_fallback: bool | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    suppress_unknown: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Versions of settings: what a tenant, an account, a sender, a connector or an application was after each change.
+"""Versions of settings: what a tenant, an account, a sender, a connector, an application or a kind of mail was
+after each change.
 
 A version holds what people set, and no secret. Whether the thing is paused, or was tested, is no setting; of a secret
 it tells only that there was one. The last version of what was deleted holds nothing.
@@ -14,7 +15,7 @@ from typing import Any
 
 __all__ = ["NOUNS", "Difference", "Version", "content_of", "differences"]
 
-NOUNS = ("tenant", "account", "sender", "connector", "application")
+NOUNS = ("tenant", "account", "sender", "connector", "application", "kind")
 """What has versions."""
 
 _NO_SETTING = frozenset(

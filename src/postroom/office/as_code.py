@@ -26,6 +26,7 @@ from postroom.model.version import differences
 from postroom.office import own_identity
 from postroom.office.changes import AGAIN, Again, require, tenant_for
 from postroom.office.code_file import CodeFile, read_file
+from postroom.office.code_kinds import prune_kinds, take_kinds
 from postroom.office.code_text import (
     Names,
     account_code,
@@ -53,7 +54,7 @@ from postroom.office.routing import DefaultMove, free_held, unproven
 from postroom.office.versions import VersionVerbs
 from postroom.policy.way import Reason
 from postroom.secrets import Secret
-from postroom.store import accounts, applications, connectors, queue, senders, tenants
+from postroom.store import accounts, applications, connectors, kinds, queue, senders, tenants
 
 __all__ = ["AsCodeVerbs"]
 
@@ -101,6 +102,7 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
                 applications.of_tenant(connection, number),
                 {one.id: fallback_code(one, every) for one in own},
                 connectors.of_tenant(connection, number),
+                kinds.of_tenant(connection, number),
             )
 
         return self._store.read(work)
@@ -171,6 +173,7 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
         known = {one.name: one for one in applications.of_tenant(connection, number)}
         for application in wanted.applications or ():
             self._take_application(connection, taking, application, known.get(application.name))
+        take_kinds(connection, number, wanted.kinds or (), self._store.ids.next, taking.moment, taking.note)
         return again or (self._prune(connection, taking, wanted) if taking.prune else None)
 
     def _take_connector(
@@ -360,6 +363,8 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
             self._prune_senders(connection, taking, {one.sender.address for one in wanted.senders})
         if wanted.applications is not None:
             self._prune_applications(connection, taking, {one.name for one in wanted.applications})
+        if wanted.kinds is not None and "kinds" in owned:
+            prune_kinds(connection, taking.tenant_id, wanted.kinds, taking.note)
         again = self._prune_accounts(connection, taking, wanted) if "accounts" in owned else None
         if again is None and wanted.connectors is not None and "connectors" in owned:
             self._prune_connectors(connection, taking, {one.connector.name.casefold() for one in wanted.connectors})

@@ -37,8 +37,10 @@ from postroom.store import (
     clone,
     connectors,
     credentials,
+    kinds,
     senders,
     settings_version,
+    suppressions,
     tenants,
     versions,
 )
@@ -85,6 +87,8 @@ def _read(connection: Connection) -> _Settled:
         connectors=connectors.all_connectors(connection),
         version=version,
         clone=clone.current(connection),
+        kinds=kinds.all_kinds(connection),
+        suppressing=suppressions.with_some(connection),
     )
     sealed = {one.account_id: one.sealed for one in credentials.all_sealed(connection)}
     keys = {one.account_id: one.sealed for one in client_keys.all_sealed(connection)}
@@ -247,11 +251,11 @@ class Changes:
         return tenant
 
 
-_WATCHED = ("tenants", "accounts", "senders", "applications", "connectors")
+_WATCHED = ("tenants", "accounts", "senders", "applications", "connectors", "kinds")
 
 
 def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:
-    """An entry for every tenant, account, sender, application and connector that was made, changed or deleted."""
+    """An entry for every tenant, account, sender, application, connector and kind that was made, changed or deleted."""
     entries = []
     moment = now_ms()
     for watched in _WATCHED:

@@ -1,8 +1,8 @@
 """Reading settings as code: TOML, with the line of everything that is wrong with it.
 
-A file has the tables `settings`, `connectors`, `accounts`, `senders` and `applications`, each but the first with a
-table for every thing, under its name. Elixeum's keys (`SMTP.Server` and so on) are understood as an account and its
-sender. What the values mean is for `code_apply`; here a value is whatever TOML says.
+A file has the tables `settings`, `connectors`, `accounts`, `senders`, `applications` and `kinds`, each but the first
+with a table for every thing, under its name. Elixeum's keys (`SMTP.Server` and so on) are understood as an account and
+its sender. What the values mean is for `code_apply`; here a value is whatever TOML says.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST = 256 * 1024
 """Characters of a file."""
 MOST = 500
 """Things of one kind in a file: all of them are one transaction, and others wait for it."""
-_TABLES = ("settings", "connectors", "accounts", "senders", "applications")
+_TABLES = ("settings", "connectors", "accounts", "senders", "applications", "kinds")
 _ELIXEUM = {
     "server": "host",
     "port": "port",
@@ -56,6 +56,7 @@ class CodeFile:
     """Field of the account `SMTP` → where Elixeum's key for it stands."""
     owned: frozenset[str]
     """The tables that the file itself has: only of these may anything be deleted."""
+    kinds: Tables | None = None
 
     def place(self, table: str, name: str, field: str = "") -> str:
         """Where a field of a thing stands, or the thing itself."""

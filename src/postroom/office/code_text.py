@@ -12,13 +12,23 @@ from typing import Any
 from postroom.model.account import Account, Limits, Login
 from postroom.model.application import Application
 from postroom.model.connector import Connector
+from postroom.model.kind import Kind
 from postroom.model.sender import Sender
 from postroom.model.tenant import Tenant, TenantSettings
 from postroom.model.version import content_of
 from postroom.office.code_file import bare_or_quoted
 from postroom.policy.presets import filled_by
 
-__all__ = ["Names", "account_code", "application_code", "connector_code", "sender_code", "settings_code", "written"]
+__all__ = [
+    "Names",
+    "account_code",
+    "application_code",
+    "connector_code",
+    "kind_code",
+    "sender_code",
+    "settings_code",
+    "written",
+]
 
 _ALWAYS = ("host", "port", "encryption", "login", "user", "limits.connections")
 _HEAD = """\
@@ -85,6 +95,12 @@ def settings_code(settings: TenantSettings, names: Names) -> dict[str, Any]:
     }
 
 
+def kind_code(kind: Kind) -> dict[str, Any]:
+    found = content_of(kind)
+    del found["name"]
+    return found
+
+
 def application_code(application: Application) -> dict[str, Any]:
     return {
         "suspended": application.suspended,
@@ -101,6 +117,7 @@ def written(
     applications: Iterable[Application],
     fallbacks: Mapping[int, str | None],
     connectors: Iterable[Connector] = (),
+    kinds: Iterable[Kind] = (),
 ) -> str:
     """The whole file; `fallbacks`: account → how its fallback is named. Reading it again changes nothing."""
     accounts, senders, connectors = list(accounts), list(senders), list(connectors)
@@ -133,6 +150,8 @@ def written(
         usual = application_code(Application(0, 0, ""))
         head = f"applications.{bare_or_quoted(application.name)}"
         parts.append(_table(head, application_code(application), usual))
+    usual = kind_code(Kind(0, 0, ""))
+    parts += [_table(f"kinds.{bare_or_quoted(kind.name)}", kind_code(kind), usual) for kind in kinds]
     return "\n".join(parts)
 
 

@@ -16,6 +16,7 @@ from postroom.errors import BadInput, Fault
 from postroom.model.account import Account, Encryption, Limits
 from postroom.model.application import Application
 from postroom.model.connector import Connector, ConnectorKind
+from postroom.model.kind import Kind
 from postroom.model.sender import Sender
 from postroom.model.tenant import TenantSettings
 from postroom.office import (
@@ -24,6 +25,7 @@ from postroom.office import (
     certificate_values,
     connector_values,
     fields,
+    kind_values,
     sender_values,
     tenant_values,
 )
@@ -80,6 +82,7 @@ class Wanted:
     applications: tuple[Application, ...] | None
     connectors: tuple[WantedConnector, ...] | None = None
     warnings: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] | None = None
 
 
 class _Things:
@@ -110,7 +113,7 @@ class _Things:
             except Unfit as unfit:
                 self.fault(table, typed, "", unfit.problem, unfit.mend)
                 continue
-            if name.casefold() in seen and table in ("accounts", "connectors"):
+            if name.casefold() in seen and table in ("accounts", "connectors", "kinds"):
                 self.fault(table, typed, "", "is there twice, in different case.", "Keep one of them.")
                 continue
             seen.add(name.casefold())
@@ -199,6 +202,14 @@ class _Things:
             self.take("applications", name, reading)
             yield replace(Application(0, self.tenant_id, name), **given)
 
+    def kinds(self, tables: Tables) -> Iterable[Kind]:
+        for name, values in self.names("kinds", tables):
+            reading = Reading()
+            given = kind_values.read({**values, "name": name}, reading)
+            kind = kind_values.apply(Kind(0, self.tenant_id, ""), given, reading)
+            self.take("kinds", name, reading)
+            yield kind
+
 
 def wanted_of(
     file: CodeFile,
@@ -217,6 +228,7 @@ def wanted_of(
         settings=None if file.settings is None else things.settings(file.settings),
         applications=None if file.applications is None else tuple(things.applications(file.applications)),
         connectors=None if file.connectors is None else tuple(things.connectors(file.connectors)),
+        kinds=None if file.kinds is None else tuple(things.kinds(file.kinds)),
     )
     ways = {name.casefold() for name in connectors} | {one.connector.name.casefold() for one in found.connectors or ()}
     for account in found.accounts or ():

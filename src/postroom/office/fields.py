@@ -11,8 +11,10 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
+from zoneinfo import available_timezones
 
 import idna
 
@@ -37,6 +39,7 @@ __all__ = [
     "one_of",
     "optional",
     "reference",
+    "time_zone",
 ]
 
 Reader = Callable[[object], Any]
@@ -210,6 +213,25 @@ def one_of(words: type[StrEnum], aliases: Mapping[str, StrEnum] | None = None, l
         return word
 
     return read
+
+
+def time_zone(value: object) -> str:
+    """The name of a time zone as the IANA database has it, in any case."""
+    text: str = line(100)(value)
+    if not text:
+        raise Unfit("is empty.", _ZONE_MEND)
+    found = _zones().get(text.casefold())
+    if found is None:
+        raise Unfit("is no time zone that is known here.", _ZONE_MEND)
+    return found
+
+
+_ZONE_MEND = "Name one like Europe/Prague, or UTC."
+
+
+@lru_cache(maxsize=1)
+def _zones() -> dict[str, str]:
+    return {name.casefold(): name for name in available_timezones()}
 
 
 def count(least: int, most: int) -> Reader:

@@ -8,7 +8,6 @@ from typing import Any
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.office.account_values import FOOTER_OCTETS
 from postroom.office.fields import (
-    NOT_YET,
     Reader,
     Reading,
     Unfit,
@@ -20,7 +19,9 @@ from postroom.office.fields import (
     numbers,
     one_of,
     optional,
+    time_zone,
 )
+from postroom.policy.tongue import LANGUAGES
 
 __all__ = ["REFERENCES", "read"]
 
@@ -29,10 +30,11 @@ _MODES: dict[str, Mode] = {"off": Mode.DISABLED, "sendmail": Mode.NATIVE}
 _SENDING: dict[str, Sending] = {"instant": Sending.INSTANTLY, "in-the-background": Sending.BACKGROUND}
 
 
-def _choose(value: object) -> bool | None:
-    if value is not None and flag(value):
-        raise Unfit(NOT_YET, "Leave it unset, or say false.")
-    return None if value is None else False
+def _language(value: object) -> str:
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text not in LANGUAGES:
+        raise Unfit(f"is none of {', '.join(LANGUAGES)}.", "Choose one of these.")
+    return text
 
 
 def _reference(value: object) -> int | str | None:
@@ -69,7 +71,7 @@ _READERS: dict[str, Reader] = {
     "default_account_id": _reference,
     "footer_text": optional(block(FOOTER_OCTETS)),
     "footer_html": optional(block(FOOTER_OCTETS)),
-    "recipients_choose": _choose,
+    "recipients_choose": optional(flag),
     "unknown_policy": optional(one_of(UnknownPolicy)),
     "content_days": optional(count(0, 36_500)),
     "log_days": optional(count(1, 36_500)),
@@ -79,6 +81,9 @@ _READERS: dict[str, Reader] = {
     "guard_allow": optional(_allowed),
     "foreign_from": optional(one_of(ForeignFrom)),
     "reset_fallback": optional(flag),
+    "language": optional(_language),
+    "time_zone": optional(time_zone),
+    "suppress_unknown": optional(flag),
 }
 _ALIASES = {"default_sender": "default_sender_id", "default_account": "default_account_id"}
 REFERENCES = frozenset(_ALIASES.values())

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from postroom.errors import Conflict, NotFound
 from postroom.ids import decode
 from postroom.model.application import Actor, Application, Scope
+from postroom.model.kind import Kind
 from postroom.model.tenant import Tenant
 from postroom.model.version import Difference, Version, content_of, differences
 from postroom.office.accounts import AccountVerbs
@@ -25,6 +26,7 @@ from postroom.office.connector_choice import connector_meant
 from postroom.office.connectors import ConnectorVerbs, ConnectorView
 from postroom.office.fallback import usable
 from postroom.office.keys import KeyVerbs, find_application
+from postroom.office.kinds import KindVerbs, kind_meant
 from postroom.office.senders import SenderVerbs
 from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
 from postroom.office.views import AccountView, SenderView
@@ -34,7 +36,7 @@ __all__ = ["Compared", "Deleted", "Restored", "Returned", "VersionVerbs"]
 
 T = TypeVar("T")
 U = TypeVar("U")
-_DELETABLE = {"account": "a", "sender": "s", "connector": "x"}
+_DELETABLE = {"account": "a", "sender": "s", "connector": "x", "kind": "d"}
 _REFERENCES = {
     "default_account_id": "accounts",
     "default_sender_id": "senders",
@@ -83,7 +85,7 @@ class Restored:
     returned: Returned
 
 
-class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs):
+class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs, KindVerbs):
     """`noun` is a word of `model.version.NOUNS`; a tenant's `ref` is its number."""
 
     def versions(self, actor: Actor, noun: str, ref: Ref, tenant_id: int | None = None) -> Future[list[Version]]:
@@ -195,6 +197,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             return self.create_account(actor, values, tenant_id=tenant_id, former=mark)
         if mark.noun == "connector":
             return self.create_connector(actor, values, tenant_id, former=mark)
+        if mark.noun == "kind":
+            return self.create_kind(actor, values, tenant_id, former=mark)
         return self.create_sender(actor, values, tenant_id, former=mark)
 
     def _changing(
@@ -208,6 +212,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             return self.change_application(actor, thing_id, values, tenant_id)
         if noun == "connector":
             return self.change_connector(actor, thing_id, values, tenant_id)
+        if noun == "kind":
+            return self.change_kind(actor, thing_id, values, tenant_id)
         return self.change_tenant(actor, values, tenant_id)
 
     def _versions(self, connection: Connection, noun: str, tenant_id: int, ref: Ref) -> list[Version]:
@@ -229,6 +235,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             found = find_application(connection, tenant_id, ref)
         elif noun == "connector":
             found = connector_meant(connection, tenant_id, ref)
+        elif noun == "kind":
+            found = kind_meant(connection, tenant_id, ref)
         else:
             number = find_sender_number(connection, tenant_id, ref)
             found = None if number is None else senders.get(connection, tenant_id, number)
@@ -275,7 +283,9 @@ def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> 
     return tuple(field for field, number in named if finders[_REFERENCES[field]](connection, tenant_id, number) is None)
 
 
-def _returned(view: AccountView | ConnectorView | SenderView | Tenant | Application, gone: tuple[str, ...]) -> Returned:
+def _returned(
+    view: AccountView | ConnectorView | SenderView | Tenant | Application | Kind, gone: tuple[str, ...]
+) -> Returned:
     if isinstance(view, AccountView):
         return Returned(view.account.version, gone, view.secret_dropped, view.needs)
     if isinstance(view, ConnectorView):

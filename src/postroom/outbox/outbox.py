@@ -192,7 +192,7 @@ class Outbox:
             return
         state = taken.route.state
         self._log.accepted(taken.number, taken.tenant_id, len(taken.recipients), len(taken.content), state.value)
-        leaving = len(taken.recipients) - len(taken.kept)
+        leaving = taken.leaving
         if taken.route.instantly and state in WAITING and leaving and self._loop is not None:
             awaited = _Awaited(self._loop, self._patience, lambda moves: self._tell_first_attempt(taken, told, moves))
             account_id = taken.route.account_id or 0

@@ -50,10 +50,11 @@ def fresh_receipt(taken: Taken) -> Receipt:
     """Straight after acceptance, without asking the store: nothing has happened to it yet."""
     told = (taken.route.state.value, "", "", taken.route.reason, taken.due_ms)
     kept = (State.SILENCED.value, "", "", Reason.GUARD, None)
+    elsewhere = {n: (one.state, "", "", one.reason, one.due_ms) for n, one in taken.diverted.items()}
     return Receipt(
         taken.number,
         tuple([
-            RecipientReceipt(n, address.spec, *(kept if n in taken.kept else told))
+            RecipientReceipt(n, address.spec, *(kept if n in taken.kept else elsewhere.get(n, told)))
             for n, (_, address) in enumerate(taken.recipients)
         ]),
     )  # fmt: skip
@@ -69,9 +70,9 @@ def settled_receipt(taken: Taken, moves: Sequence[Move]) -> Receipt | None:
         ended[move.n] = RecipientReceipt(
             move.n, address, move.state, move.reply or "", move.diagnosis or "", move.reason, move.due_ms, tries
         )
-    if len(ended) + len(taken.kept) != len(taken.recipients):
+    if len(ended) != taken.leaving:
         return None
-    fresh = fresh_receipt(taken).recipients if taken.kept else ()
+    fresh = fresh_receipt(taken).recipients if taken.kept or taken.diverted else ()
     told = [ended[n] if n in ended else fresh[n] for n in range(len(taken.recipients))]
     return Receipt(taken.number, tuple(told), instantly=True)
 

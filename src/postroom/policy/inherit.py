@@ -13,6 +13,7 @@ from typing import TypeVar
 from postroom.model.tenant import Footer, ForeignFrom, Mode, Sending, Tenant, TenantSettings, UnknownPolicy
 from postroom.policy.retry import Schedule
 from postroom.policy.sourced import DEFAULT, Sourced, of_tenant
+from postroom.policy.tongue import ENGLISH
 
 __all__ = ["CONTENT_DAYS", "LOG_DAYS", "Inherited", "chain", "inherited"]
 
@@ -43,6 +44,9 @@ class Inherited:
     guard_allow: Sourced[tuple[str, ...] | None]
     foreign_from: Sourced[ForeignFrom]
     reset_fallback: Sourced[bool]
+    language: Sourced[str]
+    time_zone: Sourced[str]
+    suppress_unknown: Sourced[bool]
 
     @property
     def footer(self) -> Sourced[Footer | None]:
@@ -86,6 +90,9 @@ def inherited(line: tuple[Tenant, ...]) -> Inherited:
         guard_allow=_nearest(line, lambda own: own.guard_allow, None),
         foreign_from=_nearest(line, lambda own: own.foreign_from, ForeignFrom.REFUSE),
         reset_fallback=_nearest(line, lambda own: own.reset_fallback, False),
+        language=_nearest(line, lambda own: own.language, ENGLISH),
+        time_zone=_nearest(line, lambda own: own.time_zone, "UTC"),
+        suppress_unknown=_nearest(line, lambda own: own.suppress_unknown, False),
     )
 
 

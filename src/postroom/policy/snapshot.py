@@ -17,6 +17,7 @@ from postroom.model.account import Account
 from postroom.model.application import Application
 from postroom.model.clone import Clone
 from postroom.model.connector import Connector
+from postroom.model.kind import Kind
 from postroom.model.sender import Sender
 from postroom.model.tenant import Mode, Tenant
 from postroom.policy.inherit import Inherited, chain, inherited
@@ -50,6 +51,9 @@ class Snapshot:
     _with_addresses: frozenset[int]
     clone: Clone | None = None
     """Set while this database may be a copy: nothing leaves, whatever the modes are."""
+    kinds: Mapping[int, Kind] = field(default_factory=dict)
+    suppressing: frozenset[int] = frozenset()
+    """Tenants that had somebody on their list of suppressed recipients when this was read."""
     _memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
@@ -62,6 +66,8 @@ class Snapshot:
         *,
         version: int = 0,
         clone: Clone | None = None,
+        kinds: Iterable[Kind] = (),
+        suppressing: Iterable[int] = (),
     ) -> Snapshot:
         """Never raises for what a row holds: what can't be read is as if it were not set."""
         rows, owners = list(accounts), list(senders)
@@ -85,6 +91,8 @@ class Snapshot:
             frozenset(sender.tenant_id for sender in owners if sender.id in addresses),
             frozenset({tenant_id for tenant_id, _ in own} | {s.tenant_id for s in owners if s.id in addresses}),
             clone,
+            MappingProxyType({kind.id: kind for kind in kinds}),
+            frozenset(suppressing),
         )
 
     # -- lookups ----------------------------------------------------------------------------------------------------
@@ -125,6 +133,23 @@ class Snapshot:
     def has_senders(self, tenant_id: int) -> bool:
         """Whether the tenant has senders of its own."""
         return tenant_id in self._with_senders
+
+    def kinds_of(self, tenant_id: int) -> tuple[Kind, ...]:
+        """The kinds that the tenant's mail may have: its own, and those it inherits that it has no own one for."""
+        found: tuple[Kind, ...] = self.remembered(("kinds", tenant_id), lambda: self._kinds_of(tenant_id))
+        return found
+
+    def _kinds_of(self, tenant_id: int) -> tuple[Kind, ...]:
+        nearest: dict[str, Kind] = {}
+        for tenant in self.line(tenant_id):
+            own = {kind.name.casefold(): kind for kind in self.kinds.values() if kind.tenant_id == tenant.id}
+            nearest = own | nearest
+        return tuple(sorted(nearest.values(), key=lambda kind: kind.id))
+
+    def kind_named(self, tenant_id: int, name: str) -> Kind | None:
+        """The kind that a message of this tenant names, in whatever case it is written."""
+        wanted = name.strip().casefold()
+        return next((kind for kind in self.kinds_of(tenant_id) if kind.name.casefold() == wanted), None)
 
     def may_use(self, tenant_id: int, account_id: int | None) -> Account | None:
         """The account, if there is one and it belongs to the tenant or to one that it inherits from (P8)."""

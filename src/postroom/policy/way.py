@@ -27,6 +27,9 @@ class Reason:
     MODE_CHANGED = "mode-changed"
     DEFAULT_MOVED = "default-account-moved"
     GUARD = "guard"
+    DIGEST = "digest"
+    DECLINED = "declined"
+    SUPPRESSED = "suppressed"
 
 
 class Routed:

@@ -6,8 +6,9 @@ key with another request is a conflict, told as data so that one caller's mistak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from postroom.errors import Conflict
 from postroom.failpoints import reach
 from postroom.store import audit, tables
 from postroom.store.bulk import Row, insert_rows
+from postroom.store.choices import Choice, Diverted, applied, collect, look_up
 
 __all__ = ["EVENT_COLUMNS", "MESSAGE_COLUMNS", "RECIPIENT_COLUMNS", "Acceptance", "AcceptanceBatch", "Accepted"]
 
@@ -32,6 +34,7 @@ EVENT_COLUMNS = ("message_id", "id", "tenant_id", "n", "at_ms", "kind", "detail"
 _CONTENT_COLUMNS = ("message_id", "tenant_id", "body")
 _LARGE = 262_144
 """Octets of a content."""
+_NOBODY: Mapping[int, Diverted] = MappingProxyType({})
 _KEY_COLUMNS = ("tenant_id", "key", "digest", "message_id", "created_ms")
 
 
@@ -49,14 +52,20 @@ class Acceptance:
     key: str | None = None
     digest: bytes = b""
     noted: Sequence[Row] = ()
+    choice: Choice | None = None
+    """What has to be looked up of its recipients; None where nobody has a say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`message_id` names the message that stands for the request; `again` says that an earlier request made it."""
+    """`message_id` names the message that stands for the request; `again` says that an earlier request made it.
+
+    `diverted`: the numbers of recipients who get it otherwise than it was handed in, or not at all.
+    """
 
     message_id: int
     again: bool = False
+    diverted: Mapping[int, Diverted] = field(default_factory=lambda: _NOBODY)
 
 
 class AcceptanceBatch:
@@ -74,13 +83,38 @@ class AcceptanceBatch:
             fresh = units
             answers = [Accepted(unit.message[0]) for unit in units]
         if fresh:
+            recipients = [row for unit in fresh for row in unit.recipients]
+            events = [row for unit in fresh for row in unit.events]
+            if any(unit.choice is not None for unit in fresh):
+                recipients, told = self._choose(connection, fresh, units, answers)
+                events += told
             insert_rows(connection, tables.message, MESSAGE_COLUMNS, [unit.message for unit in fresh])
-            insert_rows(connection, tables.recipient, RECIPIENT_COLUMNS, [row for u in fresh for row in u.recipients])
+            insert_rows(connection, tables.recipient, RECIPIENT_COLUMNS, recipients)
             self._keep_bodies(connection, fresh)
-            insert_rows(connection, tables.event, EVENT_COLUMNS, [row for u in fresh for row in u.events])
+            insert_rows(connection, tables.event, EVENT_COLUMNS, events)
             insert_rows(connection, tables.audit, audit.COLUMNS, [row for u in fresh if u.noted for row in u.noted])
         reach("accept.before-commit")
         return answers
+
+    @staticmethod
+    def _choose(
+        connection: Connection, fresh: Sequence[Acceptance], units: Sequence[Acceptance], answers: list[Any]
+    ) -> tuple[list[Row], list[Row]]:
+        """The recipients' rows and further events, as the recipients themselves decided; fills in the answers."""
+        places = {id(unit): place for place, unit in enumerate(units)}
+        found = look_up(connection, [unit.choice for unit in fresh if unit.choice is not None])
+        rows: list[Row] = []
+        events: list[Row] = []
+        for unit in fresh:
+            if unit.choice is None:
+                rows += unit.recipients
+                continue
+            done = applied(unit.choice, unit.recipients, found)
+            rows += done.rows
+            events += done.events
+            collect(connection, done.collected)
+            answers[places[id(unit)]] = Accepted(unit.message[0], diverted=done.diverted)
+        return rows, events
 
     @staticmethod
     def _keep_bodies(connection: Connection, fresh: Sequence[Acceptance]) -> None:

@@ -39,11 +39,11 @@ class Act:
 
 
 CANCEL = Act(
-    "cancelled", frozenset({_S.QUEUED, _S.DEFERRED, _S.HELD, _S.SILENCED, _S.UNKNOWN}), _S.CANCELLED,
+    "cancelled", frozenset({_S.QUEUED, _S.DEFERRED, _S.HELD, _S.SILENCED, _S.UNKNOWN, _S.COLLECTED}), _S.CANCELLED,
     EventKind.CANCELLED, "by-hand",
 )  # fmt: skip
 HOLD = Act("held", frozenset({_S.QUEUED, _S.DEFERRED}), _S.HELD, EventKind.HELD, "by-hand")
-RELEASE = Act("released", frozenset({_S.HELD, _S.SILENCED}), _S.QUEUED, EventKind.RELEASED)
+RELEASE = Act("released", frozenset({_S.HELD, _S.SILENCED, _S.COLLECTED}), _S.QUEUED, EventKind.RELEASED)
 RETRY = Act("tried again now", frozenset({_S.QUEUED, _S.DEFERRED}), _S.QUEUED, EventKind.RETRIED)
 SEND_AGAIN = Act("sent again", frozenset({_S.UNKNOWN}), _S.QUEUED, EventKind.RETRIED)
 WAS_SENT = Act("settled as sent", frozenset({_S.UNKNOWN}), _S.SENT, EventKind.SENT, "settled-by-hand")

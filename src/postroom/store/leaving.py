@@ -21,7 +21,7 @@ __all__ = ["cancel_waiting", "forget_settings", "has_mail", "remaining", "remove
 WHY = "tenant-deleted"
 _recipient = tables.recipient
 _message = tables.message
-_STOPPED = (State.HELD.value, State.UNKNOWN.value)
+_STOPPED = (State.HELD.value, State.UNKNOWN.value, State.COLLECTED.value)
 _LOG = (tables.attempt, tables.event, tables.content, tables.rendering, tables.recipient)
 _OF_THE_LOG = frozenset({*(table.name for table in _LOG), "message", "session", "idempotency", "audit"})
 
@@ -40,7 +40,7 @@ def remaining(connection: Connection, tenant_id: int) -> Remaining:
     counting = select(func.count()).select_from(_recipient)
     return Remaining(
         waiting=connection.execute(counting.where(among(tenant_id), WAITING)).scalar_one(),
-        held=stopped.get(State.HELD.value, 0),
+        held=stopped.get(State.HELD.value, 0) + stopped.get(State.COLLECTED.value, 0),
         unknown=stopped.get(State.UNKNOWN.value, 0),
         sending=connection.execute(counting.where(among(tenant_id), LEASED)).scalar_one(),
     )
@@ -66,7 +66,7 @@ def cancel_waiting(connection: Connection, tenant_id: int, now_ms: int, next_id:
             f"state = 'cancelled', due_ms = NULL, reason = '{WHY}', updated_ms = given.column3",
             ("BIGINT", "INTEGER", "BIGINT"),
             "recipient.message_id = given.column1 AND recipient.n = given.column2 AND recipient.lease IS NULL "
-            "AND recipient.state IN ('queued', 'deferred', 'held', 'unknown')",
+            "AND recipient.state IN ('queued', 'deferred', 'held', 'unknown', 'collected')",
             [(row.message_id, row.n, now_ms) for row in keys],
         )
         kind, detail = EventKind.CANCELLED.value, json.dumps({"why": WHY})

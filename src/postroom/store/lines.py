@@ -21,7 +21,7 @@ _recipient = tables.recipient
 
 WORST_FIRST = (
     State.FAILED, State.UNKNOWN, State.HELD, State.EXPIRED, State.DEFERRED, State.SENDING, State.QUEUED,
-    State.SILENCED, State.CANCELLED, State.DISABLED, State.SENT,
+    State.COLLECTED, State.SILENCED, State.CANCELLED, State.DISABLED, State.DIGESTED, State.SENT,
 )  # fmt: skip
 """What somebody who looks through the log wants to see first."""
 

@@ -40,6 +40,8 @@ __all__ = [
 _recipient = tables.recipient
 _message = tables.message
 _KEY = (_recipient.c.message_id, _recipient.c.n)
+_STAYING = tuple(state.value for state in (State.HELD, State.UNKNOWN, State.SILENCED, State.COLLECTED))
+"""States of what does not wait, but may still leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +145,14 @@ def move_account(connection: Connection, tenants: Sequence[int], old: int, new: 
     waiting = _move(connection, tenants, old, new, limit, (WAITING,))
     if waiting >= limit:
         return waiting
-    stopped = (ATTENTION, _recipient.c.state.in_([State.HELD.value, State.UNKNOWN.value, State.SILENCED.value]))
+    stopped = (ATTENTION, _recipient.c.state.in_(_STAYING))
     return waiting + _move(connection, tenants, old, new, limit - waiting, stopped)
 
 
 def forget_account(connection: Connection, tenants: Sequence[int], old: int, limit: int) -> int:
     """Takes an account that goes from silenced mail, which then leaves by whatever way is right at its release."""
-    silenced = (ATTENTION, _recipient.c.state == State.SILENCED.value)
+    kept = (State.SILENCED.value, State.COLLECTED.value)
+    silenced = (ATTENTION, _recipient.c.state.in_(kept))
     return _move(connection, tenants, old, None, limit, silenced)
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 
 from postroom.errors import PostroomError
 from postroom.failpoints import reach
-from postroom.store import tables
+from postroom.model.preference import Suppression
+from postroom.store import suppressions, tables
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import Row, insert_rows, update_rows
 
@@ -72,6 +73,8 @@ class Settlement:
     attempt: Row | None = None
     wipe: int | None = None
     """The id of a secret-marked message whose content goes with this settlement, or None."""
+    suppress: Sequence[Suppression] = ()
+    """Recipients whose mailbox does not exist, where the tenant wants them to get nothing more."""
 
 
 class MarkBatch:
@@ -115,6 +118,9 @@ class SettlementBatch:
         wipes = [unit.wipe for unit in units if unit.wipe is not None]
         for number in wipes:
             wipe_if_over(connection, number)
+        suppressed = [one for unit in units for one in unit.suppress]
+        if suppressed:
+            suppressions.add(connection, suppressed, replace=False)
         reach("settle.before-commit")
         return [True] * len(units)
 
@@ -139,5 +145,5 @@ def wipe_if_over(connection: Connection, message_id: int) -> None:
     connection.exec_driver_sql(
         f"DELETE FROM content WHERE message_id = {int(message_id)} AND NOT EXISTS ("  # noqa: S608
         f"SELECT 1 FROM recipient WHERE message_id = {int(message_id)} "
-        "AND state NOT IN ('sent', 'failed', 'cancelled', 'expired', 'disabled'))"
+        "AND state NOT IN ('sent', 'failed', 'cancelled', 'expired', 'disabled', 'digested'))"
     )

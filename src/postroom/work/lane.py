@@ -245,6 +245,7 @@ class Lane:
             self.worker.schedule(tenant_id),
             self.worker.store.ids.next,
             self.worker.chance,
+            self.worker.snapshot.settings(tenant_id).suppress_unknown.value,
         )
 
     def _may_leave(self, job: Job) -> bool:

@@ -88,6 +88,9 @@ def test_every_setting_of_a_tenant_is_inherited_and_overridden_alike() -> None:
         "guard_allow": (("a@b.example",), ()),
         "foreign_from": (ForeignFrom.REWRITE, ForeignFrom.REFUSE),
         "reset_fallback": (True, False),
+        "language": ("de", "en"),
+        "time_zone": ("Europe/Prague", "UTC"),
+        "suppress_unknown": (True, False),
     }
     assert (
         set(values) == {field.name for field in fields(TenantSettings)} == {field.name for field in fields(Inherited)}

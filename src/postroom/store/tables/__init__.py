@@ -19,6 +19,7 @@ from postroom.store.tables.people import (
     role,
 )
 from postroom.store.tables.providers import identity, provider
+from postroom.store.tables.recipients import collected, kind, preference, suppression
 from postroom.store.tables.running import guess, lane, meta, node, pace
 from postroom.store.tables.settings import (
     account,
@@ -41,6 +42,7 @@ __all__ = [
     "audit",
     "challenge",
     "client_key",
+    "collected",
     "connector",
     "connector_event",
     "connector_secret",
@@ -50,6 +52,7 @@ __all__ = [
     "guess",
     "idempotency",
     "identity",
+    "kind",
     "lane",
     "message",
     "meta",
@@ -62,6 +65,7 @@ __all__ = [
     "person",
     "person_link",
     "person_session",
+    "preference",
     "provider",
     "recipient",
     "recovery_code",
@@ -69,6 +73,7 @@ __all__ = [
     "role",
     "sender",
     "session",
+    "suppression",
     "tenant",
     "unknown_answer",
     "version",

@@ -21,6 +21,7 @@ from postroom.web.api import (
     people_shapes,
     problems,
     provider_shapes,
+    recipient_shapes,
     shapes,
     version_shapes,
 )
@@ -48,6 +49,7 @@ repeat the same request with the same key."""
 TAGS = [
     {"name": "messages", "description": "Send, find, read and change the course of messages."},
     {"name": "accounts", "description": "The mail servers that mail leaves through."},
+    {"name": "kinds", "description": "Kinds of mail: what it is about, and how its recipients get it."},
     {"name": "connectors", "description": "Ways to servers behind proxies, jump hosts and in closed networks."},
     {"name": "senders", "description": "The addresses mail may leave from."},
     {"name": "settings", "description": "What is inherited: mode, sending, defaults, footer, retention, retries."},
@@ -83,7 +85,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
     for part in (shapes, people_shapes, provider_shapes, version_shapes, insight_shapes, account_shapes, grant_shapes):
         schemas |= part.schemas()
-    schemas |= connector_schemas()
+    schemas |= connector_schemas() | recipient_shapes.schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)
         _tell_problems(operation)

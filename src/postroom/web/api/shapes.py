@@ -187,7 +187,7 @@ _SETTINGS = {
     "default_account_id": _or_null(_text("By id or name. Waiting mail that followed the old default moves along.")),
     "footer_text": _or_null(_text("Added below every text.")),
     "footer_html": _or_null(_text("Added below every HTML body.")),
-    "recipients_choose": _or_null(_flag("Whether recipients choose how they get mail. true: not yet.")),
+    "recipients_choose": _or_null(_flag("Whether recipients choose how they get each kind of mail.")),
     "unknown_policy": _or_null(_words(UnknownPolicy, "What to do when the final answer never came.")),
     "content_days": _or_null(_number("How long contents are kept.")),
     "log_days": _or_null(_number("How long the log is kept.")),
@@ -197,6 +197,11 @@ _SETTINGS = {
     "guard_allow": _or_null(_list(_text(), "Only these get mail: addresses, and domains like @example.org.")),
     "reset_fallback": _or_null(
         _flag("Links for a new password leave by the installation's default account while the own one can't send.")
+    ),
+    "language": _or_null(_text("What recipients read who did not choose: `en` or `de`.")),
+    "time_zone": _or_null(_text("Where recipients are who did not choose, like Europe/Prague.")),
+    "suppress_unknown": _or_null(
+        _flag("Who has no mailbox, as a server says when he is named, gets nothing but security mail for 90 days.")
     ),
     "foreign_from": _or_null(
         _words(ForeignFrom, "What becomes of a From that an application may not use: refused, or rewritten to its own.")

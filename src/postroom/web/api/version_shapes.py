@@ -29,7 +29,7 @@ _RETURNED = {
     "secret_dropped": told(FLAG, "The kept password is not for the server of that version; type it again."),
     "needs": told({"type": "array", "items": TEXT}, "What is missing before mail can leave, in sentences."),
 }
-_NOUN = told({"type": "string", "enum": ["account", "sender", "connector"]}, "What it was.")
+_NOUN = told({"type": "string", "enum": ["account", "sender", "connector", "kind"]}, "What it was.")
 _DELETED = {
     "id": told(TEXT, "The id that it had, and has again when it is restored."),
     "noun": _NOUN,

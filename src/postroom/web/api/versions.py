@@ -28,7 +28,7 @@ _VERSION = object_of(version={"type": "integer", "description": "The version to 
 _ANY_VERSION = object_of(version={"type": "integer", "description": "Which; without it the last one."}) | {
     "required": []
 }
-_LETTERS = {"account": "a", "sender": "s", "connector": "x"}
+_LETTERS = {"account": "a", "sender": "s", "connector": "x", "kind": "d"}
 _LARGEST = 1 << 62
 _LISTED = answers(list_of("versions", "Version"), "The versions, the newest first.")
 _COMPARED = answers(ref("Comparison"), "What differs.")
@@ -183,6 +183,26 @@ async def return_connector(connector: str, actor: SettingsWriter, desk: At, tena
     A secret never travels back: where the kind, host, port or user differs, the kept one is deleted.
     """
     return await _return(desk, actor, "connector", connector, values, tenant)
+
+
+@router.get("/kinds/{kind}/versions", **_LISTED)
+async def list_kind_versions(kind: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of a kind of mail"""
+    return await _list(desk, actor, "kind", kind, tenant)
+
+
+@router.get("/kinds/{kind}/comparison", **_COMPARED)
+async def compare_kind_versions(
+    kind: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of a kind of mail"""
+    return await _compare(desk, actor, "kind", kind, query, chosen(desk, query))
+
+
+@router.post("/kinds/{kind}/return", **_RETURNED)
+async def return_kind(kind: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Return to a version of a kind of mail"""
+    return await _return(desk, actor, "kind", kind, values, tenant)
 
 
 @router.get("/tenants/{tenant}/versions", **_LISTED)
