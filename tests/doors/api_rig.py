@@ -34,6 +34,9 @@ MEMBERS = {"type", "title", "status", "detail", "faults"}
 _WAIT = 60.0
 _FAULT = {field.name for field in Fault.__dataclass_fields__.values()}
 
+_NOBODY_IS_ASKED = {"dns_servers": "127.0.0.1:1", "dns_seconds": 0.1, "discovery_autoconfig": False}
+"""No question about the mail servers of an example leaves this machine."""
+
 
 class Api:
     """`boss` may do everything everywhere; `tenant()` makes a tenant and gives its administrator's client."""
@@ -110,7 +113,7 @@ def open_api(folder: Path, engine_role: Role = Role.HTTP, **settings: object) ->
 
     async def run() -> None:
         try:
-            wanted = {"tenant_hosts": "127.0.0.0/8:*", **settings}
+            wanted = {"tenant_hosts": "127.0.0.0/8:*", **_NOBODY_IS_ASKED, **settings}
             loaded = load({"POSTROOM_DATA": str(folder)}, cwd=folder, overrides=wanted)
             async with Engine(loaded, engine_role, MailLog(None)) as engine:
                 parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)

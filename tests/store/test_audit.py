@@ -127,6 +127,7 @@ LOOKING = {
     "connector", "connectors", "connector_log", "agents_elsewhere", "authenticate_agent", "deleted", "deleted_versions",
     "kind", "kinds",
     "open_connector_secret", "still_wanted", "warnings", "way_of", "grant", "oauth_account", "take_consent",
+    "discover", "quiet_way_of",
 }  # fmt: skip
 MAIL = {"post", "submit", "send", "send_many", "test_account", "attach"}
 

@@ -13,6 +13,7 @@ from postroom.cli.accounts_asking import ask_for_account, ask_for_client, ask_fo
 from postroom.cli.command import Call
 from postroom.cli.complaint import usage
 from postroom.cli.desk import path_part
+from postroom.cli.discover import found_for, say_best
 from postroom.cli.fields import ACCOUNT, as_body, read, unset
 from postroom.cli.presets import fills_host, preset_named, say_presets
 from postroom.cli.sections import SETUP, Page
@@ -43,9 +44,15 @@ def add(
     password_stdin: secret.PasswordStdin = False,
     password_file: secret.PasswordFile = None,
     default: Annotated[bool, typer.Option("--default", help="Make it the default account.")] = False,
+    discovered: Annotated[
+        str, typer.Option("--discover", metavar="ADDRESS", help="Find the server of this address and fill it in.")
+    ] = "",
 ) -> None:
     """Adds an account. On a terminal it asks for what is missing."""
     password = secret.given(password_stdin, password_file)
+    if discovered:
+        found = found_for(call, discovered, values.get("connector_id", ""))
+        values = {**say_best(call.terminal, found, by_password=password is not None), **values}
     preset = preset_named(call, values.get("preset", ""))
     if "host" not in values and not fills_host(values, preset):
         if not call.terminal.interactive:

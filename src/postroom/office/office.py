@@ -14,6 +14,7 @@ from postroom.office.as_code import AsCodeVerbs
 from postroom.office.audit import AuditVerbs
 from postroom.office.by_provider import ByProviderVerbs
 from postroom.office.changes import require, tenant_for
+from postroom.office.discovering import DiscoveringVerbs
 from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
@@ -31,6 +32,7 @@ class Office(
     AgentVerbs,
     GrantVerbs,
     TrustingVerbs,
+    DiscoveringVerbs,
     WarningVerbs,
     LeavingVerbs,
     LinkWayVerbs,

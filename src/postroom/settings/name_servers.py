@@ -72,3 +72,11 @@ class NameServerSettings:
     dns_seconds: float = setting(
         spelling.duration("s", at_least=0.1), 5.0, "How long one question to them may take, in seconds."
     )
+    discovery_autoconfig: bool = setting(
+        spelling.SWITCH,
+        True,
+        "Whether the search for an address's mail server may also ask the web server of its domain (autoconfig).",
+    )
+    discovery_seconds: float = setting(
+        spelling.duration("s", at_least=1.0), 30.0, "How long such a search may take, in seconds."
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
@@ -28,9 +28,23 @@ from postroom.wire.link import Gone, Link, Tried
 from postroom.wire.names import Found, NoName, host_name, resolve
 from postroom.wire.tls import AuthorityError, TlsSettings, context_for
 
-__all__ = ["DialTimeouts", "NoLink", "Target", "Tried", "Way", "Won", "dial", "link_over", "reach", "start_tls"]
+__all__ = [
+    "DialTimeouts",
+    "Lookup",
+    "NoLink",
+    "Target",
+    "Tried",
+    "Way",
+    "Won",
+    "dial",
+    "link_over",
+    "reach",
+    "start_tls",
+]
 
 Won = tuple[socket.socket, Found]
+Lookup = Callable[[str, int, float], Awaitable[tuple[Found, ...] | NoName]]
+"""Gives the addresses of a host for a port, within so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +110,20 @@ async def dial(
     guard: AddressGuard = allow_all,
     discreet: bool = False,
     via: Way | None = None,
+    lookup: Lookup = resolve,
 ) -> Link | NoLink:
     """A link to the target, encrypted if it is to be from the start, or why there is none. Close it when done.
 
     `guard` is asked about every address. On the link `tried` tells what was tried before. `discreet`: a name that is
     not known and one that leads to where the guard lets nobody are told alike, and no such address is told at all.
     `via`: the way, where it is not the direct one; then nothing is looked up or connected to from here for the target.
+    `lookup`: who finds the addresses, where it is not the system.
     """
     ends = monotonic() + timeouts.total
-    link = await (_direct(target, timeouts, ends, guard, discreet) if via is None else via.open(target, timeouts, ends))
+    if via is None:
+        link = await _direct(target, timeouts, ends, guard, discreet, lookup)
+    else:
+        link = await via.open(target, timeouts, ends)
     if isinstance(link, NoLink) or not target.tls_from_start:
         return link
     gone = await start_tls(link, target.tls, max(ends - monotonic(), 0.001), from_start=True)
@@ -112,10 +131,15 @@ async def dial(
 
 
 async def reach(
-    target: Target, timeouts: DialTimeouts, ends: float, guard: AddressGuard, discreet: bool = False
+    target: Target,
+    timeouts: DialTimeouts,
+    ends: float,
+    guard: AddressGuard,
+    discreet: bool = False,
+    lookup: Lookup = resolve,
 ) -> tuple[Won, tuple[Tried, ...]] | NoLink:
     """A connected socket, the address it leads to, and what was tried for it. Else as `dial`."""
-    found = await resolve(target.host, target.port, max(ends - monotonic(), 0.001))
+    found = await lookup(target.host, target.port, max(ends - monotonic(), 0.001))
     if isinstance(found, NoName):
         if discreet and found.failure is Failure.NAME:
             return _not_public(target)
@@ -130,9 +154,9 @@ async def reach(
 
 
 async def _direct(
-    target: Target, timeouts: DialTimeouts, ends: float, guard: AddressGuard, discreet: bool
+    target: Target, timeouts: DialTimeouts, ends: float, guard: AddressGuard, discreet: bool, lookup: Lookup
 ) -> Link | NoLink:
-    reached = await reach(target, timeouts, ends, guard, discreet)
+    reached = await reach(target, timeouts, ends, guard, discreet, lookup)
     return reached if isinstance(reached, NoLink) else await link_over(reached[0], target, timeouts, reached[1])
 
 

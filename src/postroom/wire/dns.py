@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,9 +33,12 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
+from postroom.model.attempt import Failure
 from postroom.settings import NameServer
+from postroom.smtp.reply import printable
 from postroom.wire.guard import IpAddress
-from postroom.wire.names import host_name
+from postroom.wire.names import Found as Place
+from postroom.wire.names import NoName, host_name, in_turn, resolve
 
 __all__ = ["Dns", "Found", "Kind", "Mx", "NameServer", "NotAnswered", "Record", "Srv", "Why"]
 
@@ -172,6 +176,24 @@ class Dns:
         """The names that an address says it has (PTR)."""
         return await self.ask(dns.reversename.from_address(str(address)).to_text(omit_final_dot=True), Kind.PTR)
 
+    async def resolve(self, host: str, port: int, seconds: float) -> tuple[Place, ...] | NoName:
+        """The addresses to connect to, as `names.resolve` gives them, but asked of these servers."""
+        known = host_name(host)
+        if known is not None and _is_address(known):
+            return await resolve(known, port, seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                found = await self.addresses(host)
+        except TimeoutError:
+            found = NotAnswered(host, Kind.A, Why.TIMEOUT, f"No name server answered within {seconds:g} seconds.")
+        if isinstance(found, NotAnswered):
+            text = f"The address of {printable(host)[:100]} could not be looked up. {found.detail}"
+            return NoName(Failure.NAME if found.why is Why.NO_NAME else Failure.NAME_TEMPORARY, text)
+        places = [_place(one, port) for one in found.addresses]
+        if not places:
+            return NoName(Failure.NAME, f"There is no host {found.name} in the DNS, or it has no address.")
+        return in_turn(places)
+
     async def _answer(self, name: str, kind: Kind) -> Found | NotAnswered:
         if not self._servers:
             return NotAnswered(name, kind, Why.NO_SERVER, f"No name server is known (dns_servers, {_SYSTEM}).")
@@ -248,6 +270,12 @@ def _record(one: Any, kind: Kind) -> Record | None:
             return _pointing(one.target, lambda host: Srv(one.priority, one.weight, one.port, host))
         case _:
             return _name(one.target) or None
+
+
+def _place(ip: IpAddress, port: int) -> Place:
+    if ip.version == 6:
+        return Place(ip, socket.AF_INET6, (str(ip), port, 0, 0))
+    return Place(ip, socket.AF_INET, (str(ip), port))
 
 
 def _pointing(target: dns.name.Name, made: Any) -> Record | None:

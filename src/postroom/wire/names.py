@@ -21,7 +21,7 @@ from postroom.smtp.reply import printable
 from postroom.wire.failures import of_lookup
 from postroom.wire.guard import IpAddress
 
-__all__ = ["Found", "NoName", "host_name", "own_name", "resolve"]
+__all__ = ["Found", "NoName", "host_name", "in_turn", "own_name", "resolve"]
 
 MAX_ADDRESSES = 8
 """Addresses of one host that are tried: whoever owns a name could list thousands."""
@@ -97,10 +97,11 @@ async def resolve(host: str, port: int, seconds: float) -> tuple[Found, ...] | N
         for family, address in answer
         if family in (socket.AF_INET, socket.AF_INET6) and (ip := _address(str(address[0]))) is not None
     ]
-    return _in_turn(found) or NoName(Failure.NAME, f"{name} has no address.")
+    return in_turn(found) or NoName(Failure.NAME, f"{name} has no address.")
 
 
-def _in_turn(found: list[Found]) -> tuple[Found, ...]:
+def in_turn(found: list[Found]) -> tuple[Found, ...]:
+    """IPv6 and IPv4 alternately, each once, and not too many."""
     if not found:
         return ()
     first = [one for one in found if one.family == found[0].family]

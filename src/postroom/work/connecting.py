@@ -14,6 +14,7 @@ import re
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -73,18 +74,20 @@ class Connecting:
         self._versions: dict[int, int] = {}
         self._closing: set[asyncio.Task[None]] = set()
         office.way_of = self.way_of
+        office.quiet_way_of = partial(self.way_of, quiet=True)
 
     # -- ways -------------------------------------------------------------------------------------------------------
 
-    def way_of(self, account: Account) -> Way | None:
-        """How to come to the account's server; None is directly."""
+    def way_of(self, account: Account, *, quiet: bool = False) -> Way | None:
+        """How to come to the account's server; None is directly. `quiet`: nothing is told of how it goes."""
         if account.connector_id is None:
             return None
         connector = self._office.snapshot.connectors.get(account.connector_id)
         if connector is None or connector.tenant_id != account.tenant_id:
             sentence = "The account's connector is not there any more. Choose another one, or none."
             return _NoWay(NoLink(Failure.CONNECTOR_UNREACHABLE, sentence, Phase.CONNECT))
-        return _Watched(self, connector, self._way(connector, kept=True))
+        way: Way = self._way(connector, kept=True)
+        return way if quiet else _Watched(self, connector, way)
 
     def elsewhere(self, account: Account) -> bool:
         """Whether another process has an agent for this account's connector, and this one has not."""

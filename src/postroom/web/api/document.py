@@ -16,6 +16,7 @@ import postroom
 from postroom.model.application import Scope
 from postroom.web.api import (
     account_shapes,
+    discovery,
     grant_shapes,
     insight_shapes,
     people_shapes,
@@ -85,7 +86,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
     for part in (shapes, people_shapes, provider_shapes, version_shapes, insight_shapes, account_shapes, grant_shapes):
         schemas |= part.schemas()
-    schemas |= connector_schemas() | recipient_shapes.schemas()
+    schemas |= connector_schemas() | recipient_shapes.schemas() | discovery.schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)
         _tell_problems(operation)

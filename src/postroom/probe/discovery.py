@@ -1,0 +1,311 @@
+"""Looking for the mail server of an address: asks the DNS and the domain, tries what may be one, says what answered.
+
+Rules it keeps:
+- No password is asked for or sent; no sender, no recipient, no mail. Each server hears EHLO, STARTTLS, EHLO, QUIT.
+- Bounded: so many servers, so many at a time, so long for each and for all. What did not end in time is told so.
+- Who may connect where is the guard's decision, for every address; for a tenant nothing is told of what is not public:
+  neither hosts that lead inside, nor what says something there that is no mail server.
+- A server counts only with a certificate that is good for its name.
+
+What to try and which is the best is `policy.candidates`' to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import Any
+
+from postroom.addresses import Address
+from postroom.model.account import Encryption, Login
+from postroom.model.attempt import Failure, Result
+from postroom.policy.autoconfig import MAX_OCTETS, Outgoing, addresses_of, read_outgoing
+from postroom.policy.candidates import Candidate, Offer, Seen, Service, candidates, ranked
+from postroom.policy.family import family
+from postroom.policy.presets.mailboxes import Recognised, recognise
+from postroom.policy.rule import Context
+from postroom.policy.verdict import judge
+from postroom.smtp import command
+from postroom.smtp.client import Failed, Opened, Refusal, Reply, Send, SessionSettings, Step, Timeouts, open_session
+from postroom.smtp.phase import Phase
+from postroom.smtp.sasl import MECHANISM_NAMES
+from postroom.smtp.sasl_oauth import OAUTH_MECHANISM_NAMES
+from postroom.wire.dial import DialTimeouts, NoLink, Target, Way, dial
+from postroom.wire.dns import Dns, Found, Kind, NotAnswered
+from postroom.wire.drive import Replies, drive_open
+from postroom.wire.guard import AccountGuard, AddressGuard
+from postroom.wire.http import HttpAnswer, HttpQuestion, ask
+from postroom.wire.link import Link
+from postroom.wire.names import resolve
+from postroom.wire.tls import TlsSettings
+
+__all__ = ["Around", "Discovered", "Heard", "Tried", "discover"]
+
+_AT_ONCE = 8
+_QUIET = frozenset({Failure.NAME, Failure.FORBIDDEN_ADDRESS})
+"""What a candidate fails with that is not there, or not for everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a search needs of its surroundings. `guard`: of one server, by host and port; `web_guard`: of autoconfig.
+
+    `via`: the way, where it is not the direct one. `autoconfig`: whether the domain's web server may be asked.
+    `own_names`: addresses are looked up with `dns`, not as the system does it. Times in seconds: `seconds` for all,
+    `each` for one server.
+    """
+
+    dns: Dns
+    guard: Callable[[str, int], AccountGuard]
+    web_guard: AddressGuard
+    ehlo_name: str
+    tls_minimum: str = "1.2"
+    via: Way | None = None
+    autoconfig: bool = True
+    own_names: bool = False
+    seconds: float = 30.0
+    each: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One thing that was asked before servers were tried: `what` it was and what came of it, in words."""
+
+    what: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A server that was tried and is not in the list. `diagnosis`: the rule that explains it."""
+
+    host: str
+    port: int
+    encryption: Encryption
+    source: str
+    diagnosis: str
+    words: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """The servers that work, the best first; what was asked; what was tried in vain; `ms` for all of it."""
+
+    address: str
+    domain: str
+    offers: tuple[Offer, ...] = ()
+    heard: tuple[Heard, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    ms: float = 0.0
+
+
+@dataclass(slots=True)
+class _Facts:
+    provider: Recognised | None = None
+    services: list[Service] = field(default_factory=list)
+    outgoing: tuple[Outgoing, ...] = ()
+    mx: list[str] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+
+
+async def discover(address: Address, around: Around) -> Discovered:
+    """Everything that can be known of where mail of this address leaves. Never raises for what comes from outside."""
+    began = monotonic()
+    facts = await _facts(address, around)
+    wanted = candidates(address, facts.provider, facts.services, facts.outgoing, facts.mx)
+    limit = asyncio.Semaphore(_AT_ONCE)
+    tasks = {asyncio.create_task(_tried(one, around, limit)): one for one in wanted}
+    try:
+        await asyncio.wait(tasks, timeout=max(around.seconds - (monotonic() - began), 0.1))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    seen, vain = [], []
+    for task, candidate in tasks.items():
+        found = _late(candidate) if task.cancelled() else task.result()
+        if isinstance(found, Seen):
+            seen.append(found)
+        elif found is not None:
+            vain.append(found)
+    offers = ranked(seen, address)
+    ms = (monotonic() - began) * 1000
+    return Discovered(address.spec, address.domain, offers, tuple(facts.heard), tuple(vain), ms)
+
+
+# -- asking -----------------------------------------------------------------------------------------------------------
+
+
+async def _facts(address: Address, around: Around) -> _Facts:
+    facts, domain = _Facts(), address.domain
+    await asyncio.gather(_mail(facts, domain, around), _services(facts, domain, around), _file(facts, address, around))
+    facts.provider = recognise(domain, facts.mx)
+    if facts.provider is not None:
+        by = f" Its mail goes to {facts.provider.by_mx}." if facts.provider.by_mx else ""
+        facts.heard.insert(0, Heard("provider", f"The mailbox is at {facts.provider.preset.name}.{by}"))
+    return facts
+
+
+async def _mail(facts: _Facts, domain: str, around: Around) -> None:
+    answer = await around.dns.ask(domain, Kind.MX)
+    facts.heard.append(Heard("mx", _mx_words(answer, domain)))
+    if isinstance(answer, Found):
+        facts.mx += [one.host for one in answer.mx if one.host]
+
+
+def _mx_words(answer: Found | NotAnswered, domain: str) -> str:
+    if isinstance(answer, NotAnswered):
+        return f"Where the domain's mail goes could not be looked up. {answer.detail}"
+    if not answer.exists:
+        return f"There is no domain {domain} in the DNS. Is the address spelled right?"
+    hosts = [one.host for one in answer.mx]
+    if hosts == [""]:
+        return "The domain takes no mail at all (null MX, RFC 7505): replies and delivery reports would be lost."
+    if not any(hosts):
+        return "The domain names no server that takes its mail (MX)."
+    return f"The domain's mail goes to {', '.join(filter(None, hosts[:4]))}."
+
+
+_SERVICES = (("_submissions._tcp", Encryption.TLS), ("_submission._tcp", Encryption.STARTTLS))
+
+
+async def _services(facts: _Facts, domain: str, around: Around) -> None:
+    answers = await asyncio.gather(*(around.dns.ask(f"{name}.{domain}", Kind.SRV) for name, _ in _SERVICES))
+    for (name, encryption), answer in zip(_SERVICES, answers, strict=True):
+        if isinstance(answer, NotAnswered):
+            facts.heard.append(Heard("srv", f"{name} could not be looked up. {answer.detail}"))
+            continue
+        there = [one for one in answer.srv if one.host and one.port]
+        facts.services += [Service(one.host, one.port, encryption) for one in there]
+        if there:
+            places = ", ".join(f"{one.host} port {one.port}" for one in there[:4])
+            facts.heard.append(Heard("srv", f"The domain names its service {name}: {places}."))
+        elif answer.srv:
+            facts.heard.append(Heard("srv", f"The domain says that it has no service {name}."))
+
+
+async def _file(facts: _Facts, address: Address, around: Around) -> None:
+    """The domain's settings for mail programs: from the first place that has them."""
+    if not around.autoconfig or address.domain.startswith("["):
+        return
+    seconds = min(around.each, around.seconds / 2)
+    questions = [HttpQuestion(url, seconds=seconds, max_body=MAX_OCTETS) for url in addresses_of(address.domain)]
+    answers = await asyncio.gather(*(ask(one, guard=around.web_guard, via=around.via) for one in questions))
+    for question, answer in zip(questions, answers, strict=True):
+        if not isinstance(answer, HttpAnswer) or answer.status != 200:
+            continue
+        found = read_outgoing(answer.body, address.local, address.domain)
+        if found:
+            facts.outgoing = found
+            places = ", ".join(f"{one.host} port {one.port}" for one in found)
+            facts.heard.append(Heard("autoconfig", f"{question.url} names {places}."))
+            return
+        facts.heard.append(Heard("autoconfig", f"{question.url} is there, but names no server that can be used."))
+
+
+# -- trying -----------------------------------------------------------------------------------------------------------
+
+
+async def _tried(candidate: Candidate, around: Around, limit: asyncio.Semaphore) -> Seen | Tried | None:
+    """None: nothing may be said of it."""
+    async with limit:
+        began = monotonic()
+        try:
+            async with asyncio.timeout(around.each):
+                found = await _look(candidate, around)
+        except TimeoutError:
+            found = Result(
+                Phase.GREETING.value, text=f"No answer within {around.each:g} seconds.", failure=Failure.TIMEOUT
+            )
+        ms = (monotonic() - began) * 1000
+    if isinstance(found, Seen):
+        return replace(found, ms=ms)
+    discreet = around.via is None and around.guard(candidate.host, candidate.port).discreet
+    if found.failure in _QUIET and (discreet or candidate.guessed):
+        return None
+    return _in_vain(candidate, found, ms)
+
+
+def _late(candidate: Candidate) -> Tried:
+    result = Result(Phase.CONNECT.value, text="There was no time left to try it.", failure=Failure.TIMEOUT)
+    return _in_vain(candidate, result, 0.0)
+
+
+def _in_vain(candidate: Candidate, result: Result, ms: float) -> Tried:
+    context = Context(encryption=candidate.encryption, host=candidate.host, port=candidate.port)
+    verdict = judge(result, context)
+    words = f"{verdict.title} {result.words[:300]}".strip()
+    where = (candidate.host, candidate.port, candidate.encryption)
+    return Tried(*where, candidate.source.value, verdict.diagnosis, words, ms)
+
+
+async def _look(candidate: Candidate, around: Around) -> Seen | Result:
+    """Talks to it as mail would, encrypted; in clear only to one that offers nothing else."""
+    found = await _talk(candidate, candidate.encryption, around)
+    if isinstance(found, Result) and found.failure is Failure.NO_STARTTLS:
+        return await _talk(candidate, Encryption.NONE, around)
+    return found
+
+
+async def _talk(candidate: Candidate, encryption: Encryption, around: Around) -> Seen | Result:
+    guard = around.guard(candidate.host, candidate.port)
+    if around.via is None and guard.wrong_port:
+        text = f"Port {candidate.port} is no port of a mail server."
+        return Result(Phase.CONNECT.value, text=text, failure=Failure.FORBIDDEN_ADDRESS)
+    tls = TlsSettings(minimum=around.tls_minimum)
+    target = Target(candidate.host, candidate.port, encryption is Encryption.TLS, tls)
+    timeouts = DialTimeouts(total=around.each, address=around.each / 2, block=around.each)
+    lookup = around.dns.resolve if around.own_names else resolve
+    link = await dial(target, timeouts=timeouts, guard=guard, discreet=guard.discreet, via=around.via, lookup=lookup)
+    if isinstance(link, NoLink):
+        return Result(link.phase.value, text=link.detail, failure=link.failure)
+    try:
+        return await _greet(candidate, encryption, link, tls, around, guard.discreet and around.via is None)
+    finally:
+        link.close()
+
+
+async def _greet(
+    candidate: Candidate, encryption: Encryption, link: Link, tls: TlsSettings, around: Around, discreet: bool
+) -> Seen | Result:
+    patience = Timeouts(greeting=around.each, command=around.each, quit=1.0)
+    settings = SessionSettings(around.ehlo_name, encryption, timeouts=patience, discreet=discreet)
+    replies = Replies()
+    opened = await drive_open(open_session(settings), link, replies, tls, tls_seconds=around.each)
+    if isinstance(opened, Failed):
+        return _why(opened, link)
+    info = link.describe_tls()
+    kind = family(candidate.host, opened.greeting.text)
+    await drive_open(_leave(opened), link, replies, tls)
+    offered = opened.capabilities.auth
+    return Seen(candidate, encryption, offered, _known(offered), kind, str(info) if info else "")
+
+
+_LOGINS = (
+    (Login.PASSWORD, frozenset(MECHANISM_NAMES)),
+    (Login.OAUTH2, frozenset(OAUTH_MECHANISM_NAMES)),
+    (Login.KERBEROS, frozenset({"GSSAPI"})),
+    (Login.NTLM, frozenset({"NTLM"})),
+)
+
+
+def _known(offered: tuple[str, ...]) -> tuple[Login, ...]:
+    return tuple(login for login, names in _LOGINS if not names.isdisjoint(offered))
+
+
+def _leave(opened: Opened) -> Generator[Step, Any, None]:
+    yield Send(command.QUIT, 0, opened.timeouts.quit)
+
+
+def _why(failed: Failed, link: Link) -> Result:
+    phase, cause = failed.phase.value, failed.cause
+    if isinstance(cause, Reply):
+        return Result(phase, cause.code, cause.enhanced or "", cause.text)
+    if isinstance(cause, Refusal):
+        return Result(phase, text=cause.text, failure=cause.id)
+    if link.gone is not None:
+        return Result(phase, text=link.gone.detail, failure=link.gone.failure)
+    return Result(phase, text=cause.detail, failure=Failure.UNINTELLIGIBLE)
