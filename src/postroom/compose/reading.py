@@ -21,7 +21,7 @@ from urllib.parse import unquote_to_bytes
 from postroom.compose.media import filename_of
 from postroom.compose.submitted_header import MAX_FIELDS, MAX_HEADER, Field, Header, readable, shown
 
-__all__ = ["MAX_DEPTH", "MAX_PARTS", "MAX_TEXT", "Part", "body_of", "read_parts"]
+__all__ = ["MAX_DEPTH", "MAX_PARTS", "MAX_TEXT", "Part", "body_of", "loose_header", "read_parts"]
 
 MAX_PARTS = 200
 MAX_DEPTH = 12
@@ -118,6 +118,17 @@ def body_of(parts: Iterable[Part], kind: str = "text/plain") -> Part | None:
     return next((part for part in own if part.kind == kind and not part.is_attachment), None)
 
 
+def loose_header(octets: bytes) -> Header:
+    """Such of these lines as are fields; those that are none are passed over."""
+    lines = _BARE_LINE_END.sub(b"\r\n", octets[:MAX_HEADER])
+    fields = []
+    for one in _FIELD.finditer(lines):
+        fields.append(Field(one[1].decode("ascii").lower(), one.start(), one.end(), one[2]))
+        if len(fields) == MAX_FIELDS:
+            break
+    return Header(lines, tuple(fields))
+
+
 # -- entities ---------------------------------------------------------------------------------------------------------
 
 
@@ -140,20 +151,14 @@ def _part(number: str, within: str | None, octets: memoryview, usual: str) -> Pa
 
 
 def _header(octets: memoryview) -> tuple[Header, int]:
-    """The fields that can be read, and where the body begins. Lines that are no fields are passed over."""
+    """The fields that can be read, and where the body begins."""
     head = bytes(octets[:MAX_HEADER])
     if head.startswith((b"\r\n", b"\n")):
         return Header(b"", ()), head.index(b"\n") + 1
     found = _EMPTY_LINE.search(head)
     end = found.end() if found is not None else len(head)
     start = end + (2 if head.startswith(b"\r\n", end) else 1) if found is not None else end
-    lines = _BARE_LINE_END.sub(b"\r\n", head[:end])
-    fields = []
-    for one in _FIELD.finditer(lines):
-        fields.append(Field(one[1].decode("ascii").lower(), one.start(), one.end(), one[2]))
-        if len(fields) == MAX_FIELDS:
-            break
-    return Header(lines, tuple(fields)), min(start, len(octets))
+    return loose_header(head[:end]), min(start, len(octets))
 
 
 def _said(header: Header, name: str) -> str:
