@@ -34,6 +34,7 @@ PARTS = {
     "smtp": "by SMTP in and out, against Postfix at as many sessions",
     "drain": "a full queue, against smtp-source alone",
     "far": "a server 50 ms away",
+    "search": "lists and searches in a mailing log of a million",
     "memory": "resident memory under load, with nothing and with a million waiting",
 }
 WITH_DATABASE = frozenset(PARTS) - {"compose", "client", "far"}

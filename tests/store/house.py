@@ -20,7 +20,7 @@ from postroom.office import Office
 from postroom.reports import Reports
 from postroom.secrets import KeyRing
 from postroom.settings import load
-from postroom.store import tables
+from postroom.store import tables, terms
 from postroom.store.database import Store
 
 __all__ = ["ADMIN", "DAY_MS", "House", "plans_of", "tenant_admin"]
@@ -41,6 +41,7 @@ class House:
         self.office = Office(self.store, self.ring, self.settings)
         self.reports = Reports(self.store, self.office)
         self._made = 0
+        self.lists = False
 
     def close(self) -> None:
         self.store.close()
@@ -103,6 +104,12 @@ class House:
             return done.all() if done.returns_rows else []
 
         return self.store.write(run).result()
+
+    def list_everything(self, until_ms: int | None = None) -> None:
+        """As upkeep does once mail has settled: everything stands under its terms."""
+        later = (now_ms() + DAY_MS if until_ms is None else until_ms) + terms.SETTLED_MS
+        while (batch := self.store.read(lambda c: terms.next_batch(c, later, 250)).result()) is not None:
+            assert self.store.write(lambda c, batch=batch: terms.put(c, batch)).result()  # type: ignore[misc]
 
     def states(self, number: int) -> list[str]:
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,8 +21,19 @@ from tests.store.house import ADMIN, DAY_MS, House, plans_of
 S = State
 
 
+@pytest.fixture(params=["new mail", "listed mail"])
+def house(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[House]:
+    """What is found must not depend on whether upkeep has listed it yet."""
+    built = House(database_url, tmp_path)
+    built.lists = request.param == "listed mail"
+    yield built
+    built.close()
+
+
 def found(house: House, actor: Actor = ADMIN, /, **query: object) -> list[int]:
     """All ids a query gives, page after page."""
+    if house.lists:
+        house.list_everything()
     ids, cursor = [], None
     for _ in range(1000):
         page = house.reports.search(actor, Query(**query), cursor, 3).result()  # type: ignore[arg-type]
@@ -243,8 +255,8 @@ def test_sqlite_uses_the_index_that_was_made_for_the_question(sqlite_url: str, t
         ):
             plans.clear()
             found(house, **query)
-            assert index in plans[0], (query, plans)
-            assert "TEMP B-TREE" not in plans[0], (query, plans)
+            assert index in plans[1], (query, plans)
+            assert "TEMP B-TREE" not in plans[1], (query, plans)
     house.close()
 
 

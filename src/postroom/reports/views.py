@@ -28,9 +28,10 @@ class Query:
     """What is searched for in the mailing log; everything set must hold. Empty means: not looked at.
 
     `recipient`: an address finds exactly that one, whatever its case; `abc*` what begins so; anything else a part of
-    it. `sender`, `subject`: a part of it. `application`: its id or name. `since_ms`, `until_ms`: accepted in this time
-    (ms UTC, the end not included). `text`: a part of the subject, the sender, a recipient or the Message-ID, or a
-    message's id. `recipient` and `state` must hold of the same recipient.
+    it. `sender`, `subject`: every word typed is in it. `application`: its id or name. `since_ms`, `until_ms`: accepted
+    in this time (ms UTC, the end not included). `text`: every word typed is in the subject, the sender or a recipient;
+    or the Message-ID, or a message's id. Parts and words are found where a word begins, whatever their case and
+    accents; with `*` before them, anywhere. `recipient` and `state` must hold of the same recipient.
     """
 
     recipient: str = ""

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-__all__ = ["Row", "fetch", "insert_rows", "run", "update_rows"]
+__all__ = ["Row", "delete_rows", "fetch", "insert_rows", "run", "update_rows"]
 
 Row = tuple[Any, ...]
 _SIZES = (128, 32, 8, 1)
@@ -52,6 +52,23 @@ def update_rows(
         text = _update_text(table.name, head, types, where, len(chunk))
         count += run(connection, text, tuple(chain.from_iterable(chunk)))
     return count
+
+
+def delete_rows(
+    connection: Connection, table: Table, columns: tuple[str, ...], types: tuple[str, ...], rows: Sequence[Row]
+) -> None:
+    """Deletes the rows named by their whole keys, each a tuple in the order of `columns`."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        run(connection, _delete_text_of_json(table.name, columns, types), (_records(rows),))
+        return
+    where = " AND ".join(f"{column} = ?" for column in columns)
+    cursor = _driver(connection).cursor()
+    try:
+        cursor.executemany(f"DELETE FROM {table.name} WHERE {where}", rows)  # noqa: S608  (names of our tables)
+    finally:
+        cursor.close()
 
 
 def fetch(connection: Connection, text: str, parameters: Row = ()) -> list[Row]:
@@ -120,6 +137,13 @@ def _copy(connection: Connection, table: str, columns: tuple[str, ...], rows: Se
 def _update_text_of_json(table: str, head: str, types: tuple[str, ...], where: str) -> str:
     columns = ", ".join(f"column{place} {kind}" for place, kind in enumerate(types, 1))
     return f"UPDATE {table} SET {head} FROM json_to_recordset(?) AS given ({columns}) WHERE {where}"  # noqa: S608
+
+
+@lru_cache(maxsize=16)
+def _delete_text_of_json(table: str, columns: tuple[str, ...], types: tuple[str, ...]) -> str:
+    listed = ", ".join(f"column{place} {kind}" for place, kind in enumerate(types, 1))
+    where = " AND ".join(f"{table}.{column} = given.column{place}" for place, column in enumerate(columns, 1))
+    return f"DELETE FROM {table} USING json_to_recordset(?) AS given ({listed}) WHERE {where}"  # noqa: S608
 
 
 def _records(rows: Sequence[Row]) -> str:

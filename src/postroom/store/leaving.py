@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, select
 from postroom.model.deletion import Remaining
 from postroom.model.event import EventKind
 from postroom.model.state import State
-from postroom.store import tables
+from postroom.store import tables, terms
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows, update_rows
 from postroom.store.partial import ATTENTION, LEASED, WAITING, among
@@ -23,7 +23,7 @@ _recipient = tables.recipient
 _message = tables.message
 _STOPPED = (State.HELD.value, State.UNKNOWN.value, State.COLLECTED.value)
 _LOG = (tables.attempt, tables.event, tables.content, tables.rendering, tables.recipient)
-_OF_THE_LOG = frozenset({*(table.name for table in _LOG), "message", "session", "idempotency", "audit"})
+_OF_THE_LOG = frozenset({*(table.name for table in _LOG), "message", "session", "idempotency", "audit", "term"})
 
 
 def remaining(connection: Connection, tenant_id: int) -> Remaining:
@@ -91,6 +91,7 @@ def remove_log(connection: Connection, tenant_id: int, limit: int) -> int:
     """Deletes up to `limit` messages with all that is known of them; fewer than `limit`: that was all."""
     query = select(_message.c.id).where(within(_message, tenant_id)).order_by(_message.c.id).limit(limit)
     ids = [row.id for row in connection.execute(query)]
+    terms.forget(connection, tenant_id, ids)
     for table in _LOG:
         mine = among(tenant_id) if table is _recipient else within(table, tenant_id)
         connection.execute(delete(table).where(mine, table.c.message_id.in_(ids)))
@@ -102,6 +103,7 @@ def remove_tenant(connection: Connection, tenant_id: int) -> None:
     """The last of it. The audit trail tells that there was one."""
     for table in (tables.session, tables.idempotency, tables.version):
         connection.execute(delete(table).where(within(table, tenant_id)))
+    connection.execute(delete(tables.term).where(within(tables.term, tenant_id)))
     _forget_mark(connection, tenant_id)
     connection.execute(delete(tables.tenant).where(tables.tenant.c.id == tenant_id))
 

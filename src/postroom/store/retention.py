@@ -25,7 +25,7 @@ from postroom.ids import id_at
 from postroom.model.event import EventKind
 from postroom.model.state import OVER, State
 from postroom.policy.inherit import Inherited, chain, inherited
-from postroom.store import tables, tenants
+from postroom.store import tables, tenants, terms
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows
 from postroom.store.partial import among
@@ -151,6 +151,7 @@ def _not_too_many(connection: Connection, tenant_id: int, ids: Sequence[int]) ->
 def _delete_messages(connection: Connection, tenant_id: int, ids: Sequence[int]) -> None:
     if not ids:
         return
+    terms.forget(connection, tenant_id, ids)
     for table in (tables.attempt, tables.event, tables.content, tables.rendering):
         connection.execute(delete(table).where(within(table, tenant_id), table.c.message_id.in_(ids)))
     connection.execute(delete(_recipient).where(among(tenant_id), _recipient.c.message_id.in_(ids)))

@@ -19,6 +19,7 @@ from postroom.store import expiry, lanes, nodes, retention, unknown_answers
 from postroom.store.database import Store
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
+from postroom.work.listing import Listing
 from postroom.work.worker import Worker
 
 __all__ = ["Duty", "Upkeep"]
@@ -71,6 +72,7 @@ class Upkeep:
                 Duty("unheard", 15.0, self.write_unheard),
                 Duty("grants", 30.0, self.check_grants),
                 Duty("sweep", 300.0, self.sweep),
+                Duty("list", 2.0, Listing(store).run_once),
             ]
         self.duties = tuple(duties)
 

@@ -6,6 +6,7 @@ business.
 
 from postroom.store.tables.columns import metadata
 from postroom.store.tables.connecting import agent, connector, connector_event, connector_secret
+from postroom.store.tables.finding import term
 from postroom.store.tables.grants import oauth2_grant, oauth2_start
 from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, rendering, session
 from postroom.store.tables.people import (
@@ -75,6 +76,7 @@ __all__ = [
     "session",
     "suppression",
     "tenant",
+    "term",
     "unknown_answer",
     "version",
 ]

@@ -58,16 +58,19 @@ _PAGE = object_of(
 
 
 class _Search(TenantQuery):
-    recipient: str = Field("", description="An address; or the beginning of one with * behind it; or a part of one.")
-    sender: str = Field("", description="A part of the sender.")
-    subject: str = Field("", description="A part of the subject.")
+    recipient: str = Field(
+        "",
+        description="An address; or its beginning with * behind it; or a part that begins a word.",
+    )
+    sender: str = Field("", description="A part of the sender that begins a word.")
+    subject: str = Field("", description="Words of the subject, or their beginnings; with * before it, a part.")
     state: State | None = Field(None, description="Messages with a recipient in this state.")
     kind: str = Field("", description="The kind, as it was given.")
     application: str = Field("", description="The application's id or name.")
     tag: str = Field("", description="One of its tags.")
     since: str = Field("", description="Not older than this time (RFC 3339).")
     until: str = Field("", description="Older than this time (RFC 3339).")
-    text: str = Field("", description="A part of subject, sender, recipient or Message-ID; or a message's id.")
+    text: str = Field("", description="Words of subject, sender or recipients; a Message-ID; a message's id.")
     limit: int = Field(50, ge=1, le=200, description="How many at once.")
     cursor: str = Field("", description="`next` of the page before.")
 
