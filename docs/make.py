@@ -1,6 +1,7 @@
 """Makes the pages of the documentation that follow from the code: `python docs/make.py` writes them anew.
 
     settings.md   every setting of an installation         states.md      states, moves, events
+    checks.md     every check, and who is told
     cli.md        every command and option                 diagnoses.md   every diagnosis
     api.md        every route of the HTTP API              presets.md     every provider that is known
 
@@ -9,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -256,10 +258,68 @@ they are on the safe side. Where you have other limits (a larger plan, a quota r
 {_table(("Preset", "Source"), sources)}"""
 
 
+def checks_page() -> str:
+    """Every check of the settings check, and how people are told."""
+    from postroom.policy.checks import catalogue
+
+    rows = [
+        (f"`{check.id}`", check.weight.value, _named(check.what), _named(check.mend), f"`{check.command}`")
+        for check in catalogue().values()
+    ]
+    return f"""# The settings check
+{_MADE}
+Postroom looks at itself every minute (`check_seconds`), and whenever somebody asks: `postroom doctor`,
+`GET /v1/checks`. Each problem has a lasting id, its weight, since when it is so, what it is, who can mend it, how, and
+the command or field for that. What was wrong in the last month and is over is told as well (`postroom doctor --over`).
+
+| Weight | |
+| --- | --- |
+| `problem` | Mail does not leave, or soon will not. |
+| `warning` | Mail leaves, but somebody should look. |
+| `note` | Worth knowing, and nothing to be woken for. |
+
+## For monitoring
+
+`postroom doctor` ends with 0 when all is well (notes at most), 1 with warnings, 2 with problems, and 3 when a Postroom
+elsewhere (`--url`) is out of reach. That no Postroom runs here is a problem. Where it can be neither asked nor opened,
+it looks at the settings, the data directory, the key ring, the lock and the disk, changes nothing, and says what it
+found. `--all` looks at all tenants together, `--json` is for programs.
+
+## Who is told
+
+New problems and warnings, and that they are over, are told by mail: to the addresses in `alarm_to` of the tenant
+(`postroom settings alarm_to=ops@example.com`), else to its users who may manage mail settings, else to those of the
+installation; in the tenant's `language` (`en` or `de`). The letter leaves by the usual account if that works, else by
+the installation's default mailbox, else by another account of the tenant that works: never by a broken one. There is at
+most one letter in a quarter of an hour, with all the news; what goes and comes back within ten minutes is one problem
+that lasts. What still lasts is listed once a week. While nothing leaves (modes `silent` and `disabled`, a copied
+database), no letters are written. The mail log has a line for each (`problem-began`, `problem-over`).
+
+Several nodes: one of them looks at what is common to all, each machine at its own clock, disk and certificate.
+
+## The clone guard
+
+A database knows where it lives: an SQLite file by its path, its number in the file system and the machine; PostgreSQL
+by its cluster and database. When it wakes up somewhere else (`database-moved`), everything is silent and the queue is
+held until you say `postroom confirm --original` or `postroom confirm --copy`. A container has no identity of its own
+that would outlast it, so inside one only the path and the file's number count: a restart with the same volume is no
+alarm, a volume that was copied or restored is.
+
+## Every check
+
+{_table(("Check", "Weight", "It says", "How to mend it", "A command for it"), rows)}"""
+
+
+def _named(words: str) -> str:
+    """The place holders of a sentence in italics."""
+    return re.sub(r"\{(\w+)\}", r"*\1*", words)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "states.md": states_page,
     "diagnoses.md": diagnoses_page,
+    "checks.md": checks_page,
     "cli.md": commands_page,
     "api.md": api_page,
     "presets.md": presets_page,

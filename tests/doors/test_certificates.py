@@ -264,10 +264,10 @@ def test_what_is_unwise_and_what_stops_mail_is_listed_over_all_accounts(house: A
     values = {"host": "smtp.example.com", "user": "u"}
     client.post("/v1/accounts", json=values | {"name": "Careless", "certificate_check": "ignore", "secret": "x"})
     client.post("/v1/accounts", json=values | {"name": "Locked"})
-    found = client.get("/v1/warnings").json()["warnings"]
-    assert [(one["account"], one["stops"]) for one in found][:2] == [("Locked", True), ("Careless", False)]
-    assert "certificate_check" in found[1]["sentence"]
-    assert house.tenant().get("/v1/warnings").json() == {"warnings": []}, "each his own"
+    found = [one for one in client.get("/v1/checks").json()["problems"] if one["about"]]
+    assert [(one["about"], one["stops"]) for one in found][:2] == [("Locked", True), ("Careless", False)]
+    assert "certificate_check" in found[1]["what"]
+    assert house.tenant().get("/v1/checks").json()["problems"] == [], "each his own"
 
 
 STRIPPED = {

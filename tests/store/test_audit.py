@@ -126,8 +126,9 @@ LOOKING = {
     "begin_by_provider", "identities_of", "look_at_certificate", "open_client_key", "link_way",
     "connector", "connectors", "connector_log", "agents_elsewhere", "authenticate_agent", "deleted", "deleted_versions",
     "kind", "kinds",
-    "open_connector_secret", "still_wanted", "warnings", "way_of", "grant", "oauth_account", "take_consent",
+    "open_connector_secret", "still_wanted", "way_of", "grant", "oauth_account", "take_consent",
     "discover", "quiet_way_of",
+    "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
 MAIL = {"post", "submit", "send", "send_many", "test_account", "attach"}
 

@@ -171,9 +171,12 @@ TENANT = (
     Field("retry_days", "retry-days", "How long Postroom keeps trying.", int),
     Field("reset_fallback", "reset-fallback", "Links for a new password may leave by the default mailbox.", bool),
     Field("recipients_choose", "recipients-choose", "Recipients choose how they get each kind of mail.", bool),
-    Field("language", "language", "What recipients read who did not choose.", metavar="en|de"),
+    Field(
+        "language", "language", "What recipients read who did not choose, and letters about problems.", metavar="en|de"
+    ),
     Field("time_zone", "time-zone", "Where recipients are who did not choose.", metavar="ZONE"),
     Field("suppress_unknown", "suppress-unknown", "Write no more to mailboxes that do not exist.", bool),
+    Field("alarm_to", "alarm-to", "Who is written to about problems; else those who manage settings.", list, "ADDRESS"),
     Field("foreign_from", "foreign-from", "When an application names a From it may not use.", metavar="refuse|rewrite"),
 )
 

@@ -19,6 +19,7 @@ from postroom.cli import (
     connectors,
     diagnoses,
     discover,
+    doctor,
     history,
     installation,
     kinds,
@@ -33,7 +34,6 @@ from postroom.cli import (
     show,
     tenants,
     users,
-    warnings,
 )
 from postroom.cli.sections import Sections
 
@@ -53,7 +53,6 @@ _PAGES = (
     connectors.page,
     kinds.page,
     senders.page,
-    warnings.page,
     applications.page,
     applications.keys,
     users.page,
@@ -63,6 +62,7 @@ _PAGES = (
     history.page,
     as_code.page,
     audit.page,
+    doctor.page,
     installation.page,
     backup.page,
 )

@@ -146,6 +146,22 @@ class MailLog:
         """The secret or the certificate of the application ends soon, or has ended (days below zero)."""
         self._say("secret-expires", account=account, day=day, days=days)
 
+    # -- the settings check ------------------------------------------------------------------------------------------
+
+    def problem_began(self, tenant_id: int, key: str, weight: str, about: str, what: str) -> None:
+        self._say(
+            "problem-began", tenant=encode("t", tenant_id), problem=key, weight=weight, about=about, what=what
+        )  # fmt: skip
+
+    def problem_over(self, tenant_id: int, key: str, about: str) -> None:
+        self._say("problem-over", tenant=encode("t", tenant_id), problem=key, about=about)
+
+    def alarm_sent(self, tenant_id: int, readers: int, account: str, new: int, over: int) -> None:
+        self._say("alarm", tenant=encode("t", tenant_id), readers=readers, account=account, new=new, over=over)
+
+    def alarm_unsent(self, tenant_id: int, why: str) -> None:
+        self._say("alarm-unsent", tenant=encode("t", tenant_id), why=why)
+
     # -- the service ------------------------------------------------------------------------------------------------
 
     def started(self, role: str, database: str) -> None:

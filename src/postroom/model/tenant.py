@@ -80,6 +80,7 @@ class TenantSettings:
     language: str | None = None
     time_zone: str | None = None
     suppress_unknown: bool | None = None
+    alarm_to: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

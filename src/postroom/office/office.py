@@ -9,7 +9,7 @@ from postroom.errors import BadInput
 from postroom.model.application import Actor, Scope
 from postroom.model.message import Draft
 from postroom.office.account_life import AccountLifeVerbs
-from postroom.office.agents import AgentVerbs
+from postroom.office.alarm_way import AlarmVerbs
 from postroom.office.as_code import AsCodeVerbs
 from postroom.office.audit import AuditVerbs
 from postroom.office.by_provider import ByProviderVerbs
@@ -19,8 +19,8 @@ from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
 from postroom.office.link_way import LinkWayVerbs
+from postroom.office.problems import ProblemVerbs
 from postroom.office.trusting import TrustingVerbs
-from postroom.office.warnings import WarningVerbs
 from postroom.policy.route import Explanation, Route, explain, route
 
 __all__ = ["Office"]
@@ -29,11 +29,11 @@ __all__ = ["Office"]
 class Office(
     AsCodeVerbs,
     AccountLifeVerbs,
-    AgentVerbs,
+    ProblemVerbs,
+    AlarmVerbs,
     GrantVerbs,
     TrustingVerbs,
     DiscoveringVerbs,
-    WarningVerbs,
     LeavingVerbs,
     LinkWayVerbs,
     ByProviderVerbs,

@@ -26,6 +26,7 @@ from postroom.policy.tongue import LANGUAGES
 __all__ = ["REFERENCES", "read"]
 
 _MOST_ALLOWED = 200
+_MOST_READERS = 20
 _MODES: dict[str, Mode] = {"off": Mode.DISABLED, "sendmail": Mode.NATIVE}
 _SENDING: dict[str, Sending] = {"instant": Sending.INSTANTLY, "in-the-background": Sending.BACKGROUND}
 
@@ -35,6 +36,16 @@ def _language(value: object) -> str:
     if text not in LANGUAGES:
         raise Unfit(f"is none of {', '.join(LANGUAGES)}.", "Choose one of these.")
     return text
+
+
+def _readers(value: object) -> tuple[str, ...]:
+    """Addresses: a list, or text with commas. Empty: nobody is written to."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or len(parts) > _MOST_READERS:
+        raise Unfit(
+            f"is not a list of at most {_MOST_READERS} addresses.", "Write it like a@example.org, b@example.org."
+        )
+    return tuple(address(part.strip() if isinstance(part, str) else part) for part in parts if part != "")
 
 
 def _reference(value: object) -> int | str | None:
@@ -84,6 +95,7 @@ _READERS: dict[str, Reader] = {
     "language": optional(_language),
     "time_zone": optional(time_zone),
     "suppress_unknown": optional(flag),
+    "alarm_to": optional(_readers),
 }
 _ALIASES = {"default_sender": "default_sender_id", "default_account": "default_account_id"}
 REFERENCES = frozenset(_ALIASES.values())

@@ -47,6 +47,7 @@ class Inherited:
     language: Sourced[str]
     time_zone: Sourced[str]
     suppress_unknown: Sourced[bool]
+    alarm_to: Sourced[tuple[str, ...]]
 
     @property
     def footer(self) -> Sourced[Footer | None]:
@@ -93,6 +94,7 @@ def inherited(line: tuple[Tenant, ...]) -> Inherited:
         language=_nearest(line, lambda own: own.language, ENGLISH),
         time_zone=_nearest(line, lambda own: own.time_zone, "UTC"),
         suppress_unknown=_nearest(line, lambda own: own.suppress_unknown, False),
+        alarm_to=_nearest(line, lambda own: own.alarm_to, ()),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from postroom.settings import spelling
+from postroom.settings.checking import CheckSettings
 from postroom.settings.setting import setting
 from postroom.settings.spelling import Spelling
 
@@ -62,7 +63,7 @@ _NAME_SERVERS = Spelling(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NameServerSettings:
+class NameServerSettings(CheckSettings):
     dns_servers: tuple[NameServer, ...] = setting(
         _NAME_SERVERS,
         (),

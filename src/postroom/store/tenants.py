@@ -26,7 +26,7 @@ _ENUMS: dict[str, type[Mode] | type[Sending] | type[UnknownPolicy] | type[Foreig
     "unknown_policy": UnknownPolicy,
     "foreign_from": ForeignFrom,
 }
-_LISTS = ("retry_minutes", "guard_allow")
+_LISTS = ("retry_minutes", "guard_allow", "alarm_to")
 
 
 def from_row(row: Row[Any]) -> Tenant:

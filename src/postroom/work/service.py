@@ -18,6 +18,7 @@ from postroom.secrets import KeyRing
 from postroom.settings import Role, Settings
 from postroom.store import credentials, expiry
 from postroom.store.database import Store
+from postroom.work.alarms import Alarms
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
 from postroom.work.upkeep import Upkeep
@@ -53,7 +54,8 @@ class Engine:
         self.worker = Worker(*around) if works else None
         self.outbox = Outbox(self.store, self.office, settings, self.log, self.worker or NoPlacement())
         self.reports = Reports(self.store, self.office)
-        self._upkeep = Upkeep(*around, self.worker)
+        alarms = Alarms(self.store, self.office, self.outbox, settings, self.log, delivers=works)
+        self._upkeep = Upkeep(*around, self.worker, alarms)
 
     async def start(self) -> None:
         """Call on the loop that will do the work."""

@@ -17,6 +17,7 @@ from postroom.office import Office
 from postroom.settings import Settings
 from postroom.store import expiry, lanes, nodes, retention, unknown_answers
 from postroom.store.database import Store
+from postroom.work.alarms import Alarms
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
 from postroom.work.listing import Listing
@@ -49,6 +50,7 @@ class Upkeep:
         connecting: Connecting,
         grants: Grants,
         worker: Worker | None,
+        alarms: Alarms,
     ) -> None:
         self._connecting = connecting
         self._grants = grants
@@ -59,7 +61,11 @@ class Upkeep:
         self._hours = settings.idempotency_hours
         self._tasks: list[asyncio.Task[None]] = []
         beat, poll = settings.heartbeat_seconds, settings.poll_seconds
-        duties = [Duty("refresh", poll, self.refresh), Duty("node", beat, self.say_alive)]
+        duties = [
+            Duty("refresh", poll, self.refresh),
+            Duty("node", beat, self.say_alive),
+            Duty("checks", settings.check_seconds, alarms.run_once),
+        ]
         if worker is not None:
             duties += [
                 Duty("beat", beat, self.beat),

@@ -4,6 +4,7 @@ Rules it keeps: every row has its tenant (P8); times are milliseconds UTC. How c
 business.
 """
 
+from postroom.store.tables.checking import alarm, problem
 from postroom.store.tables.columns import metadata
 from postroom.store.tables.connecting import agent, connector, connector_event, connector_secret
 from postroom.store.tables.finding import term
@@ -37,6 +38,7 @@ from postroom.store.tables.unheard import unknown_answer
 __all__ = [
     "account",
     "agent",
+    "alarm",
     "api_key",
     "application",
     "attempt",
@@ -67,6 +69,7 @@ __all__ = [
     "person_link",
     "person_session",
     "preference",
+    "problem",
     "provider",
     "recipient",
     "recovery_code",

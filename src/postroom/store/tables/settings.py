@@ -48,6 +48,7 @@ tenant = Table(
     words("language", None),
     words("time_zone", None),
     Column("suppress_unknown", Boolean, nullable=True),
+    words("alarm_to", None),
     number("deleted_ms"),
     number("created_ms", 0),
     number("version", 1),

@@ -51,10 +51,4 @@ def certificate_schemas() -> dict[str, Schema]:
             trusted=_ONE_OR_NONE,
             changed=_FLAG | {"description": "Whether it is another than the one that is trusted."},
         ),
-        "Warning": _answer(
-            "What there is to say about the settings.",
-            account=_text("Its name; empty for the installation itself."),
-            sentence=_text(),
-            stops=_FLAG | {"description": "Mail waits because of it."},
-        ),
     }

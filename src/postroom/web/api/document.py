@@ -16,6 +16,7 @@ import postroom
 from postroom.model.application import Scope
 from postroom.web.api import (
     account_shapes,
+    check_shapes,
     discovery,
     grant_shapes,
     insight_shapes,
@@ -84,7 +85,16 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
-    for part in (shapes, people_shapes, provider_shapes, version_shapes, insight_shapes, account_shapes, grant_shapes):
+    for part in (
+        shapes,
+        people_shapes,
+        provider_shapes,
+        version_shapes,
+        insight_shapes,
+        account_shapes,
+        grant_shapes,
+        check_shapes,
+    ):
         schemas |= part.schemas()
     schemas |= connector_schemas() | recipient_shapes.schemas() | discovery.schemas()
     for _, _, operation in operations(document):

@@ -1,4 +1,4 @@
-"""`/v1/explain`, `/v1/queue`, `/v1/warnings`, `/v1/health`, `/v1/ready`: why mail goes its way, what is not well."""
+"""`/v1/explain`, `/v1/queue`, `/v1/health`, `/v1/ready`: why mail goes its way, what is not well."""
 
 from __future__ import annotations
 
@@ -47,15 +47,6 @@ async def read_queue(actor: Reader, desk: At, tenant: Chosen) -> Response:
     """See what waits, account by account"""
     lines = await asyncio.wrap_future(desk.reports.queue(actor, tenant))
     return json_answer({"queue": [reading.queue_json(line) for line in lines]})
-
-
-@router.get("/warnings", **answers(list_of("warnings", "Warning"), "What there is to say."))
-async def read_warnings(actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
-    """See what stops mail, what is unwise, and what expires soon
-
-    Over all accounts of the tenant, in sentences, for as long as it is so.
-    """
-    return json_answer({"warnings": [plain(one, "") for one in desk.office.warnings(actor, tenant)]})
 
 
 @router.get("/health", **answers(ref("Health"), "It lives; `status` says whether all is well."))

@@ -203,6 +203,9 @@ _SETTINGS = {
     "suppress_unknown": _or_null(
         _flag("Who has no mailbox, as a server says when he is named, gets nothing but security mail for 90 days.")
     ),
+    "alarm_to": _or_null(
+        _list(_text(), "Who is written to about problems; empty: users who may manage mail settings.")
+    ),
     "foreign_from": _or_null(
         _words(ForeignFrom, "What becomes of a From that an application may not use: refused, or rewritten to its own.")
     ),

@@ -1,0 +1,22 @@
+"""Settings about looking after the installation: how often it is checked, and whether a copy is recognised.
+
+A part of the one table (`Settings`), in a module of its own for its length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from postroom.settings import spelling
+from postroom.settings.setting import setting
+
+__all__ = ["CheckSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSettings:
+    """The part of the table that is about checks."""
+
+    check_seconds: float = setting(
+        spelling.duration("s", at_least=0.05), 60.0, "How often settings, queue and machine are checked, in seconds."
+    )
