@@ -12,7 +12,7 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -186,6 +186,10 @@ class Letterbox:
         view = self.messages(tenant_id)[0]
         content = self.content(view.message.id, tenant_id)
         return Letter(view, content, cast(EmailMessage, message_from_bytes(content, policy=policy.default)))
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What it comes to on the door's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WAIT)
 
     def on_loop(self, function: Callable[[], Any]) -> Any:
         """What the function gives on the door's loop."""

@@ -72,6 +72,7 @@ class Things:
         sender = client.post("/v1/senders", json={"address": "news@example.com"}).json()
         application = client.post("/v1/applications", json={"name": "Till"}).json()
         key = client.post("/v1/applications/Till/keys", json={"scopes": ["messages:send"]}).json()
+        signing = client.post("/v1/dkim-keys", json={"domain": "example.com", "algorithm": "ed25519"}).json()
         tenant = client.get("/v1/settings").json()
         kind = client.post("/v1/kinds", json={"name": "news"}).json()
         user = client.post("/v1/users", json={"login": f"user{next(_numbers)}", "mail": False}).json()
@@ -86,6 +87,7 @@ class Things:
             "address": "ann@example.org",
             "application": application["id"],
             "key": key["id"],
+            "dkim_key": signing["id"],
             "tenant": tenant["id"],
             "message": message["id"],
             "user": user["login"],
@@ -119,6 +121,7 @@ class Things:
             "users",
             "roles",
             "deleted",
+            "dkim-keys",
         ]
         pages += [f"messages/{self.names['message']}", f"messages/{self.names['message']}/timeline"]
         return [self.client.get(f"/v1/{page}").json() for page in pages]

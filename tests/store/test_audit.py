@@ -127,10 +127,11 @@ LOOKING = {
     "connector", "connectors", "connector_log", "agents_elsewhere", "authenticate_agent", "deleted", "deleted_versions",
     "kind", "kinds",
     "open_connector_secret", "still_wanted", "way_of", "grant", "oauth_account", "take_consent",
+    "dkim_key", "dkim_keys", "open_dkim_key",
     "discover", "quiet_way_of",
     "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
-MAIL = {"post", "submit", "send", "send_many", "test_account", "attach"}
+MAIL = {"post", "submit", "send", "send_many", "test_account", "attach", "close"}
 
 
 def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
@@ -305,6 +306,12 @@ ELSEWHERE = {
     "sign_in_by_provider": "doors/test_api_providers.py",
     "unlink_identity": "doors/test_api_providers.py",
     "note_link_way": "doors/test_link_fallback.py",
+    "create_dkim_key": "store/test_dkim_keys.py",
+    "rotate_dkim_key": "store/test_dkim_keys.py",
+    "retire_dkim_key": "store/test_dkim_keys.py",
+    "delete_dkim_key": "store/test_dkim_keys.py",
+    "check_dkim_key": "store/test_dkim_keys.py",
+    "look_for_dkim_records": "store/test_dkim_keys.py",
 }
 """What needs a passkey, a provider or a mailbox that is down: the tests that have one look into the trail."""
 NOT_YET = {"begin_second_factor", "begin_passkey"}

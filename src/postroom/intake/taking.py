@@ -27,6 +27,7 @@ from postroom.ids import Ids
 from postroom.intake.checks import Addressed, addressees, check_labels, check_times
 from postroom.intake.placement import Placed, Placement
 from postroom.intake.submission import Terms, ready
+from postroom.model.dkim import DkimKey
 from postroom.model.event import EventKind
 from postroom.model.job import Job, JobRecipient
 from postroom.model.message import Draft, RecipientRole
@@ -36,9 +37,10 @@ from postroom.policy.choosing import asked_of
 from postroom.policy.guard import Guarded, guard_of
 from postroom.policy.preference import mailbox
 from postroom.policy.route import Route, route
+from postroom.policy.signing import signers, unsigned_fields
 from postroom.policy.snapshot import Snapshot
 from postroom.policy.way import Reason, Routed
-from postroom.store.acceptance import Acceptance, Accepted
+from postroom.store.acceptance import MESSAGE_COLUMNS, Acceptance, Accepted
 from postroom.store.bulk import Row
 from postroom.store.choices import Choice, Diverted
 from postroom.store.database import Store
@@ -69,12 +71,31 @@ class Taken:
     placed: list[Placed] = field(default_factory=list)
     diverted: Mapping[int, Diverted] = field(default_factory=dict)
     """Recipients who get it in a digest or not at all, as their acceptance found."""
+    signers: tuple[DkimKey, ...] = ()
+    unsigned: frozenset[str] = frozenset()
+    """Names of fields that signatures leave out."""
 
     @property
     def leaving(self) -> int:
         """How many recipients it leaves to by itself."""
         return len(self.recipients) - len(self.kept) - len(self.diverted)
 
+    @property
+    def created_ms(self) -> int:
+        return int(self.unit.message[_CREATED])
+
+    def take_signatures(self, fields: bytes) -> None:
+        """Puts them before the message, whose octets are fixed by this."""
+        self.content = fields + self.content
+        row = self.unit.message
+        self.unit.message = (*row[:_SIZE], len(self.content), *row[_SIZE + 1 :])
+        if self.unit.body is not None:
+            self.unit.body = self.content
+        for job in self.jobs:
+            job.content, job.size = self.content, len(self.content)
+
+
+_CREATED, _SIZE = MESSAGE_COLUMNS.index("created_ms"), MESSAGE_COLUMNS.index("size")
 
 Done = Callable[[Taken, Accepted | PostroomError], None]
 
@@ -127,7 +148,7 @@ class Intake:
         to = guarded.recipients
         smtputf8 = rendered.smtputf8 or any(address.needs_smtputf8 for _, address in to)
         envelope = Envelope(number, tenant_id, application_id, header_id, moment, rendered.eight_bit, smtputf8)
-        return self._taken(draft, guarded, way, envelope, rendered.content, key)
+        return self._signed(self._taken(draft, guarded, way, envelope, rendered.content, key))
 
     def prepare_submission(
         self, tenant_id: int, application_id: int | None, submission: Submission, *, key: str | None = None
@@ -149,7 +170,16 @@ class Intake:
             submission.ret, submission.envid, found.reports, submission.origin.told(),
         )  # fmt: skip
         guarded = self._guarded(tenant_id, found.way, found.to)
-        return self._taken(found.draft, guarded, found.way, envelope, found.content, found.key, request=found.request)
+        taken = self._taken(found.draft, guarded, found.way, envelope, found.content, found.key, request=found.request)
+        return self._signed(taken)
+
+    def _signed(self, taken: Taken) -> Taken:
+        """Says who signs it; that is done before it is accepted, but not here."""
+        if taken.unit.body is not None:
+            taken.signers = signers(self._snapshot(), taken.route)
+            if taken.signers:
+                taken.unsigned = unsigned_fields(taken.route.effective.account.value)
+        return taken
 
     def _guarded(self, tenant_id: int, way: Route, to: Addressed) -> Guarded:
         guard = guard_of(self._snapshot(), tenant_id, way.routed) if way.state in WAITING else None

@@ -106,6 +106,17 @@ class MailLog:
     def door_full(self, door: str, why: str) -> None:
         self._say("door-full", door=door, why=why)
 
+    def signing_trouble(self, key: str, why: str) -> None:
+        """Mail leaves without this key's signature. `key`: where its record stands."""
+        self._say("signing-trouble", key=key, why=why)
+
+    def dkim_key_found(self, key: str) -> None:
+        self._say("dkim-key-found", key=key)
+
+    def dkim_key_missing(self, key: str, why: str, signs: bool) -> None:
+        """`signs`: whether it signs on for now."""
+        self._say("dkim-key-missing", key=key, why=why, signs=signs)
+
     def connector_trouble(self, connector: str, why: str) -> None:
         self._say("connector-trouble", connector=connector, why=why)
 

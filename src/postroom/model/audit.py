@@ -32,6 +32,7 @@ NOUNS: dict[str, str] = {
     "kind": "d",
     "preference": "",
     "suppression": "",
+    "dkim-key": "y",
 }
 """What an entry may be about, and the letter of its ids."""
 

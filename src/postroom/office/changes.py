@@ -25,9 +25,11 @@ from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry, difference
 from postroom.model.connector import Connector
+from postroom.model.dkim import DkimKey
 from postroom.model.tenant import Tenant
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets import KeyRing, SealedTo, Secret
+from postroom.secrets.dkim import Signer, sealed_to, signer
 from postroom.settings import Settings
 from postroom.store import (
     accounts,
@@ -37,6 +39,7 @@ from postroom.store import (
     clone,
     connectors,
     credentials,
+    dkim_keys,
     kinds,
     senders,
     settings_version,
@@ -65,13 +68,14 @@ AGAIN = Again.AGAIN
 @dataclass(frozen=True, slots=True)
 class _Settled:
     """One consistent reading of all settings. `sealed`: account id → its secret, sealed; `keys`: the same of the
-    private keys of client certificates; `sealed_connectors`: the same of connectors."""
+    private keys of client certificates; `sealed_connectors`: the same of connectors; `sealed_dkim`: of DKIM keys."""
 
     version: int
     snapshot: Snapshot
     sealed: Mapping[int, bytes]
     keys: Mapping[int, bytes]
     sealed_connectors: Mapping[int, bytes]
+    sealed_dkim: Mapping[int, bytes]
 
     def __repr__(self) -> str:
         return f"<settings, version {self.version}>"
@@ -85,6 +89,7 @@ def _read(connection: Connection) -> _Settled:
         senders=senders.all_senders(connection),
         applications=applications.all_applications(connection),
         connectors=connectors.all_connectors(connection),
+        dkim_keys=dkim_keys.all_keys(connection),
         version=version,
         clone=clone.current(connection),
         kinds=kinds.all_kinds(connection),
@@ -93,7 +98,8 @@ def _read(connection: Connection) -> _Settled:
     sealed = {one.account_id: one.sealed for one in credentials.all_sealed(connection)}
     keys = {one.account_id: one.sealed for one in client_keys.all_sealed(connection)}
     sealed_connectors = {one.connector_id: one.sealed for one in connectors.all_sealed(connection)}
-    return _Settled(version, snapshot, sealed, keys, sealed_connectors)
+    sealed_dkim = {one.key.id: one.sealed for one in dkim_keys.all_sealed(connection)}
+    return _Settled(version, snapshot, sealed, keys, sealed_connectors, sealed_dkim)
 
 
 def _see_one_moment(connection: Connection) -> None:
@@ -192,6 +198,11 @@ class Changes:
         sealed = self._settled.sealed_connectors.get(connector.id)
         return None if sealed is None else self._ring.open(sealed, SealedTo.of_connector(connector))
 
+    def open_dkim_key(self, key: DkimKey) -> Signer | None:
+        """What signs with this key, or None when it is gone meanwhile. Raises as `open_secret`."""
+        sealed = self._settled.sealed_dkim.get(key.id)
+        return None if sealed is None else signer(self._ring.open(sealed, sealed_to(key)))
+
     def _install(self, settled: _Settled) -> bool:
         with self._lock:
             if settled.version <= self._settled.version:
@@ -251,11 +262,11 @@ class Changes:
         return tenant
 
 
-_WATCHED = ("tenants", "accounts", "senders", "applications", "connectors", "kinds")
+_WATCHED = ("tenants", "accounts", "senders", "applications", "connectors", "kinds", "dkim_keys")
 
 
 def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:
-    """An entry for every tenant, account, sender, application, connector and kind that was made, changed or deleted."""
+    """An entry for every tenant, account, sender, application, connector, kind, DKIM key made, changed or deleted."""
     entries = []
     moment = now_ms()
     for watched in _WATCHED:
@@ -267,7 +278,16 @@ def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:
             told_before, told_after = difference(was, now)
             if told_before or told_after:
                 what = "created" if was is None else "deleted" if now is None else "changed"
-                entries.append(_entry(watched[:-1], what, was if now is None else now, moment, told_before, told_after))
+                entries.append(
+                    _entry(
+                        watched[:-1].replace("_", "-"),
+                        what,
+                        was if now is None else now,
+                        moment,
+                        told_before,
+                        told_after,
+                    )
+                )
     return entries
 
 

@@ -15,6 +15,7 @@ from postroom.office.audit import AuditVerbs
 from postroom.office.by_provider import ByProviderVerbs
 from postroom.office.changes import require, tenant_for
 from postroom.office.discovering import DiscoveringVerbs
+from postroom.office.dkim import DkimVerbs
 from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
@@ -34,6 +35,7 @@ class Office(
     GrantVerbs,
     TrustingVerbs,
     DiscoveringVerbs,
+    DkimVerbs,
     LeavingVerbs,
     LinkWayVerbs,
     ByProviderVerbs,

@@ -24,7 +24,8 @@ from postroom.office.references import secret_to_seal
 from postroom.office.second_factor import reseal_second_factors
 from postroom.policy.providers import endpoints
 from postroom.secrets import SealedTo, Secret
-from postroom.store import accounts, client_keys, connectors, credentials, grants
+from postroom.secrets.dkim import sealed_to
+from postroom.store import accounts, client_keys, connectors, credentials, dkim_keys, grants
 
 __all__ = ["Sealing", "same_grant"]
 
@@ -104,7 +105,8 @@ class Sealing(Changes):
         passwords = [(sealed, SealedTo.of(accounts[number])) for number, sealed in settled.sealed.items()]
         keys = [(sealed, SealedTo.client_key(accounts[number])) for number, sealed in settled.keys.items()]
         ways = [(sealed, SealedTo.of_connector(known[number])) for number, sealed in settled.sealed_connectors.items()]
-        return all(self._ring.is_current(sealed, seal_to) for sealed, seal_to in passwords + keys + ways)
+        signing = [(sealed, sealed_to(settled.snapshot.dkim_keys[n])) for n, sealed in settled.sealed_dkim.items()]
+        return all(self._ring.is_current(sealed, seal_to) for sealed, seal_to in passwords + keys + ways + signing)
 
     def reseal_secrets(self, actor: Actor) -> Future[int]:
         """Seals all secrets with the current key of the ring; returns how many were not."""
@@ -127,6 +129,7 @@ class Sealing(Changes):
             count += self._reseal_grants(connection, by_id)
             count += reseal_second_factors(connection, self._ring)
             count += reseal_client_secrets(connection, self._ring)
+            count += self._reseal_dkim(connection)
             self._note(connection, actor, Entry(INSTALLATION, "key-ring.resealed", now_ms(), after={"sealed": count}))
             return count
 
@@ -139,6 +142,15 @@ class Sealing(Changes):
             seal_to = SealedTo.of_connector(by_id[one.connector_id])
             if not self._ring.is_current(one.sealed, seal_to):
                 connectors.reseal(connection, one, self._ring.reseal(one.sealed, seal_to))
+                count += 1
+        return count
+
+    def _reseal_dkim(self, connection: Connection) -> int:
+        count = 0
+        for key, sealed in dkim_keys.all_sealed(connection):
+            bound = sealed_to(key)
+            if not self._ring.is_current(sealed, bound):
+                dkim_keys.reseal(connection, key, self._ring.reseal(sealed, bound))
                 count += 1
         return count
 

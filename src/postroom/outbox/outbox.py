@@ -22,11 +22,13 @@ from postroom.errors import BadInput, Conflict, Fault, Forbidden, PostroomError,
 from postroom.failpoints import reach
 from postroom.ids import encode
 from postroom.intake.placement import Ended, Placement
+from postroom.intake.signing import Signing
 from postroom.intake.submission import envelope_faults
 from postroom.intake.taking import Intake, Taken
 from postroom.maillog import MailLog
 from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
+from postroom.model.dkim import DkimKey
 from postroom.model.message import Draft, Priority
 from postroom.model.state import WAITING, State
 from postroom.model.submission import Submission
@@ -36,6 +38,7 @@ from postroom.outbox.rates import Rates
 from postroom.outbox.receipt import Receipt, fresh_receipt, settled_receipt, stored_receipt
 from postroom.policy.route import PLACEHOLDER, Route, route
 from postroom.policy.snapshot import Snapshot
+from postroom.secrets.dkim import Signer
 from postroom.settings import Settings
 from postroom.store import acts, audit
 from postroom.store.acceptance import Accepted
@@ -57,6 +60,8 @@ class Settled(Protocol):
     @property
     def snapshot(self) -> Snapshot: ...
 
+    def open_dkim_key(self, key: DkimKey) -> Signer | None: ...
+
     def find_account(self, actor: Actor, ref: str | int) -> Account: ...
 
     def note_tested(self, account: Account) -> Future[bool]: ...
@@ -74,6 +79,7 @@ class Outbox:
         self._largest_batch = settings.max_batch
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rates = Rates()
+        self._signing = Signing(office.open_dkim_key, log.signing_trouble)
         self._intake = Intake(
             store,
             lambda: office.snapshot,
@@ -84,6 +90,10 @@ class Outbox:
 
     def attach(self, loop: asyncio.AbstractEventLoop | None) -> None:
         self._loop = loop
+
+    def close(self) -> None:
+        """Finishes signing what was handed over. Blocks for a moment."""
+        self._signing.close()
 
     # -- handing over -----------------------------------------------------------------------------------------------
 
@@ -178,6 +188,21 @@ class Outbox:
         return self._intake.prepare(actor.tenant_id, actor.application_id, draft, key=key)
 
     def _accept(self, taken: Taken, told: Told) -> None:
+        """A message that somebody signs is signed first, and then goes on from the loop."""
+        if not taken.signers:
+            self._hand_in(taken, told)
+            return
+
+        def signed(fields: bytes) -> None:
+            taken.take_signatures(fields)
+            try:
+                self._on_loop(lambda: self._hand_in(taken, told))
+            except PostroomError as error:
+                told(error)
+
+        self._signing.sign(taken.content, taken.signers, taken.created_ms, taken.unsigned, signed)
+
+    def _hand_in(self, taken: Taken, told: Told) -> None:
         try:
             self._intake.accept(taken, lambda done, answer: self._accepted(done, answer, told))
         except PostroomError as error:

@@ -17,6 +17,7 @@ from postroom.model.account import Account
 from postroom.model.application import Application
 from postroom.model.clone import Clone
 from postroom.model.connector import Connector
+from postroom.model.dkim import DkimKey
 from postroom.model.kind import Kind
 from postroom.model.sender import Sender
 from postroom.model.tenant import Mode, Tenant
@@ -49,6 +50,7 @@ class Snapshot:
     _accounts_by_name: Mapping[tuple[int, str], Account]
     _with_senders: frozenset[int]
     _with_addresses: frozenset[int]
+    dkim_keys: Mapping[int, DkimKey] = field(default_factory=dict)
     clone: Clone | None = None
     """Set while this database may be a copy: nothing leaves, whatever the modes are."""
     kinds: Mapping[int, Kind] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Snapshot:
         applications: Iterable[Application] = (),
         connectors: Iterable[Connector] = (),
         *,
+        dkim_keys: Iterable[DkimKey] = (),
         version: int = 0,
         clone: Clone | None = None,
         kinds: Iterable[Kind] = (),
@@ -90,6 +93,7 @@ class Snapshot:
             {(account.tenant_id, account.name.casefold()): account for account in reversed(rows)},
             frozenset(sender.tenant_id for sender in owners if sender.id in addresses),
             frozenset({tenant_id for tenant_id, _ in own} | {s.tenant_id for s in owners if s.id in addresses}),
+            MappingProxyType({key.id: key for key in dkim_keys}),
             clone,
             MappingProxyType({kind.id: kind for kind in kinds}),
             frozenset(suppressing),

@@ -74,5 +74,6 @@ def any_sealed(connection: Connection) -> bool:
     known = tables.provider
     clients = across(select(known.c.id).where(known.c.sealed.is_not(None)).limit(1), "asks for all")
     granted = across(select(tables.oauth2_grant.c.account_id).limit(1), "asks for all")
-    asked = (passwords, keys, connectors, factors, clients, granted)
+    signing = across(select(tables.dkim_key.c.id).limit(1), "asks for all")
+    asked = (passwords, keys, connectors, factors, clients, granted, signing)
     return any(connection.execute(query).first() is not None for query in asked)

@@ -78,6 +78,7 @@ class Engine:
         await self._upkeep.stop()
         await self.connecting.close()
         await self.grants.stop(_STOP_SECONDS)
+        await asyncio.to_thread(self.outbox.close)
         self.outbox.attach(None)
         self.store.attach(None)
         await asyncio.to_thread(self.store.close)

@@ -77,6 +77,7 @@ class Upkeep:
                 Duty("resume", 15.0, self.resume),
                 Duty("unheard", 15.0, self.write_unheard),
                 Duty("grants", 30.0, self.check_grants),
+                Duty("dkim", 60.0, self.look_for_dkim_records),
                 Duty("sweep", 300.0, self.sweep),
                 Duty("list", 2.0, Listing(store).run_once),
             ]
@@ -174,6 +175,19 @@ class Upkeep:
     async def check_grants(self) -> bool:
         """Access tokens are renewed ahead of time, and a grant that died is noticed."""
         await self._grants.check()
+        return False
+
+    async def look_for_dkim_records(self) -> bool:
+        """Keys begin to sign once their record is there, and a record that is gone is told."""
+        for change in await self._office.look_for_dkim_records():
+            name, before, after = change.key.name, change.before, change.key
+            if after.signs and not before.signs:
+                self._log.dkim_key_found(name)
+            elif before.signs and (after.absent_since_ms, after.state) != (before.absent_since_ms, before.state):
+                if after.absent_since_ms is None:
+                    self._log.dkim_key_found(name)
+                else:
+                    self._log.dkim_key_missing(name, change.seen, after.signs)
         return False
 
     async def sweep(self) -> bool:

@@ -10,6 +10,7 @@ from postroom.store.tables.connecting import agent, connector, connector_event, 
 from postroom.store.tables.finding import term
 from postroom.store.tables.grants import oauth2_grant, oauth2_start
 from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, rendering, session
+from postroom.store.tables.names import dkim_key, dns_check
 from postroom.store.tables.people import (
     audit,
     challenge,
@@ -51,6 +52,8 @@ __all__ = [
     "connector_secret",
     "content",
     "credential",
+    "dkim_key",
+    "dns_check",
     "event",
     "guess",
     "idempotency",

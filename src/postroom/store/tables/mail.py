@@ -133,6 +133,8 @@ rendering = Table(
     words("sender"),
     words("mail_from"),
     words("wanted"),
+    words("signers"),
+    number("signed_ms", 0),
     sqlite_with_rowid=False,
 )
 

@@ -18,6 +18,7 @@ from postroom.web.api import (
     account_shapes,
     check_shapes,
     discovery,
+    dns_shapes,
     grant_shapes,
     insight_shapes,
     people_shapes,
@@ -54,6 +55,7 @@ TAGS = [
     {"name": "kinds", "description": "Kinds of mail: what it is about, and how its recipients get it."},
     {"name": "connectors", "description": "Ways to servers behind proxies, jump hosts and in closed networks."},
     {"name": "senders", "description": "The addresses mail may leave from."},
+    {"name": "dns", "description": "What receivers believe: signing with DKIM, and checks of SPF, DKIM and DMARC."},
     {"name": "settings", "description": "What is inherited: mode, sending, defaults, footer, retention, retries."},
     {"name": "tenants", "description": "Tenants, their applications and the keys of these."},
     {"name": "versions", "description": "What was changed, by whom, and going back to it."},
@@ -97,6 +99,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
     ):
         schemas |= part.schemas()
     schemas |= connector_schemas() | recipient_shapes.schemas() | discovery.schemas()
+    schemas |= dns_shapes.schemas() | connector_schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)
         _tell_problems(operation)

@@ -1,0 +1,45 @@
+"""What was last found when the DNS of a sender and an account was looked at: one row for each pair."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, delete, select
+
+from postroom.store import tables
+from postroom.store.scope import within
+
+__all__ = ["Kept", "keep", "of_tenant"]
+
+_table = tables.dns_check
+
+
+class Kept(NamedTuple):
+    """`sender`: its address; `account_id`: 0 where there was no account; `result`: as it was kept, plain values."""
+
+    sender: str
+    account_id: int
+    checked_ms: int
+    result: dict[str, Any]
+
+
+def keep(connection: Connection, tenant_id: int, kept: Kept) -> None:
+    """In place of what was found before."""
+    mine = (within(_table, tenant_id), _table.c.sender == kept.sender, _table.c.account_id == kept.account_id)
+    connection.execute(delete(_table).where(*mine))
+    connection.execute(
+        _table.insert().values(
+            tenant_id=tenant_id,
+            sender=kept.sender,
+            account_id=kept.account_id,
+            checked_ms=kept.checked_ms,
+            result=json.dumps(kept.result, ensure_ascii=False),
+        )
+    )
+
+
+def of_tenant(connection: Connection, tenant_id: int) -> list[Kept]:
+    query = select(_table).where(within(_table, tenant_id)).order_by(_table.c.sender, _table.c.account_id)
+    rows = connection.execute(query)
+    return [Kept(row.sender, row.account_id, row.checked_ms, json.loads(row.result)) for row in rows]
