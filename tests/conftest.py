@@ -3,6 +3,7 @@
     unit        pure layers: no socket, thread, clock or chance        house       layers, sizes, words, states = CHECKs
     store       one suite, both databases                             docs        what is documented is what is there
     dialogues   SMTP transcripts, real and hostile                    rigs        real counterparts (no tests)
+    browser     the console in a real Chromium
     journeys    real processes, real servers, kill -9                 doors       the same cases through every door
 
 A skipped test is told loudly at the end of a run, with its reason. In CI nothing may be skipped: a skip fails the run.

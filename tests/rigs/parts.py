@@ -14,17 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EXIM_FOLDER", "EXIM_USER", "IN_CI", "PARTS", "Part", "missing", "program", "user_exists"]
+__all__ = ["CACHE", "EXIM_FOLDER", "EXIM_USER", "IN_CI", "PARTS", "Part", "missing", "program", "user_exists"]
 
 _SEARCH = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/postfix/sbin"]
 )
-_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "postroom-tests"
+"""Where what the tests fetch for themselves is kept."""
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 """In CI a missing part is a failure."""
 
-EXIM_FOLDER = _cache / "postroom-tests" / "exim"
+EXIM_FOLDER = CACHE / "exim"
 """Where `./test` unpacks Exim: as a package it would push out Postfix."""
 
 EXIM_USER = "Debian-exim"
@@ -107,6 +108,7 @@ PARTS = {
     "php": Part(_programs("php"), ("php-cli",)),
     "mailx": Part(_programs("mailx"), ("bsd-mailx",)),
     "node": Part(_programs("node", "npm"), ("nodejs", "npm")),
+    "chromium": Part(_programs("chromium"), ("chromium",)),
     "strace": Part(_programs("strace"), ("strace",)),
     "tmpfs": Part(lambda: os.geteuid() == 0 and program("mount") is not None, ("mount",), root=True),
 }

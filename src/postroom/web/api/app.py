@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Route, compile_path
+from starlette.routing import Mount, Route, compile_path
 
 from postroom import __version__
 from postroom.errors import PostroomError
@@ -62,6 +62,7 @@ from postroom.web.api.raw import RAW_PATH, RawPosting
 from postroom.web.api.requests import query_faults
 from postroom.web.choosing import choose
 from postroom.web.consent import come_back
+from postroom.web.console import Console
 from postroom.web.desk import Desk
 from postroom.web.forwarded import client_of
 from postroom.web.letters import CHOOSING
@@ -167,6 +168,8 @@ def create_app(desk: Desk) -> FastAPI:
     app.add_route("/v1/openapi.json", _document, methods=["GET"])
     app.add_route("/docs", _page, methods=["GET"])
     app.add_route("/", _start, methods=["GET"])
+    app.add_route("/console", _console, methods=["GET"])
+    app.router.routes.append(Mount("/console", Console(desk)))
     app.add_route(CHOOSING, choose, methods=["GET", "POST"])
     app.add_route(CALLBACK, come_back, methods=["GET"])
     app.add_exception_handler(PostroomError, _tell)
@@ -187,7 +190,13 @@ async def _page(request: Request) -> Response:
 
 
 async def _start(request: Request) -> Response:
-    return RedirectResponse("/docs", 307)
+    """People come to the console, programs to the documentation."""
+    people = "text/html" in request.headers.get("accept", "")
+    return RedirectResponse("/console/" if people else "/docs", 307, {"vary": "accept"})
+
+
+async def _console(request: Request) -> Response:
+    return RedirectResponse("/console/", 308)
 
 
 async def _tell(request: Request, error: Exception) -> Response:

@@ -1,7 +1,7 @@
 """What every answer of the API passes: request id, security headers, HEAD, and the last net for unexpected errors.
 
-Plain ASGI, for each layer of Starlette's middleware costs more than all of this. No cookies are read or set, and no
-origin is allowed to call from a browser (no CORS headers), so there is nothing a foreign page could ride on.
+Plain ASGI, for each layer of Starlette's middleware costs more than all of this. The API knows no cookies, no origin
+is allowed to call from a browser (no CORS headers), so there is nothing a foreign page could ride on.
 """
 
 from __future__ import annotations

@@ -1,0 +1,95 @@
+"""What stands in the console's navigation, and for whom: a page that may not be seen is not shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from postroom.model.application import Scope
+
+if TYPE_CHECKING:
+    from postroom.web.console.visit import Visit
+
+__all__ = ["Entry", "Group", "Placed", "navigation"]
+
+
+class Entry(NamedTuple):
+    """`needs`: the right to see it. `own`: it belongs to the installation and is not shown within a tenant."""
+
+    path: str
+    text: str
+    icon: str
+    needs: Scope | None = None
+    own: bool = False
+
+
+class Group(NamedTuple):
+    title: str
+    entries: tuple[Entry, ...]
+
+
+class Placed(NamedTuple):
+    """An entry as this page shows it."""
+
+    url: str
+    text: str
+    icon: str
+    current: bool
+
+
+def N_(text: str) -> str:  # noqa: N802 - what gettext calls a text that is told later
+    return text
+
+
+GROUPS = (
+    Group("", (Entry("/", N_("Overview"), "overview"),)),
+    Group(
+        N_("Mail"),
+        (
+            Entry("/log", N_("Mailing log"), "log", Scope.READ),
+            Entry("/silent", N_("Silent mailbox"), "silent", Scope.READ),
+            Entry("/queue", N_("Queue"), "queue", Scope.READ),
+        ),
+    ),
+    Group(
+        N_("Set-up"),
+        (
+            Entry("/outgoing", N_("Outgoing mail"), "outgoing", Scope.SETTINGS_READ),
+            Entry("/accounts", N_("Accounts"), "accounts", Scope.SETTINGS_READ),
+            Entry("/senders", N_("Senders"), "senders", Scope.SETTINGS_READ),
+            Entry("/connectors", N_("Connectors"), "connectors", Scope.SETTINGS_READ),
+            Entry("/test", N_("Test"), "test", Scope.SETTINGS_WRITE),
+        ),
+    ),
+    Group(
+        N_("Who"),
+        (
+            Entry("/applications", N_("Applications"), "applications", Scope.SETTINGS_READ),
+            Entry("/tenants", N_("Tenants"), "tenants", Scope.TENANTS, own=True),
+            Entry("/users", N_("Users"), "users", Scope.USERS),
+            Entry("/audit", N_("Audit trail"), "audit", Scope.AUDIT),
+        ),
+    ),
+)
+
+
+def navigation(visit: Visit) -> list[tuple[str, list[Placed]]]:
+    """The groups of this visit, without what may not be seen and what is not there."""
+    offered = visit.request.scope["postroom.paths"]
+    shown = []
+    for group in GROUPS:
+        entries = [one for one in group.entries if one.path in offered and _may_see(visit, one)]
+        placed = [Placed(visit.url(one.path), visit.say(one.text), one.icon, _is_at(visit, one)) for one in entries]
+        if placed:
+            shown.append((visit.say(group.title) if group.title else "", placed))
+    return shown
+
+
+def _may_see(visit: Visit, entry: Entry) -> bool:
+    if entry.own and visit.tenant_id != visit.actor.tenant_id:
+        return False
+    return entry.needs is None or visit.may(entry.needs)
+
+
+def _is_at(visit: Visit, entry: Entry) -> bool:
+    path = visit.path
+    return path == entry.path or (entry.path != "/" and path.startswith(f"{entry.path}/"))

@@ -1,0 +1,103 @@
+// The console's one script. Every page works without it; it makes some of them quicker to use.
+//   data-live="5"          on an element with an id: its content follows the page it came from, every so many seconds
+//   data-live-from="…"     another address to take it from
+//   data-confirm="…"       on a form or a button: asks first, where there is no page that does
+//   data-copy              on a button beside <pre>: copies
+//   data-follows="…"       on an input: its value follows the chosen option's data-… while nobody has typed another
+//   data-shown-for="name=value value"   on an element: shown while the field `name` has one of these values
+//   data-once              on a form: its button can be pressed once and shows that it works
+//   data-focus             the focus goes there when the page opens
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+function remember(name, value) {
+  if (!document.cookie.split("; ").includes(`${name}=${value}`)) {
+    document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+  }
+}
+
+function live(element) {
+  const every = Math.max(1, Number(element.dataset.live) || 5) * 1000;
+  const from = element.dataset.liveFrom || location.href;
+  let etag = "";
+  const look = async () => {
+    if (!element.isConnected || element.dataset.live === "off") return;
+    if (!document.hidden && !element.contains(document.activeElement)) {
+      try {
+        const answer = await fetch(from, { headers: { "x-part": element.id }, redirect: "error" });
+        const text = answer.ok ? await answer.text() : "";
+        if (text && text !== etag) {
+          etag = text;
+          const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(element.id);
+          if (fresh && fresh.innerHTML !== element.innerHTML) {
+            element.innerHTML = fresh.innerHTML;
+            if (fresh.dataset.live) element.dataset.live = fresh.dataset.live;
+            enhance(element);
+          }
+        }
+      } catch { /* the next look may find it */ }
+    }
+    setTimeout(look, every);
+  };
+  setTimeout(look, every);
+}
+
+function follow(input) {
+  const source = input.form?.elements[input.dataset.follows];
+  if (!source) return;
+  const known = () => all("option", source).map((one) => one.dataset.value).filter(Boolean);
+  source.addEventListener("change", () => {
+    const wanted = source.selectedOptions?.[0]?.dataset.value;
+    if (wanted && (input.value === "" || known().includes(input.value))) input.value = wanted;
+  });
+}
+
+function valueOf(form, name) {
+  const found = form.elements[name];
+  if (!found) return "";
+  if (found instanceof RadioNodeList) {
+    const boxes = [...found].filter((one) => one.type === "checkbox");
+    return boxes.length ? (boxes.some((one) => one.checked) ? "true" : "") : found.value;
+  }
+  return found.type === "checkbox" ? (found.checked ? "true" : "") : found.value;
+}
+
+function depend(element) {
+  const form = element.closest("form");
+  const [name, values] = element.dataset.shownFor.split("=");
+  const wanted = values.split(" ");
+  const show = () => { element.hidden = !wanted.includes(valueOf(form, name)); };
+  form?.addEventListener("change", show);
+  if (form) show();
+}
+
+function enhance(from) {
+  all("[data-copy]", from).forEach((button) => {
+    button.hidden = false;
+    const label = button.textContent;
+    button.onclick = async () => {
+      await navigator.clipboard.writeText(button.closest("figure").querySelector("code").textContent);
+      button.textContent = button.dataset.done;
+      setTimeout(() => { button.textContent = label; }, 2000);
+    };
+  });
+  all("[data-follows]", from).forEach(follow);
+  all("[data-shown-for]", from).forEach(depend);
+  all("[data-with-script]", from).forEach((one) => { one.hidden = false; });
+  all("[data-without-script]", from).forEach((one) => { one.hidden = true; });
+}
+
+document.addEventListener("submit", (event) => {
+  const asked = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
+  if (asked && !confirm(asked)) {
+    event.preventDefault();
+  } else if ("once" in event.target.dataset && event.submitter) {
+    setTimeout(() => { event.submitter.disabled = true; event.submitter.setAttribute("aria-busy", "true"); });
+  }
+});
+window.addEventListener("pageshow", () => all("button[aria-busy]").forEach((one) => { one.disabled = false; one.removeAttribute("aria-busy"); }));
+
+enhance(document);
+all("[data-live]").forEach(live);
+document.querySelector("[data-focus]")?.focus();
+remember("postroom-zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
+document.querySelector("[data-go]")?.click();
