@@ -164,7 +164,7 @@ def test_every_reference_in_the_document_leads_somewhere() -> None:
 def test_only_health_is_for_nobody() -> None:
     signing_in = {"/v1/sessions", "/v1/sessions/second-step", "/v1/passwords", "/v1/password-resets"}
     signing_in |= {"/v1/sessions/passkey", "/v1/sessions/passkey/options"}
-    signing_in |= {"/v1/sign-in", "/v1/sessions/provider", "/v1/sessions/provider/begin"}
+    signing_in |= {"/v1/sign-in", "/v1/sessions/provider", "/v1/sessions/provider/begin", "/v1/first-run"}
     assert {one[0] for one in EVERY if one not in GUARDED} == {"/v1/health", "/v1/ready"} | signing_in
     assert {one[0] for one in GUARDED if one not in SCOPED} == {one[0] for one in OWN if one in GUARDED}
 

@@ -130,7 +130,7 @@ LOOKING = {
     "linked_file", "preference_link",
     "open_connector_secret", "still_wanted", "way_of", "grant", "oauth_account", "take_consent",
     "dkim_key", "dkim_keys", "open_dkim_key",
-    "discover", "quiet_way_of",
+    "discover", "quiet_way_of", "first_run_token", "first_run_open",
     "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
 MAIL = {"send_digest", "wake", "post", "submit", "send", "send_many", "test_account", "attach", "close"}
@@ -328,6 +328,7 @@ ELSEWHERE = {
     "delete_dkim_key": "store/test_dkim_keys.py",
     "check_dkim_key": "store/test_dkim_keys.py",
     "look_for_dkim_records": "store/test_dkim_keys.py",
+    "first_run": "store/test_first_run.py",
 }
 """What needs a passkey, a provider or a mailbox that is down: the tests that have one look into the trail."""
 NOT_YET = {"begin_second_factor", "begin_passkey"}

@@ -164,6 +164,7 @@ async def _open_doors(
 
     key = await asyncio.to_thread(local_key, engine.office, settings.data)
     first = await asyncio.to_thread(first_key, engine.office)
+    begin = await asyncio.wrap_future(engine.office.first_run_token())
     parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)
     app = create_app(Desk(settings, *parts))
     try:
@@ -172,12 +173,18 @@ async def _open_doors(
             open_listener(settings, smtp, engine) as listener,
         ):
             local.write(settings.data, local.Local(key, http.url, os.getpid()))
-            told = [*_smtp_words(settings, smtp, listener), *more]
+            told = [*_console_words(settings, http.url, begin), *_smtp_words(settings, smtp, listener), *more]
             _greet(terminal, settings, http.url, first, engine, told)
             async with handing_over(settings.data, engine.log):
                 await stopping.wait()
     finally:
         local.write(settings.data, local.Local(key))
+
+
+def _console_words(settings: Settings, url: str, begin: str) -> list[tuple[str, str]]:
+    """Where people go with a browser; while there is nobody yet, the link by which one becomes the first."""
+    console = f"{settings.public_url.rstrip('/') or url}/console/"
+    return [("Console", "" if begin else console), ("Begin here", f"{console}welcome?token={begin}" if begin else "")]
 
 
 def _agent_words(agents: Sequence[socket.socket]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from postroom.office.by_provider import ByProviderVerbs
 from postroom.office.changes import require, tenant_for
 from postroom.office.discovering import DiscoveringVerbs
 from postroom.office.dkim import DkimVerbs
+from postroom.office.first_run import FirstRunVerbs
 from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
@@ -43,6 +44,7 @@ class Office(
     PreferenceVerbs,
     SuppressionVerbs,
     ByProviderVerbs,
+    FirstRunVerbs,
     AuditVerbs,
     InstallationVerbs,
 ):

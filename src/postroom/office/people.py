@@ -29,7 +29,7 @@ from postroom.policy.rights import READY, rights_of
 from postroom.store import challenges, passkeys, providers, sessions_of_people, users
 from postroom.store.sessions_of_people import KnownLink
 
-__all__ = ["NewLink", "PeopleVerbs", "find_user"]
+__all__ = ["NewLink", "PeopleVerbs", "find_user", "login_word"]
 
 _HOUR_MS = 3600 * 1000
 _GOOD_FOR_MS = {Purpose.INVITATION: 7 * 24 * _HOUR_MS, Purpose.RESET: 2 * _HOUR_MS}
@@ -238,7 +238,7 @@ def _told(old: User | None, new: User | None) -> tuple[dict[str, Any], dict[str,
     return difference(old, new)
 
 
-def _login(value: object) -> str:
+def login_word(value: object) -> str:
     """A word or an address; nothing that could be taken for somebody else's."""
     text: str = fields.name(value)
     if any(char.isspace() for char in text):
@@ -256,7 +256,7 @@ def _roles(value: object) -> tuple[str, ...]:
 
 
 _READERS: dict[str, fields.Reader] = {
-    "login": _login,
+    "login": login_word,
     "name": fields.line(200),
     "email": fields.address,
     "roles": _roles,

@@ -95,6 +95,12 @@ def by_login(connection: Connection, login: str) -> Hidden | None:
     return _hidden(connection.execute(across(query, "a login tells its tenant")).one_or_none())
 
 
+def exist(connection: Connection) -> bool:
+    """Whether there is any user at all."""
+    query = across(select(_table.c.id).limit(1), "an installation begins once")
+    return connection.execute(query).first() is not None
+
+
 def create(connection: Connection, user: User) -> None:
     connection.execute(
         _table.insert().values(id=user.id, tenant_id=user.tenant_id, created_ms=user.created_ms, **_stored(user))

@@ -23,6 +23,7 @@ from postroom.ids import decode, encode
 from postroom.model.application import Actor, Scope
 from postroom.model.person import User
 from postroom.model.tenant import Tenant
+from postroom.policy.inherit import Inherited
 from postroom.policy.rights import SENTENCES
 from postroom.policy.tongue import LANGUAGES, preferred
 from postroom.web.api.login import at, client_address
@@ -104,6 +105,11 @@ class Visit:
     def tenant_id(self) -> int:
         """The number of the tenant that is looked at."""
         return self.actor.tenant_id if self.tenant is None else self.tenant
+
+    @property
+    def held(self) -> Inherited:
+        """What holds for the tenant that is looked at, each value with where it comes from."""
+        return self.office.snapshot.settings(self.tenant_id)
 
     @property
     def looked_at(self) -> Tenant | None:
