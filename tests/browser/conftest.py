@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.rig import ConsoleRig, open_browser
+from tests.browser.rig import ConsoleRig, open_browser, running
 from tests.doors.api_rig import open_api
 from tests.rigs.fixtures import require
 
@@ -22,5 +22,6 @@ def console_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleRig
 @pytest.fixture
 def console(console_rig: ConsoleRig) -> Iterator[ConsoleRig]:
     """The console with nothing open."""
-    yield console_rig
-    console_rig.fresh()
+    with running(console_rig.browser):
+        yield console_rig
+        console_rig.fresh()

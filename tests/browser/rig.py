@@ -13,6 +13,7 @@ was asked about, at three widths and in both themes, are put into the folder tha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from tests.doors.api_rig import Api
 from tests.rigs.axe import axe_source
 from tests.rigs.parts import program
 
-__all__ = ["PASSWORD", "WAIT_MS", "WIDTHS", "ConsoleRig", "open_browser"]
+__all__ = ["PASSWORD", "WAIT_MS", "WIDTHS", "ConsoleRig", "open_browser", "running"]
 
 WAIT_MS = 30_000
 WIDTHS = (360, 768, 1440)
@@ -51,10 +52,24 @@ def open_browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(program("chromium")), args=_FLAGS)
+        loop = asyncio.get_running_loop()
+        asyncio.events._set_running_loop(None)
         try:
             yield browser
         finally:
+            asyncio.events._set_running_loop(loop)
             browser.close()
+
+
+@contextlib.contextmanager
+def running(browser: Browser) -> Iterator[None]:
+    """Playwright marks its loop as running in this thread for as long as it lives; between its own tests the mark is
+    taken away, for other tests run loops of their own here."""
+    asyncio.events._set_running_loop(browser._loop)
+    try:
+        yield
+    finally:
+        asyncio.events._set_running_loop(None)
 
 
 @dataclass

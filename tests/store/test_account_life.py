@@ -114,3 +114,17 @@ def test_who_typed_a_secret_is_told_and_the_list_as_csv_holds_no_formula(house: 
     assert told.splitlines()[0].startswith("id,name,sender,")
     assert "'=1+1" in told
     assert "hush" not in told
+
+
+def test_a_change_that_would_lose_the_password_is_known_before_it_is_made(house: House) -> None:
+    house.account("Main", user="u", secret="hush")
+
+    def loses(**values: object) -> bool:
+        return house.office.loses_secret(ADMIN, "Main", values).result()
+
+    assert loses(host="other.example.com")
+    assert loses(encryption="tls")
+    assert not loses(name="Other", footer_text="Bye")
+    assert not loses(host="not a host"), "the change itself says what is wrong"
+    assert not loses(login="none"), "nobody needs it any more"
+    assert house.office.account(ADMIN, "Main").result().has_secret

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 from sqlalchemy import Connection
@@ -12,10 +13,15 @@ from postroom.model.account import Account
 from postroom.model.application import Actor, Scope
 from postroom.model.version import content_of
 from postroom.office.account_end import AccountEnd, account_end
+from postroom.office.account_values import apply, read
 from postroom.office.accounts import AccountVerbs
 from postroom.office.changes import Ref, require, tenant_for
+from postroom.office.connector_choice import choose_connector
+from postroom.office.fallback import settle_fallback
+from postroom.office.fields import Reading
 from postroom.office.tenants import find_account_number
 from postroom.office.views import AccountView
+from postroom.secrets import SealedTo
 from postroom.store import accounts
 
 __all__ = ["AccountLifeVerbs"]
@@ -52,6 +58,26 @@ class AccountLifeVerbs(AccountVerbs):
         require(actor, Scope.SETTINGS_READ)
         number = tenant_for(actor, tenant_id)
         return self._store.read(lambda c: account_end(c, self._existing(c, number), self._meant(c, number, ref)))
+
+    def loses_secret(
+        self, actor: Actor, ref: Ref, values: Mapping[str, object], tenant_id: int | None = None
+    ) -> Future[bool]:
+        """Whether this change, without a password typed anew, would make the kept one useless (P7): so that somebody
+        can be asked for it before, and not be told of it after. Nothing is changed; what is wrong with the values is
+        told by the change itself.
+        """
+        require(actor, Scope.SETTINGS_WRITE)
+        number = tenant_for(actor, tenant_id)
+
+        def work(connection: Connection) -> bool:
+            old, reading = self._meant(connection, number, ref), Reading()
+            given = settle_fallback(connection, old, read(values, reading), reading)
+            connector = given.pop("connector_id", old.connector_id)
+            new = choose_connector(connection, apply(old, given, None, reading), connector, reading)
+            moved = SealedTo.of(old) != SealedTo.of(new) or old.secret_reference != new.secret_reference
+            return not reading.faults and old.has_secret and new.takes_secret and moved
+
+        return self._store.read(work)
 
     def _meant(self, connection: Connection, tenant_id: int, ref: Ref) -> Account:
         number = find_account_number(connection, tenant_id, ref)

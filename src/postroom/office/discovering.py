@@ -28,7 +28,7 @@ from postroom.wire.dns import Dns
 from postroom.wire.guard import AccountGuard, allow_all, guard_for, refuse_internal
 from postroom.wire.names import own_name
 
-__all__ = ["DiscoveringVerbs"]
+__all__ = ["Discovered", "DiscoveringVerbs"]
 
 _AT_ONCE = 4
 """Searches under way in one process: each opens some connections at a time."""

@@ -31,9 +31,10 @@ from postroom.policy.providers import authorize_link, endpoints
 from postroom.policy.token import no_token
 from postroom.policy.verdict import Context, judge
 from postroom.secrets import SealedTo, Secret
+from postroom.settings import Settings
 from postroom.store import accounts, grants
 
-__all__ = ["CALLBACK", "Consent", "Consented", "GrantVerbs", "GrantView", "meaning"]
+__all__ = ["CALLBACK", "Consent", "Consented", "GrantVerbs", "GrantView", "meaning", "own_callback"]
 
 CALLBACK = "/oauth2/callback"
 """The page of Postroom's own to which a provider sends people back."""
@@ -74,6 +75,15 @@ class GrantView:
     verdict: Verdict | None = None
 
 
+def own_callback(settings: Settings) -> str:
+    """The address that has to be registered with a provider, so that it sends people back to Postroom's own page."""
+    base = settings.public_url.rstrip("/")
+    if not base:
+        host, port = settings.listen
+        base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return base + CALLBACK
+
+
 def meaning(account: Account, refused: Result) -> Verdict:
     """What a provider's refusal means, by the same rules as a server's."""
     context = Context(
@@ -92,7 +102,7 @@ class GrantVerbs(AccountVerbs):
         """
         require(actor, Scope.SETTINGS_WRITE)
         number, moment = tenant_for(actor, tenant_id), now_ms()
-        back = redirect_url or self._own_callback()
+        back = redirect_url or own_callback(self._settings)
         if redirect_url and not _LOOPBACK.match(redirect_url):
             mend = "Give one like http://localhost:8400/, or none for Postroom's own page."
             raise BadInput([Fault("redirect_url", "is no address of this machine's loopback.", mend)])
@@ -116,13 +126,6 @@ class GrantVerbs(AccountVerbs):
             return Consent(authorize_link(account, state, _challenge(verifier), back), back, start.expires_ms)
 
         return self._store.write(work)
-
-    def _own_callback(self) -> str:
-        base = self._settings.public_url.rstrip("/")
-        if not base:
-            host, port = self._settings.listen
-            base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        return base + CALLBACK
 
     def take_consent(self, state: str, actor: Actor | None = None, account_id: int | None = None) -> Future[Consented]:
         """The consent with this state, used up by it. Raises NotFound when it is not good (any more).

@@ -9,6 +9,7 @@ from postroom.model.event import Event
 from postroom.model.message import Message, RecipientRole
 from postroom.model.state import State
 from postroom.store.lines import MessageLine
+from postroom.store.volumes import Volume
 
 __all__ = [
     "Health",
@@ -20,6 +21,7 @@ __all__ = [
     "QueueLine",
     "RecipientView",
     "Timeline",
+    "Volume",
 ]
 
 

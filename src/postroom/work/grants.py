@@ -154,9 +154,9 @@ class Grants:
         given = Code(code, consented.verifier, consented.redirect_url)
         return await self._take_on(consented.by, consented.account, given)
 
-    async def accept(self, actor: Actor, account: Account, refresh: Secret) -> Result | None:
+    async def accept(self, actor: Actor, account: Account, refresh: str | Secret) -> Result | None:
         """Takes on a refresh token that somebody typed, once the provider has taken it."""
-        return await self._take_on(actor, account, refresh)
+        return await self._take_on(actor, account, Secret(refresh))
 
     async def _take_on(self, actor: Actor, account: Account, have: Code | Secret) -> Result | None:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from postroom.ids import encode
 from postroom.office.views import AccountView
-from postroom.store.volumes import Volume
+from postroom.reports.views import Volume
 from postroom.web.api.csv_text import csv_line
 
 __all__ = ["COLUMNS", "account_csv"]

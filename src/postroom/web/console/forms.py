@@ -61,6 +61,10 @@ class Form:
     def refuse(self, *faults: Fault) -> Form:
         return replace(self, faults=(*self.faults, *faults))
 
+    def renamed(self, old: str, new: str) -> Form:
+        """The same where the office's name of a field is another one on the page."""
+        return replace(self, faults=tuple(replace(one, field=new) if one.field == old else one for one in self.faults))
+
     def faults_of(self, name: str) -> list[Fault]:
         """Also those of its parts: `to[2]` belongs to `to`."""
         return [one for one in self.faults if one.field == name or one.field.startswith((f"{name}[", f"{name}."))]

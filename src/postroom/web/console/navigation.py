@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from postroom.model.application import Scope
+from postroom.web.console.words import N_
 
 if TYPE_CHECKING:
     from postroom.web.console.visit import Visit
@@ -34,10 +35,6 @@ class Placed(NamedTuple):
     text: str
     icon: str
     current: bool
-
-
-def N_(text: str) -> str:  # noqa: N802 - what gettext calls a text that is told later
-    return text
 
 
 GROUPS = (

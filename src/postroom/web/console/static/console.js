@@ -4,7 +4,9 @@
 //   data-confirm="…"       on a form or a button: asks first, where there is no page that does
 //   data-copy              on a button beside <pre>: copies
 //   data-follows="…"       on an input: its value follows the chosen option's data-… while nobody has typed another
-//   data-shown-for="name=value value"   on an element: shown while the field `name` has one of these values
+//   data-shown-for="name=value value"   on an element: shown while the field `name` has one of these values; a hidden
+//                          fieldset is not sent
+//   data-fills             on a select: the data-fill of its chosen option, JSON, goes into the form's fields
 //   data-once              on a form: its button can be pressed once and shows that it works
 //   data-focus             the focus goes there when the page opens
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
@@ -42,11 +44,11 @@ function live(element) {
 }
 
 function follow(input) {
-  const source = input.form?.elements[input.dataset.follows];
-  if (!source) return;
-  const known = () => all("option", source).map((one) => one.dataset.value).filter(Boolean);
-  source.addEventListener("change", () => {
-    const wanted = source.selectedOptions?.[0]?.dataset.value;
+  const choices = () => all(`[name="${input.dataset.follows}"], [name="${input.dataset.follows}"] option`, input.form);
+  const known = () => choices().map((one) => one.dataset.value).filter(Boolean);
+  input.form?.addEventListener("change", (event) => {
+    if (event.target.name !== input.dataset.follows) return;
+    const wanted = choices().find((one) => one.selected || one.checked)?.dataset.value;
     if (wanted && (input.value === "" || known().includes(input.value))) input.value = wanted;
   });
 }
@@ -65,9 +67,23 @@ function depend(element) {
   const form = element.closest("form");
   const [name, values] = element.dataset.shownFor.split("=");
   const wanted = values.split(" ");
-  const show = () => { element.hidden = !wanted.includes(valueOf(form, name)); };
+  const show = () => {
+    element.hidden = !wanted.includes(valueOf(form, name));
+    if (element.tagName === "FIELDSET") element.disabled = element.hidden; // what is hidden is not sent
+  };
   form?.addEventListener("change", show);
   if (form) show();
+}
+
+function fill(select) {
+  select.addEventListener("change", () => {
+    const chosen = JSON.parse(select.selectedOptions[0]?.dataset.fill ?? "{}");
+    for (const [name, value] of Object.entries(chosen)) {
+      const found = select.form.elements[name];
+      if (found) found.value = value ?? "";
+    }
+    select.form.dispatchEvent(new Event("change"));
+  });
 }
 
 function enhance(from) {
@@ -81,6 +97,7 @@ function enhance(from) {
     };
   });
   all("[data-follows]", from).forEach(follow);
+  all("[data-fills]", from).forEach(fill);
   all("[data-shown-for]", from).forEach(depend);
   all("[data-with-script]", from).forEach((one) => { one.hidden = false; });
   all("[data-without-script]", from).forEach((one) => { one.hidden = true; });

@@ -1,0 +1,40 @@
+"""The pages of the set-up, one list of all modules: accounts, senders, connectors, applications, people, audit."""
+
+from __future__ import annotations
+
+from postroom.web.console import (
+    account_discovery,
+    account_edit,
+    account_list,
+    account_shown,
+    account_trust,
+    applications,
+    audit,
+    connectors,
+    history,
+    providers,
+    roles,
+    senders,
+    tenants,
+    users,
+)
+
+__all__ = ["PARTS"]
+
+PARTS = (
+    account_list.pages,
+    account_discovery.pages,
+    account_edit.pages,
+    account_shown.pages,
+    account_trust.pages,
+    senders.pages,
+    connectors.pages,
+    applications.pages,
+    tenants.pages,
+    users.pages,
+    roles.pages,
+    providers.pages,
+    audit.pages,
+    history.pages,
+)
+"""In this order: `/accounts/new` and `/accounts/discover` have to come before `/accounts/{account}`."""
