@@ -19,6 +19,7 @@ from postroom.model.state import State
 from postroom.model.tenant import INSTALLATION
 from postroom.office import Office
 from postroom.office.audit import Looking
+from postroom.office.preferences import Reader
 from postroom.outbox import Outbox
 from postroom.secrets import Secret
 from tests.store.house import ADMIN, House
@@ -125,13 +126,14 @@ LOOKING = {
     "may_send", "passkeys", "passkeys_of", "ask_passkey", "provider", "providers", "check_provider", "offered",
     "begin_by_provider", "identities_of", "look_at_certificate", "open_client_key", "link_way",
     "connector", "connectors", "connector_log", "agents_elsewhere", "authenticate_agent", "deleted", "deleted_versions",
-    "kind", "kinds",
+    "kind", "kinds", "preference", "suppressions", "reader", "own_preference", "personal_link", "file_link",
+    "linked_file", "preference_link",
     "open_connector_secret", "still_wanted", "way_of", "grant", "oauth_account", "take_consent",
     "dkim_key", "dkim_keys", "open_dkim_key",
     "discover", "quiet_way_of", "first_run_token", "first_run_open",
     "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
-MAIL = {"post", "submit", "send", "send_many", "test_account", "attach", "close"}
+MAIL = {"send_digest", "wake", "post", "submit", "send", "send_many", "test_account", "attach", "close"}
 
 
 def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
@@ -223,8 +225,22 @@ def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
         "revoke_agent": (lambda: office.revoke_agent(ADMIN, "cellar", "box"), "agent.revoked"),
         "change_connector": (lambda: office.change_connector(ADMIN, "cellar", {"name": "attic"}), "connector.changed"),
         "delete_connector": (lambda: office.delete_connector(ADMIN, "attic"), "connector.deleted"),
+        "change_preference": (
+            lambda: office.change_preference(ADMIN, "ann@example.org", {"hour": 7}), "preference.changed",
+        ),
+        "choose": (
+            lambda: office.choose(Reader(INSTALLATION, "bob@example.org"), {"hour": 6}), "preference.changed",
+        ),
+        "suppress": (lambda: office.suppress(ADMIN, {"address": "cid@example.org"}), "suppression.added"),
+        "import_suppressions": (
+            lambda: office.import_suppressions(ADMIN, "dan@example.org\n"), "suppression.imported",
+        ),
+        "release_suppressed": (
+            lambda: office.release_suppressed(ADMIN, "cid@example.org"), "suppression.released",
+        ),
         "create_kind": (lambda: office.create_kind(ADMIN, {"name": "news"}), "kind.created"),
         "change_kind": (lambda: office.change_kind(ADMIN, "news", {"way": "daily"}), "kind.changed"),
+        "stop": (lambda: office.stop(Reader(INSTALLATION, "bob@example.org", ("news",))), "preference.changed"),
         "delete_kind": (lambda: office.delete_kind(ADMIN, "news"), "kind.deleted"),
         "create_provider": (lambda: office.create_provider(ADMIN, PROVIDER), "provider.created"),
         "change_provider": (

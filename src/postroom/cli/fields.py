@@ -18,6 +18,7 @@ __all__ = [
     "KIND",
     "MESSAGE",
     "MESSAGE_MORE",
+    "PREFERENCE",
     "SENDER",
     "TENANT",
     "Field",
@@ -146,6 +147,13 @@ CONNECTOR = (
     Field("port", "port", "Without it: 1080 for socks5, 8080 for http, 22 for ssh.", int),
     Field("user", "user", "The user name there."),
     Field("host_key", "host-key", "The SSH server's host key, confirmed by this.", metavar="SHA256:…"),
+)
+
+PREFERENCE = (
+    Field("language", "language", "What he reads.", metavar="en|de"),
+    Field("time_zone", "time-zone", "Where he is.", metavar="ZONE"),
+    Field("hour", "hour", "When his digests come, by his clock.", int),
+    Field("weekday", "weekday", "The day of his weekly digest; 0 is Monday.", int),
 )
 
 KIND = (

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 from postroom.addresses import Address, BadAddress
 from postroom.compose.footer import Footer
-from postroom.compose.headers import addresses
+from postroom.compose.headers import addresses, unstructured
 from postroom.compose.submitted_footer import with_footer
 from postroom.compose.submitted_header import Field, Header, address_keys, mailboxes, shown
 from postroom.errors import BadInput, Fault
@@ -83,7 +83,8 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """What is to be changed. `trace`, `date` and `message_id` are put in where they are given.
+    """What is to be changed. `trace`, `date` and `message_id` are put in where they are given, `added` are
+    further fields.
 
     `sender`: the From that takes the place of the one there, or is put in. `reply_to`, `receipt_to`: None leaves what
     is there, anything else takes its place, an empty tuple removes it.
@@ -96,6 +97,7 @@ class Mending:
     reply_to: tuple[Address, ...] | None = None
     receipt_to: tuple[Address, ...] | None = None
     footer: Footer | None = None
+    added: tuple[tuple[str, str], ...] = ()
 
 
 def read(content: bytes) -> Submitted:
@@ -193,7 +195,7 @@ def _new_fields(submitted: Submitted, mending: Mending) -> list[str]:
         new.append(f"Date: {mending.date}")
     if mending.message_id and not submitted.message_id:
         new.append(f"Message-ID: <{mending.message_id}>")
-    return new
+    return new + [unstructured(name, value) for name, value in mending.added]
 
 
 def _kept(header: Header, replaced: dict[str, str]) -> tuple[bytes, dict[str, str]]:

@@ -11,6 +11,7 @@ another address than From: programs name it without meaning anything by it, and 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from postroom.compose.submitted_header import shown
 from postroom.errors import BadInput, Fault, TooLarge
 from postroom.ids import encode
 from postroom.intake.checks import Addressed, check_labels, check_times
+from postroom.intake.saying import Said
 from postroom.model.message import Draft, Priority, RecipientRole
 from postroom.model.submission import Submission
 from postroom.model.tenant import ForeignFrom
@@ -76,6 +78,7 @@ def ready(
     now_ms: int,
     key: str | None,
     application_id: int | None = None,
+    saying: Callable[[Route, Draft, Addressed], Said] = lambda _way, _draft, _to: Said(),
 ) -> Ready:
     """`key`: the door's own idempotency key; it goes before the message's. `application_id`: who hands it over.
 
@@ -96,7 +99,8 @@ def ready(
     if faults:
         raise BadInput(faults)
     header_id = message_id(number, way.sender.domain, mark=terms.mark)
-    content = mended(submitted, _mending(submission, submitted, way, header_id, number, now_ms))
+    more = saying(way, draft, to)
+    content = mended(submitted, _mending(submission, submitted, way, more, header_id, number, now_ms))
     if len(content) > terms.largest:
         raise TooLarge(f"The message has {len(content):,} octets; this installation takes {terms.largest:,}.")
     international = not content[: content.find(b"\r\n\r\n")].isascii()
@@ -303,7 +307,13 @@ def _in_header_names(faults: list[Fault]) -> list[Fault]:
 
 
 def _mending(
-    submission: Submission, submitted: Submitted, way: Route, header_id: str, number: int, now_ms: int
+    submission: Submission,
+    submitted: Submitted,
+    way: Route,
+    more: Said,
+    header_id: str,
+    number: int,
+    now_ms: int,
 ) -> Mending:
     account = way.effective.account.value
     forced = account is not None and account.force_settings
@@ -318,7 +328,8 @@ def _mending(
         sender=_sender(submitted, way),
         reply_to=reply_to,
         receipt_to=receipt if ask else None,
-        footer=Footer(way.footer.text or None, way.footer.html or None) if way.footer else None,
+        footer=more.footer or (Footer(way.footer.text or None, way.footer.html or None) if way.footer else None),
+        added=() if submitted.has("list-unsubscribe") else more.headers,
     )
 
 

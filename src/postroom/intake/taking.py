@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from postroom.failpoints import reach
 from postroom.ids import Ids
 from postroom.intake.checks import Addressed, addressees, check_labels, check_times
 from postroom.intake.placement import Placed, Placement
+from postroom.intake.saying import Linking, Said, said
 from postroom.intake.submission import Terms, ready
 from postroom.model.dkim import DkimKey
 from postroom.model.event import EventKind
@@ -44,6 +45,7 @@ from postroom.store.acceptance import MESSAGE_COLUMNS, Acceptance, Accepted
 from postroom.store.bulk import Row
 from postroom.store.choices import Choice, Diverted
 from postroom.store.database import Store
+from postroom.store.digests import Gathering
 
 __all__ = ["Done", "Envelope", "Intake", "Taken"]
 
@@ -104,8 +106,16 @@ class Intake:
     """`snapshot`: gives the settings of this moment."""
 
     def __init__(
-        self, store: Store, snapshot: Callable[[], Snapshot], placement: Placement, *, largest: int, most: int
+        self,
+        store: Store,
+        snapshot: Callable[[], Snapshot],
+        placement: Placement,
+        linking: Linking,
+        *,
+        largest: int,
+        most: int,
     ) -> None:
+        self._linking = linking
         self._store = store
         self._snapshot = snapshot
         self._placement = placement
@@ -121,9 +131,18 @@ class Intake:
     # -- preparing --------------------------------------------------------------------------------------------------
 
     def prepare(
-        self, tenant_id: int, application_id: int | None, draft: Draft, *, key: str | None = None, test: bool = False
+        self,
+        tenant_id: int,
+        application_id: int | None,
+        draft: Draft,
+        *,
+        key: str | None = None,
+        test: bool = False,
+        kinds: tuple[str, ...] = (),
     ) -> Taken:
-        """Checks everything, decides the way and composes. Raises BadInput (all faults) or TooLarge."""
+        """Checks everything, decides the way and composes. Raises BadInput (all faults) or TooLarge. `kinds`: of the
+        mails in it, for a digest.
+        """
         moment = now_ms()
         faults: list[Fault] = []
         to = addressees(draft, self._most, faults)
@@ -138,17 +157,27 @@ class Intake:
             raise BadInput((*faults, *letter_faults(letter)))
         number = self._ids.next()
         header_id = message_id(number, way.sender.domain, mark=self._mark)
+        guarded = self._guarded(tenant_id, way, to)
+        letter = _saying(letter, said(self._linking, self._snapshot(), way, draft, guarded, kinds, moment))
         rendered = render(letter, message_id=header_id, date_ms=moment)
         if rendered.size > self._largest:
             raise TooLarge(
                 f"The finished message has {rendered.size:,} octets; this installation takes {self._largest:,}. "
                 "Leave out or shrink attachments."
             )
-        guarded = self._guarded(tenant_id, way, to)
         to = guarded.recipients
         smtputf8 = rendered.smtputf8 or any(address.needs_smtputf8 for _, address in to)
         envelope = Envelope(number, tenant_id, application_id, header_id, moment, rendered.eight_bit, smtputf8)
         return self._signed(self._taken(draft, guarded, way, envelope, rendered.content, key))
+
+    def prepare_digest(
+        self, tenant_id: int, draft: Draft, keys: Sequence[tuple[int, int]], kinds: tuple[str, ...]
+    ) -> Taken:
+        """A digest that takes the place of the mails with these keys. Raises as `prepare`."""
+        taken = self.prepare(tenant_id, None, draft, kinds=kinds)
+        moment = taken.unit.message[2]
+        taken.unit.gathering = Gathering(tenant_id, taken.number, keys, moment, self._ids.next)
+        return taken
 
     def prepare_submission(
         self, tenant_id: int, application_id: int | None, submission: Submission, *, key: str | None = None
@@ -164,6 +193,9 @@ class Intake:
             now_ms=moment,
             key=key,
             application_id=application_id,
+            saying=lambda way, draft, to: said(
+                self._linking, self._snapshot(), way, draft, self._guarded(tenant_id, way, to), (), moment
+            ),
         )
         envelope = Envelope(
             number, tenant_id, application_id, found.header_id, moment, found.eight_bit, found.smtputf8,
@@ -338,6 +370,13 @@ def _letter(draft: Draft, to: Addressed, way: Route) -> Letter:
         receipt_to=way.receipt_to,
         footer=Footer(way.footer.text or None, way.footer.html or None) if way.footer else None,
     )
+
+
+def _saying(letter: Letter, more: Said) -> Letter:
+    """The letter with what it tells its recipient about his choice."""
+    if not more.headers and more.footer is None:
+        return letter
+    return replace(letter, headers=(*letter.headers, *more.headers), footer=more.footer or letter.footer)
 
 
 def _message_row(draft: Draft, way: Route, envelope: Envelope, size: int, resend_of: int | None) -> Row:

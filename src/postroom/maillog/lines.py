@@ -71,6 +71,9 @@ class MailLog:
     def expired(self, count: int) -> None:
         self._say("expired", count=count)
 
+    def digest_made(self, message_id: int, tenant_id: int, mails: int) -> None:
+        self._say("digest", id=encode("m", message_id), tenant=encode("t", tenant_id), mails=mails)
+
     def swept(self, contents: int, messages: int) -> None:
         self._say("retention", contents=contents, messages=messages)
 

@@ -22,6 +22,7 @@ class Scope(StrEnum):
     SETTINGS_READ = "settings:read"
     SETTINGS_WRITE = "settings:write"
     APPLICATIONS = "applications:manage"
+    RECIPIENTS = "recipients:manage"
     USERS = "users:manage"
     TENANTS = "tenants:manage"
     AUDIT = "audit:read"

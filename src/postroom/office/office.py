@@ -21,7 +21,9 @@ from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
 from postroom.office.link_way import LinkWayVerbs
+from postroom.office.preferences import PreferenceVerbs
 from postroom.office.problems import ProblemVerbs
+from postroom.office.suppressions import SuppressionVerbs
 from postroom.office.trusting import TrustingVerbs
 from postroom.policy.route import Explanation, Route, explain, route
 
@@ -39,6 +41,8 @@ class Office(
     DkimVerbs,
     LeavingVerbs,
     LinkWayVerbs,
+    PreferenceVerbs,
+    SuppressionVerbs,
     ByProviderVerbs,
     FirstRunVerbs,
     AuditVerbs,

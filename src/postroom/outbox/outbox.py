@@ -64,6 +64,8 @@ class Settled(Protocol):
 
     def find_account(self, actor: Actor, ref: str | int) -> Account: ...
 
+    def personal_link(self, tenant_id: int, box: str, kinds: tuple[str, ...], moment: int) -> str: ...
+
     def note_tested(self, account: Account) -> Future[bool]: ...
 
 
@@ -84,6 +86,7 @@ class Outbox:
             store,
             lambda: office.snapshot,
             placement,
+            office,
             largest=settings.max_message_bytes,
             most=settings.max_recipients,
         )
@@ -158,6 +161,24 @@ class Outbox:
 
         self._on_loop(accept_all)
         return future
+
+    def send_digest(
+        self, tenant_id: int, draft: Draft, keys: Sequence[tuple[int, int]], kinds: tuple[str, ...]
+    ) -> Future[Receipt]:
+        """A digest that takes the place of the mails with these keys (message, recipient number), in one transaction.
+        `kinds`: what they are.
+
+        Raises BadInput and TooLarge at once; Conflict, by the future, when one of them waits no more.
+        """
+        taken = self._intake.prepare_digest(tenant_id, draft, keys, kinds)
+        taken.route = replace(taken.route, instantly=False)
+        future: Future[Receipt] = _promise()
+        self._on_loop(lambda: self._accept(taken, _teller(future)))
+        return future
+
+    def wake(self, account_id: int) -> None:
+        """There is more in this account's queue."""
+        self._on_loop(partial(self._placement.wake, account_id))
 
     def test_account(self, actor: Actor, ref: str | int, to: str, subject: str, text: str) -> Future[Receipt]:
         """A real message through this account on the production road, awaited, whatever the mode is."""

@@ -24,6 +24,7 @@ SENTENCES: Mapping[Scope, str] = MappingProxyType(
         Scope.SETTINGS_READ: "See settings, accounts, senders, applications and keys.",
         Scope.SETTINGS_WRITE: "Manage mail settings, accounts and senders.",
         Scope.APPLICATIONS: "Manage applications and their keys.",
+        Scope.RECIPIENTS: "See and set what recipients choose, and who is suppressed.",
         Scope.USERS: "Manage users and roles.",
         Scope.TENANTS: "Manage tenants.",
         Scope.AUDIT: "See the audit trail.",
@@ -48,6 +49,7 @@ READY: Mapping[str, Role] = MappingProxyType(
                 Scope.SETTINGS_READ,
                 Scope.SETTINGS_WRITE,
                 Scope.APPLICATIONS,
+                Scope.RECIPIENTS,
                 Scope.READ,
             ),
             _ready(
@@ -56,6 +58,7 @@ READY: Mapping[str, Role] = MappingProxyType(
                 Scope.READ,
                 Scope.CONTENT,
                 Scope.ACT,
+                Scope.RECIPIENTS,
             ),
             _ready("reader", "Sees messages and what became of them, without their contents.", Scope.READ),
             _ready("auditor", "Sees settings and the audit trail.", Scope.SETTINGS_READ, Scope.AUDIT),

@@ -44,6 +44,12 @@ _REASONS: dict[str, Words] = {
     Reason.MODE_DISABLED: Words("Not sent: sending is disabled.", "Set another mode, and send the message again."),
     Reason.MODE_CHANGED: Words("The mode was changed while it waited."),
     Reason.DEFAULT_MOVED: Words("Another account became the default while it waited."),
+    Reason.DIGEST: Words("Its recipient gets this kind of mail in a digest."),
+    Reason.DECLINED: Words("Its recipient does not want this kind of mail, so it was not sent."),
+    Reason.SUPPRESSED: Words(
+        "Its recipient is on the suppression list, so it was not sent.",
+        "If that is wrong, release the recipient, and send the message again.",
+    ),
     "reclaimed": Words("The worker that had it in hand is gone; nothing had left. It is tried again."),
     "no-answer": Words(
         "The message may have left, but the server's answer never came.",

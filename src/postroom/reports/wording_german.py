@@ -32,6 +32,12 @@ BY_REASON: dict[str, tuple[str, str]] = {
     ),
     Reason.MODE_CHANGED: ("Während sie wartete, wurde der Modus geändert.", ""),
     Reason.DEFAULT_MOVED: ("Während sie wartete, wurde ein anderes Konto zum Standard.", ""),
+    Reason.DIGEST: ("Der Empfänger bekommt diese Art von Mail gesammelt.", ""),
+    Reason.DECLINED: ("Der Empfänger will diese Art von Mail nicht, deshalb wurde sie nicht gesendet.", ""),
+    Reason.SUPPRESSED: (
+        "Der Empfänger steht auf der Sperrliste, deshalb wurde sie nicht gesendet.",
+        "Wenn das falsch ist, geben Sie den Empfänger frei und senden Sie die Nachricht erneut.",
+    ),
     "reclaimed": (
         "Der Prozess, der sie in der Hand hatte, ist weg; es war nichts gesendet. Sie wird erneut versucht.",
         "",

@@ -18,6 +18,8 @@ from postroom.failpoints import reach
 from postroom.store import audit, tables
 from postroom.store.bulk import Row, insert_rows
 from postroom.store.choices import Choice, Diverted, applied, collect, look_up
+from postroom.store.digests import Gathering, take
+from postroom.store.events import EVENT_COLUMNS
 
 __all__ = ["EVENT_COLUMNS", "MESSAGE_COLUMNS", "RECIPIENT_COLUMNS", "Acceptance", "AcceptanceBatch", "Accepted"]
 
@@ -30,7 +32,6 @@ RECIPIENT_COLUMNS = (
     "message_id", "n", "tenant_id", "address", "role", "state", "account_id", "sender_id", "routed", "priority",
     "due_ms", "expires_ms", "lease", "mark", "reason", "updated_ms", "notify", "orcpt",
 )  # fmt: skip
-EVENT_COLUMNS = ("message_id", "id", "tenant_id", "n", "at_ms", "kind", "detail")
 _CONTENT_COLUMNS = ("message_id", "tenant_id", "body")
 _LARGE = 262_144
 """Octets of a content."""
@@ -54,6 +55,8 @@ class Acceptance:
     noted: Sequence[Row] = ()
     choice: Choice | None = None
     """What has to be looked up of its recipients; None where nobody has a say."""
+    gathering: Gathering | None = None
+    """The mails that it takes the place of, when it is a digest. One that finds some of them gone is not accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class AcceptanceBatch:
         else:
             fresh = units
             answers = [Accepted(unit.message[0]) for unit in units]
+        if any(unit.gathering is not None for unit in fresh):
+            fresh = self._gather(connection, fresh, units, answers)
         if fresh:
             recipients = [row for unit in fresh for row in unit.recipients]
             events = [row for unit in fresh for row in unit.events]
@@ -95,6 +100,19 @@ class AcceptanceBatch:
             insert_rows(connection, tables.audit, audit.COLUMNS, [row for u in fresh if u.noted for row in u.noted])
         reach("accept.before-commit")
         return answers
+
+    @staticmethod
+    def _gather(
+        connection: Connection, fresh: Sequence[Acceptance], units: Sequence[Acceptance], answers: list[Any]
+    ) -> Sequence[Acceptance]:
+        places = {id(unit): place for place, unit in enumerate(units)}
+        left = []
+        for unit in fresh:
+            if unit.gathering is None or take(connection, unit.gathering):
+                left.append(unit)
+            else:
+                answers[places[id(unit)]] = Conflict("Somebody else was faster: these mails wait no more.")
+        return left
 
     @staticmethod
     def _choose(

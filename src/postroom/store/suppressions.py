@@ -1,4 +1,4 @@
-"""Recipients whom nothing is sent to but security mail. One that is over stays in the list until it is swept."""
+"""Recipients whom nothing but security mail is sent to. One that is over is listed no more, and gives way."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, select
+from sqlalchemy import Connection, Row, delete, exists, or_, select
 
 from postroom.model.preference import Suppression, Why
 from postroom.store import tables
 from postroom.store.preferences import MOST_AT_ONCE
 from postroom.store.scope import across, within
 
-__all__ = ["add", "any_of", "forget_over", "get", "listed", "of_mailboxes", "remove", "with_some"]
+__all__ = ["add", "get", "listed", "of_mailboxes", "remove", "with_some"]
 
 _table = tables.suppression
 _NAMES = tuple(field.name for field in fields(Suppression))
@@ -41,19 +41,23 @@ def of_mailboxes(connection: Connection, tenant_id: int, mailboxes: Iterable[str
 
 
 def listed(
-    connection: Connection, tenant_id: int, *, after: str = "", limit: int = 200, why: Why | None = None, like: str = ""
+    connection: Connection,
+    tenant_id: int,
+    now_ms: int,
+    *,
+    after: str = "",
+    limit: int = 200,
+    why: Why | None = None,
+    like: str = "",
 ) -> list[Suppression]:
-    """In the order of their addresses, behind `after`. `like`: what an address contains."""
-    query = select(_table).where(within(_table, tenant_id), _table.c.address > after)
+    """Those that hold, in the order of their addresses, behind `after`. `like`: what an address contains."""
+    holds = or_(_table.c.expires_ms.is_(None), _table.c.expires_ms > now_ms)
+    query = select(_table).where(within(_table, tenant_id), _table.c.address > after, holds)
     if why is not None:
         query = query.where(_table.c.why == why.value)
     if like:
         query = query.where(_table.c.address.contains(like, autoescape=True))
     return [_from_row(row) for row in connection.execute(query.order_by(_table.c.address).limit(limit))]
-
-
-def any_of(connection: Connection, tenant_id: int) -> bool:
-    return connection.execute(select(_table.c.address).where(within(_table, tenant_id)).limit(1)).first() is not None
 
 
 def with_some(connection: Connection) -> list[int]:
@@ -79,9 +83,8 @@ def add(connection: Connection, given: Sequence[Suppression], *, replace: bool) 
         new = statement.excluded
         changes = {name: new[name] for name in _NAMES if name not in _KEY}
         over = None if replace else _table.c.expires_ms <= new.created_ms
-        count += connection.execute(
-            statement.on_conflict_do_update(index_elements=list(_KEY), set_=changes, where=over)
-        ).rowcount
+        written = statement.on_conflict_do_update(index_elements=list(_KEY), set_=changes, where=over)
+        count += len(connection.execute(written.returning(_table.c.address)).all())
     return count
 
 
@@ -103,9 +106,3 @@ def remove(connection: Connection, tenant_id: int, mailbox: str) -> bool:
     """False when it was not on the list."""
     mine = (within(_table, tenant_id), _table.c.address == mailbox)
     return connection.execute(delete(_table).where(*mine)).rowcount == 1
-
-
-def forget_over(connection: Connection, tenant_id: int, now_ms: int) -> int:
-    """Takes away those that are over."""
-    over = (within(_table, tenant_id), _table.c.expires_ms <= now_ms)
-    return connection.execute(delete(_table).where(*over)).rowcount

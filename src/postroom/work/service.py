@@ -13,6 +13,7 @@ from postroom.intake.placement import NoPlacement
 from postroom.maillog import MailLog
 from postroom.office import Office
 from postroom.outbox import Outbox
+from postroom.outbox.digests import Digests
 from postroom.reports import Reports
 from postroom.secrets import KeyRing
 from postroom.settings import Role, Settings
@@ -55,7 +56,8 @@ class Engine:
         self.outbox = Outbox(self.store, self.office, settings, self.log, self.worker or NoPlacement())
         self.reports = Reports(self.store, self.office)
         alarms = Alarms(self.store, self.office, self.outbox, settings, self.log, delivers=works)
-        self._upkeep = Upkeep(*around, self.worker, alarms)
+        self.digests = Digests(self.store, self.office, self.outbox, self.log, largest=settings.max_message_bytes)
+        self._upkeep = Upkeep(*around, self.worker, alarms, self.digests)
 
     async def start(self) -> None:
         """Call on the loop that will do the work."""

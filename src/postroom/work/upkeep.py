@@ -14,6 +14,7 @@ from postroom.clock import now_ms
 from postroom.failpoints import reach
 from postroom.maillog import MailLog
 from postroom.office import Office
+from postroom.outbox.digests import Digests
 from postroom.settings import Settings
 from postroom.store import expiry, lanes, nodes, retention, unknown_answers
 from postroom.store.database import Store
@@ -51,7 +52,9 @@ class Upkeep:
         grants: Grants,
         worker: Worker | None,
         alarms: Alarms,
+        digests: Digests,
     ) -> None:
+        self._digests = digests
         self._connecting = connecting
         self._grants = grants
         self._store = store
@@ -76,6 +79,7 @@ class Upkeep:
                 Duty("expire", 15.0, self.expire),
                 Duty("resume", 15.0, self.resume),
                 Duty("unheard", 15.0, self.write_unheard),
+                Duty("digests", 15.0, self.send_digests),
                 Duty("grants", 30.0, self.check_grants),
                 Duty("dkim", 60.0, self.look_for_dkim_records),
                 Duty("sweep", 300.0, self.sweep),
@@ -171,6 +175,10 @@ class Upkeep:
             unheard.back(counts)
             raise
         return False
+
+    async def send_digests(self) -> bool:
+        """What recipients want together, when it is time."""
+        return await self._digests.send_due()
 
     async def check_grants(self) -> bool:
         """Access tokens are renewed ahead of time, and a grant that died is noticed."""

@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route, compile_path
 from postroom import __version__
 from postroom.errors import PostroomError
 from postroom.office.grants import CALLBACK
+from postroom.office.preferences import FILES, PREFERENCES
 from postroom.settings import Network, ProxyHeader
 from postroom.web.api import (
     account_life,
@@ -41,6 +42,7 @@ from postroom.web.api import (
     people,
     presets,
     providers,
+    recipients,
     senders,
     settings,
     signing_in,
@@ -67,6 +69,7 @@ from postroom.web.console import Console
 from postroom.web.desk import Desk
 from postroom.web.forwarded import client_of
 from postroom.web.letters import CHOOSING
+from postroom.web.preferences import hand_out_file, own_page
 
 __all__ = ["Api", "create_app"]
 
@@ -148,6 +151,7 @@ def create_app(desk: Desk) -> FastAPI:
         connectors,
         kinds,
         dkim,
+        recipients,
         senders,
         settings,
         as_code,
@@ -173,6 +177,8 @@ def create_app(desk: Desk) -> FastAPI:
     app.add_route("/console", _console, methods=["GET"])
     app.router.routes.append(Mount("/console", Console(desk)))
     app.add_route(CHOOSING, choose, methods=["GET", "POST"])
+    app.add_route(f"{PREFERENCES}/{{token}}", own_page, methods=["GET", "POST"])
+    app.add_route(f"{FILES}/{{token}}", hand_out_file, methods=["GET"])
     app.add_route(CALLBACK, come_back, methods=["GET"])
     app.add_exception_handler(PostroomError, _tell)
     app.add_exception_handler(RequestError, _tell)

@@ -52,6 +52,7 @@ repeat the same request with the same key."""
 TAGS = [
     {"name": "messages", "description": "Send, find, read and change the course of messages."},
     {"name": "accounts", "description": "The mail servers that mail leaves through."},
+    {"name": "recipients", "description": "What recipients choose, and who gets nothing but security mail."},
     {"name": "kinds", "description": "Kinds of mail: what it is about, and how its recipients get it."},
     {"name": "connectors", "description": "Ways to servers behind proxies, jump hosts and in closed networks."},
     {"name": "senders", "description": "The addresses mail may leave from."},

@@ -30,6 +30,7 @@ __all__ = [
     "ContentReader",
     "Doer",
     "Reader",
+    "RecipientManager",
     "Sending",
     "SettingsReader",
     "SettingsWriter",
@@ -114,6 +115,7 @@ Doer = Annotated[Actor, Security(_login, scopes=[Scope.ACT.value])]
 SettingsReader = Annotated[Actor, Security(_login, scopes=[Scope.SETTINGS_READ.value])]
 SettingsWriter = Annotated[Actor, Security(_login, scopes=[Scope.SETTINGS_WRITE.value])]
 ApplicationManager = Annotated[Actor, Security(_login, scopes=[Scope.APPLICATIONS.value])]
+RecipientManager = Annotated[Actor, Security(_login, scopes=[Scope.RECIPIENTS.value])]
 UserManager = Annotated[Actor, Security(_login, scopes=[Scope.USERS.value])]
 TenantManager = Annotated[Actor, Security(_login, scopes=[Scope.TENANTS.value])]
 Auditor = Annotated[Actor, Security(_login, scopes=[Scope.AUDIT.value])]
