@@ -29,6 +29,7 @@ from postroom.reports.leaving import leaving
 from postroom.reports.views import Health, MessageView, Page, Query, QueueLine, RecipientView, Timeline
 from postroom.reports.wording import diagnosed, mend, retold, shown_state, words
 from postroom.store import audit, lines, messages, queue, timeline, unknown_answers
+from postroom.store.activity import Activity, activity
 from postroom.store.database import Store
 from postroom.store.queue import Load
 from postroom.store.search import Wanted, search
@@ -41,6 +42,7 @@ _MOST_ON_PAGE = 200
 _MOST_EVENTS = 2_000
 _MOST_ATTEMPTS = 200
 _MOST_TEXT = 1_000
+_MOST_HOURS = 168
 _DAY_MS = 24 * 3600 * 1000
 
 
@@ -179,6 +181,14 @@ class Reports:
         _require(actor, Scope.SETTINGS_READ)
         number, since = _tenant_for(actor, tenant_id), now_ms() - _DAY_MS
         return self._store.read(lambda c: volumes(c, number, since))
+
+    def activity(self, actor: Actor, tenant_id: int | None = None, hours: int = 24) -> Future[Activity]:
+        """What became of the mail of the last hours, hour by hour; 1 to 168 of them. For the installation: of all."""
+        _require(actor, Scope.READ)
+        number, moment = _tenant_for(actor, tenant_id), now_ms()
+        if not 1 <= hours <= _MOST_HOURS:
+            raise BadInput([Fault("hours", f"is not from 1 to {_MOST_HOURS}.", "24 are a day.")])
+        return self._store.read(lambda c: activity(c, number, moment, hours))
 
     # -- what no rule knows -----------------------------------------------------------------------------------------
 

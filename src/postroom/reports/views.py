@@ -8,11 +8,14 @@ from postroom.model.attempt import Attempt
 from postroom.model.event import Event
 from postroom.model.message import Message, RecipientRole
 from postroom.model.state import State
+from postroom.store.activity import Activity, Hour
 from postroom.store.lines import MessageLine
 from postroom.store.volumes import Volume
 
 __all__ = [
+    "Activity",
     "Health",
+    "Hour",
     "MessageLine",
     "MessageView",
     "NodeHealth",

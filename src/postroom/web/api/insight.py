@@ -1,24 +1,42 @@
-"""`/v1/explain`, `/v1/queue`, `/v1/health`, `/v1/ready`: why mail goes its way, what is not well."""
+"""`/v1/explain`, `/v1/queue`, `/v1/activity`, `/v1/health`, `/v1/ready`: why mail goes its way, what is not well."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
 from fastapi import APIRouter, Response
+from fastapi import Query as FromQuery
+from pydantic import Field
 
 from postroom.errors import BadInput, StoreUnavailable
 from postroom.web.api import reading
-from postroom.web.api.answers import plain
-from postroom.web.api.describing import answers, json_answer, list_of, ref
+from postroom.web.api.answers import moment, plain
+from postroom.web.api.describing import answers, json_answer, list_of, object_of, ref
 from postroom.web.api.faults import Faults
 from postroom.web.api.fields import draft_from, in_json_names
 from postroom.web.api.login import Reader, SettingsReader
-from postroom.web.api.requests import At, Chosen, Route, Values
+from postroom.web.api.requests import At, Chosen, Route, TenantQuery, Values, chosen
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["insight"], route_class=Route)
 
+_COUNT = {"type": "integer"}
+_TIME = {"type": ["string", "null"], "format": "date-time"}
+_HOUR = object_of(
+    began_at={**_TIME, "description": "When it begins."},
+    sent=_COUNT,
+    failed=_COUNT,
+    waiting=_COUNT,
+    kept={**_COUNT, "description": "Silenced, disabled or cancelled."},
+    seconds={"type": ["number", "null"], "description": "How long it took on average until it was sent."},
+)
+_ACTIVITY = object_of(
+    hours={"type": "array", "items": _HOUR, "description": "The oldest first."},
+    whole_since_at={**_TIME, "description": "Where there was more mail than is counted: what is older is left out."},
+    last_sent_at=_TIME,
+)
 _EXAMPLE = {"from": "news@example.com", "to": ["ann@example.org"]}
 
 
@@ -47,6 +65,26 @@ async def read_queue(actor: Reader, desk: At, tenant: Chosen) -> Response:
     """See what waits, account by account"""
     lines = await asyncio.wrap_future(desk.reports.queue(actor, tenant))
     return json_answer({"queue": [reading.queue_json(line) for line in lines]})
+
+
+class _Hours(TenantQuery):
+    hours: int = Field(24, ge=1, le=168, description="How many, the present one included.")
+
+
+@router.get("/activity", **answers(_ACTIVITY, "Hour by hour."))
+async def read_activity(actor: Reader, desk: At, query: Annotated[_Hours, FromQuery()]) -> Response:
+    """See what became of the mail of the last hours
+
+    Recipients, by the hour in which their message was accepted. For the installation: those of all tenants.
+    """
+    found = await asyncio.wrap_future(desk.reports.activity(actor, chosen(desk, query), query.hours))
+    return json_answer(
+        {
+            "hours": [plain(one, "") for one in found.hours],
+            "whole_since_at": moment(found.whole_since_ms),
+            "last_sent_at": moment(found.last_sent_ms),
+        }
+    )
 
 
 @router.get("/health", **answers(ref("Health"), "It lives; `status` says whether all is well."))

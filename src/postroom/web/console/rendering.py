@@ -64,6 +64,7 @@ def environment() -> Environment:
         "asset": asset,
         "icon": icon,
         "Scope": Scope,
+        "pairs": lambda choices: [one[:2] for one in choices],
         "encode": encode,
     }
     made.filters |= {

@@ -1,0 +1,73 @@
+"""A day of mail as bars: an inline SVG without style or script, made of numbers; a table says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from babel.dates import format_time
+
+if TYPE_CHECKING:
+    from postroom.reports.views import Hour
+    from postroom.web.console.visit import Visit
+
+__all__ = ["Bar", "Chart", "chart_of"]
+
+WIDTH, HEIGHT = 720, 160
+_LEAST = 3
+"""Units: what is not nothing can be seen."""
+_GAP = 4
+
+
+class Bar(NamedTuple):
+    """One piece of a bar. `kind`: sent, waiting, kept or failed."""
+
+    kind: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Row(NamedTuple):
+    """An hour of the table below the chart."""
+
+    label: str
+    hour: Hour
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`labels`: pairs of a place from the left and an hour; `top`: what the highest bar counts."""
+
+    bars: tuple[Bar, ...]
+    labels: tuple[tuple[float, str], ...]
+    rows: tuple[Row, ...]
+    top: int
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def chart_of(hours: Sequence[Hour], visit: Visit) -> Chart:
+    """From the bottom: sent, waiting, kept here, failed."""
+    top = max((one.sent + one.waiting + one.kept + one.failed for one in hours), default=0)
+    step = WIDTH / max(len(hours), 1)
+    bars: list[Bar] = []
+    rows = [Row(_label(one.began_ms, visit), one) for one in hours]
+    for n, one in enumerate(hours):
+        below = float(HEIGHT)
+        for kind, count in (("sent", one.sent), ("waiting", one.waiting), ("kept", one.kept), ("failed", one.failed)):
+            if count:
+                height = max(count / top * (HEIGHT - 4 * _LEAST), _LEAST)
+                below -= height
+                place = (n * step + _GAP / 2, below, step - _GAP, height)
+                bars.append(Bar(kind, *(round(number, 1) for number in place)))
+    labels = tuple((round(n * step + step / 2, 1), row.label) for n, row in enumerate(rows) if n % 6 == 5)
+    return Chart(tuple(bars), labels, tuple(rows), top)
+
+
+def _label(at_ms: int, visit: Visit) -> str:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(visit.zone)
+    return format_time(at, "short", locale=visit.language)
