@@ -130,7 +130,7 @@ LOOKING = {
     "linked_file", "preference_link",
     "open_connector_secret", "still_wanted", "way_of", "grant", "oauth_account", "take_consent",
     "dkim_key", "dkim_keys", "open_dkim_key",
-    "discover", "quiet_way_of", "first_run_token", "first_run_open",
+    "discover", "quiet_way_of", "first_run_token", "first_run_open", "proofs", "offered_senders",
     "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
 MAIL = {"send_digest", "wake", "post", "submit", "send", "send_many", "test_account", "attach", "close"}
@@ -311,7 +311,7 @@ def test_every_act_of_office_and_outbox_leaves_its_entry(house: House) -> None:
 BY_THE_WAY = {"apply_diagnosis", "delete_account", "delete_tenant", "duplicate_account", "forget_deleted",
               "import_file", "note_tested", "pause_for", "restore_deleted",
               "resume_due", "return_to", "sign_out", "trust_certificate"}  # fmt: skip
-RUNNING = {"agent_joined", "agent_left", "no_agents_here", "note_connector"}
+RUNNING = {"prove", "agent_joined", "agent_left", "no_agents_here", "note_connector"}
 """What Postroom notes of its own running, in other tables: nobody asked for it."""
 ELSEWHERE = {
     "add_passkey": "store/test_passkeys.py",

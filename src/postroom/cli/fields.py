@@ -98,6 +98,7 @@ ACCOUNT = (
     Field("reply_to", "reply-to", "Where answers go.", metavar="ADDRESS"),
     Field("return_path", "return-path", "Where delivery errors go.", metavar="ADDRESS"),
     Field("confirmation_address", "confirmation-address", "Where read receipts go.", metavar="ADDRESS"),
+    Field("probe_address", "probe-address", "Who gets the messages that prove senders.", metavar="ADDRESS"),
     Field("request_receipt", "request-receipt", "Ask readers for a receipt.", bool),
     Field("force_settings", "force-settings", "The addresses above stand, whatever applications ask for.", bool),
     Field("rewrite_from", "rewrite-from", "From is this account's sender; the wanted one becomes Reply-To.", bool),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from postroom.deliver.feed import Feed, SessionFailure, SessionOpened
+from postroom.deliver.probing import Question
 from postroom.model.attempt import Failure, Result
 from postroom.model.job import Job
 from postroom.smtp.phase import Phase
@@ -31,8 +32,10 @@ class NativeCourier:
     command: Sequence[str]
     timeout: float
 
-    async def run(self, feed: Feed) -> SessionFailure | None:
-        """Takes jobs until the feed has none for a while."""
+    async def run(self, feed: Feed | Question) -> SessionFailure | None:
+        """Takes jobs until the feed has none for a while. Questions about an envelope alone it has no answer to."""
+        if isinstance(feed, Question):
+            return None
         feed.opened(SessionOpened(server=self.command[0], family="", tls="", login="", conversation=""))
         while (job := await feed.wait()) is not None:
             feed.mark(job)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from postroom.deliver.feed import Feed, SessionFailure
+from postroom.deliver.probing import Question
 from postroom.model.attempt import Failure, Result
 from postroom.secrets import Secret
 from postroom.secrets.local import Missing, look_up
@@ -81,7 +82,7 @@ class References:
 
 
 class _Runs(Protocol):
-    async def run(self, feed: Feed) -> SessionFailure | None: ...
+    async def run(self, feed: Feed | Question) -> SessionFailure | None: ...
 
 
 class ReferenceCourier:
@@ -92,7 +93,7 @@ class ReferenceCourier:
         self._reference = reference
         self._courier = courier
 
-    async def run(self, feed: Feed) -> SessionFailure | None:
+    async def run(self, feed: Feed | Question) -> SessionFailure | None:
         found = await self._references.get(self._reference)
         if isinstance(found, Missing):
             return _no_secret(found)

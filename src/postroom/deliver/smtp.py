@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from postroom.clock import monotonic_ms
 from postroom.deliver.feed import Feed, SessionFailure, SessionOpened
+from postroom.deliver.probing import Question
 from postroom.deliver.results import not_an_attempt, result_of, session_result
 from postroom.failpoints import armed, last_before, reach
 from postroom.model.account import Account, CertificateCheck, Login
@@ -42,6 +43,7 @@ from postroom.smtp.client import (
     transfer,
 )
 from postroom.smtp.command import DATA
+from postroom.smtp.envelope import inquire
 from postroom.smtp.reply import Reply
 from postroom.smtp.sasl import MECHANISM_NAMES
 from postroom.smtp.sasl_oauth import OAUTH_MECHANISM_NAMES
@@ -71,6 +73,8 @@ _MECHANISMS = {
 }
 
 
+Work = Callable[[Opened, Link, Replies, TlsSettings, str], Awaitable[None]]
+"""What is done in an open session; the text is what was tried on the way to it."""
 TokenSource = Callable[[Secret | None], Awaitable[Secret | Result]]
 """Gives an access token, another than the one that the server refused, or why there is none."""
 
@@ -96,23 +100,36 @@ class SmtpCourier:
     via: Way | None = None
     token: TokenSource | None = field(default=None, repr=False)
 
-    async def run(self, feed: Feed) -> SessionFailure | None:
-        """One session, from the first byte to the last. None: it was opened, and every job given to it is reported.
-        Otherwise no session came about, and no job was taken."""
+    async def run(self, feed: Feed | Question) -> SessionFailure | None:
+        """One session, from the first byte to the last. None: it was opened, and every job given to it is reported, or
+        the question is answered. Otherwise no session came about, and no job was taken."""
+
+        async def deliver(opened: Opened, link: Link, replies: Replies, tls: TlsSettings, tried: str) -> None:
+            if isinstance(feed, Question):
+                await _ask(feed, opened, link, replies, tls, self.account.host)
+                return
+            reach("session.after-login")
+            feed.opened(_opened(opened, link, tried, self.account.host))
+            await _Transfer(feed, link, replies, opened, tls).run()
+
+        return await self._logged_in(deliver)
+
+    async def _logged_in(self, work: Work) -> SessionFailure | None:
+        """Does its work in a session. With a token that was refused, once more with another."""
         if self.token is None:
-            return await self._run(feed, self.secret)
+            return await self._run(work, self.secret)
         token = await self.token(None)
         if isinstance(token, Result):
             return _no_token(token)
-        failure = await self._run(feed, token)
+        failure = await self._run(work, token)
         if failure is None or not _refuses_login(failure.result):
             return failure
         renewed = await self.token(token)  # it may have been revoked, or our clock be wrong: one more, then it counts
         if isinstance(renewed, Result):
             return failure if renewed.failure is Failure.GRANT_LATER else _no_token(renewed)
-        return await self._run(feed, renewed)
+        return await self._run(work, renewed)
 
-    async def _run(self, feed: Feed, secret: Secret | None) -> SessionFailure | None:
+    async def _run(self, work: Work, secret: Secret | None) -> SessionFailure | None:
         reach("session.before-connect")
         if self.via is None and self.guard.wrong_port:
             return _unreachable(
@@ -131,9 +148,7 @@ class SmtpCourier:
             tried = "".join(f"-- {one}\n" for one in link.tried)
             if isinstance(opened, Failed):
                 return _not_opened(opened, tried, self.account.host, link.gone)
-            reach("session.after-login")
-            feed.opened(_opened(opened, link, tried, self.account.host))
-            await _Transfer(feed, link, replies, opened, target.tls).run()
+            await work(opened, link, replies, target.tls, tried)
             return None
         finally:
             link.close()
@@ -155,6 +170,13 @@ class SmtpCourier:
             only_bound=account.certificate_check is CertificateCheck.IGNORE,
             discreet=self.guard.discreet,
         )
+
+
+async def _ask(question: Question, opened: Opened, link: Link, replies: Replies, tls: TlsSettings, host: str) -> None:
+    """Shows the server an envelope and takes it back."""
+    found = await drive_open(inquire(opened, question.mail_from, question.recipient), link, replies, tls)
+    question.result = session_result(found.phase.value, found.cause)
+    question.family = family(host, opened.greeting.text)
 
 
 class _Transfer:

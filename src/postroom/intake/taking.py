@@ -442,6 +442,7 @@ def _jobs(draft: Draft, way: Route, envelope: Envelope, guarded: Guarded, conten
                 priority=int(draft.priority),
                 ret=envelope.ret,
                 envid=envelope.envid,
+                sender=way.sender.spec,
             )
         )
     return jobs

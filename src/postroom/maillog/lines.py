@@ -97,6 +97,9 @@ class MailLog:
     def sender_held(self, sender: str, why: str) -> None:
         self._say("sender-held", sender=sender, why=why)
 
+    def sender_probed(self, sender: str, account: str, state: str, words: str) -> None:
+        self._say("sender-probed", sender=sender, account=account, state=state, words=words)
+
     def session_opened(self, account: str, server: str, tls: str) -> None:
         self._say("session", account=account, server=server, tls=tls or "none")
 

@@ -100,6 +100,7 @@ class Account:
     `oauth2_…`: where access tokens come from, for the login of that name (see `model.grant`); `oauth2_secret_expires`
     is a day, YYYY-MM-DD. `granted_ms`: when somebody consented to it, or typed a refresh token.
 
+    `probe_address`: who gets the messages by which senders are proven; "" is nobody.
     `tested_ms`: when this very server last took a test message by this very login; None after a change of these.
     """
 
@@ -137,6 +138,7 @@ class Account:
     reply_to: str = ""
     return_path: str = ""
     confirmation_address: str = ""
+    probe_address: str = ""
     request_receipt: bool = False
     force_settings: bool = False
     footer_enabled: bool = True

@@ -27,7 +27,8 @@ class Job:
 
     Times are ms UTC; `since_ms` is from when its days of trying count. `marked`: the journal says durably that the
     end of the body may leave. `fallback_of`: the account it belongs to, when another sends it in its stead;
-    `rendering`: what is then different, if anything, and done to `content` already when that is there.
+    `rendering`: what is then different, if anything, and done to `content` already when that is there. `sender`: the
+    address in From, as the message was accepted.
     """
 
     message_id: int
@@ -51,6 +52,7 @@ class Job:
     envid: str | None = None
     fallback_of: int | None = None
     rendering: Rendering | None = None
+    sender: str = ""
     marked: bool = False
     mark_asked: bool = False
     mark_answered: bool = False

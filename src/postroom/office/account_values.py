@@ -131,6 +131,7 @@ _READERS: dict[str, Reader] = {
     "reply_to": addresses,
     "return_path": address,
     "confirmation_address": address,
+    "probe_address": address,
     "request_receipt": flag,
     "force_settings": flag,
     "footer_enabled": flag,

@@ -23,6 +23,7 @@ from postroom.office.leaving import LeavingVerbs
 from postroom.office.link_way import LinkWayVerbs
 from postroom.office.preferences import PreferenceVerbs
 from postroom.office.problems import ProblemVerbs
+from postroom.office.proofs import ProofVerbs
 from postroom.office.suppressions import SuppressionVerbs
 from postroom.office.trusting import TrustingVerbs
 from postroom.policy.route import Explanation, Route, explain, route
@@ -39,6 +40,7 @@ class Office(
     TrustingVerbs,
     DiscoveringVerbs,
     DkimVerbs,
+    ProofVerbs,
     LeavingVerbs,
     LinkWayVerbs,
     PreferenceVerbs,

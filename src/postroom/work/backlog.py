@@ -106,4 +106,5 @@ def _job(group: Sequence[Claimed], account: Account, fence: int) -> Job:
         envid=first.envid,
         fallback_of=first.fallback_of,
         rendering=first.rendering,
+        sender=first.sender,
     )

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from postroom.deliver.feed import Feed, SessionFailure
 from postroom.deliver.native import NativeCourier
+from postroom.deliver.probing import Question
 from postroom.deliver.references import ReferenceCourier, References
 from postroom.deliver.smtp import SmtpCourier
 from postroom.errors import PostroomError
@@ -35,7 +36,7 @@ _NATIVE_SECONDS = 300.0
 
 
 class Courier(Protocol):
-    async def run(self, feed: Feed) -> SessionFailure | None:
+    async def run(self, feed: Feed | Question) -> SessionFailure | None:
         """Carries what the feed gives. A failure means that nothing was taken."""
 
 
@@ -125,6 +126,6 @@ class _NoSecret:
     def __init__(self, why: str) -> None:
         self._why = why
 
-    async def run(self, feed: Feed) -> SessionFailure | None:
+    async def run(self, feed: Feed | Question) -> SessionFailure | None:
         failure = Failure.SECRET_REFERENCE if self._why in (_GIVE_AGAIN, _NOT_LISTED) else Failure.SECRET
         return SessionFailure(Result(Phase.AUTH.value, 0, "", self._why, failure), f"-- {self._why}\n")

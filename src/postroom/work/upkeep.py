@@ -80,6 +80,7 @@ class Upkeep:
                 Duty("resume", 15.0, self.resume),
                 Duty("unheard", 15.0, self.write_unheard),
                 Duty("digests", 15.0, self.send_digests),
+                Duty("proofs", max(poll, 0.1), worker.proving.run_once),
                 Duty("grants", 30.0, self.check_grants),
                 Duty("dkim", 60.0, self.look_for_dkim_records),
                 Duty("sweep", 300.0, self.sweep),

@@ -41,6 +41,7 @@ from postroom.work.couriers import NATIVE, Couriers
 from postroom.work.grants import Grants
 from postroom.work.lane import Lane
 from postroom.work.learning import Learning
+from postroom.work.proving import Proving
 from postroom.work.room import Room
 from postroom.work.unheard import Unheard
 from postroom.work.waiters import Waiters
@@ -78,6 +79,7 @@ class Worker:
         connecting.woken = lambda account_id: self.wake(account_id, insist=True)
         self._waiters = Waiters()
         self.unheard = Unheard()
+        self.proving = Proving(store, office, self._couriers, settings, log)
         self._learning = Learning(store, log, int(settings.fallback_seconds * 1000))
         self._rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -315,6 +317,7 @@ class Worker:
         if room is not None and endings:
             room.note_left(monotonic_ms(), sum(ending.verdict.action is Action.NONE for ending in endings))
         self.unheard.note(job.tenant_id, endings or ())
+        self.proving.note(job, lane.account, endings or ())
         for ending in endings or ():
             words = ending.words
             if ending.verdict.action is Action.NONE:
@@ -436,6 +439,7 @@ class Worker:
     async def stop(self, seconds: float) -> None:
         """No new lanes; open transactions end, at most for so long; the rest is given back."""
         self._stopping = True
+        await self.proving.stop()
         for room in self._rooms.values():
             room.end_all()
         if self._tasks:

@@ -21,6 +21,7 @@ from postroom.store.tables.people import (
     recovery_code,
     role,
 )
+from postroom.store.tables.proofs import proof
 from postroom.store.tables.providers import identity, provider
 from postroom.store.tables.recipients import collected, kind, preference, suppression
 from postroom.store.tables.running import guess, lane, meta, node, pace
@@ -73,6 +74,7 @@ __all__ = [
     "person_session",
     "preference",
     "problem",
+    "proof",
     "provider",
     "recipient",
     "recovery_code",

@@ -95,6 +95,7 @@ account = Table(
     words("reply_to"),
     words("return_path"),
     words("confirmation_address"),
+    words("probe_address"),
     flag("request_receipt"),
     flag("force_settings"),
     flag("footer_enabled", True),

@@ -23,6 +23,7 @@ from postroom.web.api import (
     insight_shapes,
     people_shapes,
     problems,
+    proofs,
     provider_shapes,
     recipient_shapes,
     shapes,
@@ -99,8 +100,8 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         check_shapes,
     ):
         schemas |= part.schemas()
-    schemas |= connector_schemas() | recipient_shapes.schemas() | discovery.schemas()
-    schemas |= dns_shapes.schemas() | connector_schemas()
+    schemas |= connector_schemas() | recipient_shapes.schemas() | discovery.schemas() | proofs.schemas()
+    schemas |= dns_shapes.schemas()
     for _, _, operation in operations(document):
         _tell_summary(operation)
         _tell_problems(operation)

@@ -122,6 +122,7 @@ _ACCOUNT = {
     "reply_to": _text("Where answers go."),
     "return_path": _text("Where delivery reports go."),
     "confirmation_address": _text("Where read confirmations go."),
+    "probe_address": _text("Who gets the messages by which senders are proven. Empty: none are sent."),
     "request_receipt": _flag("Ask for read confirmations."),
     "force_settings": _flag("The addresses above stand, whatever an application asks for."),
     "footer_enabled": _flag("Add the footer."),
