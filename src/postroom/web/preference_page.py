@@ -20,30 +20,43 @@ from postroom.web.preference_words import WORDS, Words
 __all__ = ["HEADERS", "invalid_page", "page"]
 
 _STYLE = (
-    ":root{color-scheme:light dark;--back:#f4f6f8;--card:#fff;--text:#1a1f26;--soft:#4a5563;--line:#7b8794;"
-    "--accent:#0b57d0;--on:#fff;--good:#0f5132;--goodback:#e3f4ea;--bad:#8a1c1c;--badback:#fdecec}"
-    "@media(prefers-color-scheme:dark){:root{--back:#12161b;--card:#1c2229;--text:#e9edf2;--soft:#b3bdc9;"
-    "--line:#77828f;--accent:#8ab8ff;--on:#0b1522;--good:#b8ecc9;--goodback:#123524;--bad:#ffc9c9;--badback:#431a1a}}"
-    "*{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--text);font:1rem/1.5 system-ui,sans-serif}"
-    "main{max-width:42rem;margin:0 auto;padding:1.5rem 1rem 4rem}h1{font-size:1.6rem;line-height:1.25;margin:0}"
-    "p{margin:.25rem 0 .75rem}.soft{color:var(--soft)}"
-    ".card,fieldset{background:var(--card);border:1px solid var(--line);border-radius:.75rem;margin:1rem 0;"
-    "padding:1rem;min-width:0}legend{font-weight:600;padding:0 .4rem;font-size:1.05rem}"
-    ".ways{display:grid;gap:.4rem;grid-template-columns:repeat(auto-fit,minmax(12rem,1fr))}"
-    ".ways label{display:flex;align-items:center;gap:.6rem;min-height:2.75rem;padding:.3rem .7rem;"
-    "border:1px solid var(--line);border-radius:.5rem;cursor:pointer}"
-    ".ways label:has(:checked){border-color:var(--accent);box-shadow:inset 0 0 0 1px var(--accent)}"
-    "input[type=radio]{width:1.2rem;height:1.2rem;accent-color:var(--accent);flex:none;margin:0}"
-    ".row{display:grid;gap:.25rem;margin:.75rem 0 0}select{font:inherit;color:var(--text);background:var(--card);"
-    "border:1px solid var(--line);border-radius:.5rem;min-height:2.75rem;padding:0 .6rem;width:100%}"
-    "button{font:inherit;font-weight:600;min-height:2.75rem;padding:.4rem 1.2rem;border-radius:.5rem;cursor:pointer;"
+    # The console's colours and measures, for one page that loads nothing.
+    ":root{color-scheme:light dark;--paper:light-dark(#fbfbfa,#14161a);--card:light-dark(#fff,#1b1e24);"
+    "--ink:light-dark(#1d2129,#e7e9ee);--soft:light-dark(#596070,#a4abb9);--line:light-dark(#e3e5e8,#2c313a);"
+    "--edge:light-dark(#868d9a,#717a8a);--accent:light-dark(#2a56c6,#8fb0ff);--deep:light-dark(#1f449f,#adc5ff);"
+    "--wash:light-dark(#edf2fd,#1d2a47);--on:light-dark(#fff,#0d1730);--good:light-dark(#18703f,#6fd09a);"
+    "--goodwash:light-dark(#e7f4ec,#15301f);--bad:light-dark(#b3261e,#ff9c93);--badwash:light-dark(#fdedeb,#3c1b19)}"
+    "*{box-sizing:border-box}html{-webkit-text-size-adjust:100%;scroll-padding-bottom:5rem}"
+    "body{margin:0;background:var(--paper);color:var(--ink);"
+    'font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}'
+    "main{max-width:44rem;margin:0 auto;padding:1.5rem 1rem 4rem}p{margin:.25rem 0 .75rem;text-wrap:pretty}"
+    "h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem;font-weight:640;letter-spacing:-.011em}"
+    ".soft{color:var(--soft)}.address{overflow-wrap:anywhere;font-weight:600}"
+    ".card,fieldset{background:var(--card);border:1px solid var(--line);border-radius:10px;margin:1rem 0;"
+    "padding:1rem 1.15rem;min-width:0;box-shadow:0 1px 2px light-dark(rgb(20 25 40/6%),rgb(0 0 0/40%))}"
+    "legend{float:left;width:100%;padding:0;font-size:1.125rem;font-weight:640;letter-spacing:-.011em}"
+    "legend+*{clear:both}.card p:last-of-type{margin-bottom:1rem}"
+    ".ways{display:grid;gap:.5rem;grid-template-columns:repeat(auto-fill,minmax(min(13rem,100%),1fr))}"
+    ".ways label{display:flex;align-items:center;gap:.65rem;min-height:2.75rem;padding:.35rem .8rem;"
+    "border:1px solid var(--edge);border-radius:8px;cursor:pointer}.ways label:hover{border-color:var(--accent)}"
+    ".ways label:has(:checked){border-color:var(--accent);background:var(--wash);"
+    "box-shadow:inset 0 0 0 1px var(--accent)}"
+    ".ways label:has(:focus-visible){outline:3px solid var(--accent);outline-offset:2px}"
+    "input[type=radio]{width:1.15rem;height:1.15rem;accent-color:var(--accent);flex:none;margin:0;outline:none}"
+    ".rows{display:grid;gap:.9rem 1rem;grid-template-columns:repeat(auto-fit,minmax(min(15rem,100%),1fr))}"
+    ".row{display:grid;gap:.3rem;min-width:0}.row label{font-weight:560}"
+    "select{font:inherit;color:var(--ink);background:var(--card);border:1px solid var(--edge);border-radius:8px;"
+    "min-height:2.75rem;padding:0 .6rem;width:100%}"
+    "button{font:inherit;font-weight:600;min-height:2.75rem;padding:.4rem 1.4rem;border-radius:8px;cursor:pointer;"
     "border:1px solid var(--accent);background:var(--accent);color:var(--on)}"
-    "button.second{background:transparent;color:var(--accent)}"
-    ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
-    ".good,.bad{border-radius:.5rem;padding:.75rem 1rem;margin:1rem 0}"
-    ".good{background:var(--goodback);color:var(--good)}"
-    ".bad{background:var(--badback);color:var(--bad)}.address{overflow-wrap:anywhere;font-weight:600}"
-    "@media(min-width:40rem){main{padding-top:3rem}}"
+    "button:hover{background:var(--deep);border-color:var(--deep)}"
+    "button.second{background:transparent;color:var(--accent)}button.second:hover{background:var(--wash)}"
+    ":focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:4px}"
+    ".good,.bad{border-radius:10px;padding:.75rem 1rem;margin:1rem 0;font-weight:560}"
+    ".good{background:var(--goodwash);color:var(--good)}.bad{background:var(--badwash);color:var(--bad)}"
+    ".save{position:sticky;bottom:0;padding:.75rem 0;background:linear-gradient(transparent,var(--paper) 30%)}"
+    "@media(max-width:30rem){.save button{width:100%}}@media(min-width:40rem){main{padding-top:3rem}}"
+    "@media(forced-colors:active){.ways label:has(:checked){outline:2px solid}}"
 )
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 HEADERS = {
@@ -104,7 +117,7 @@ def _form(view: PreferenceView, shown: list[ChosenKind], words: Words, language:
     parts += [_kind(place, one, words, language) for place, one in enumerate(shown)]
     if view.choose:
         parts.append(_times(view, words))
-    parts.append(f'<button name="do" value="save">{escape(words.save)}</button></form>')
+    parts.append(f'<div class="save"><button name="do" value="save">{escape(words.save)}</button></div></form>')
     return "".join(parts)
 
 
@@ -136,11 +149,12 @@ def _times(view: PreferenceView, words: Words) -> str:
         languages[0] = ("", words.as_usual.format(value="…"))
     return (
         f'<fieldset><legend>{escape(words.digests)}</legend><p class="soft">{escape(words.digests_lead)}</p>'
+        '<div class="rows">'
         + _select("hour", words.hour, hours, str(mine.hour))
         + _select("weekday", words.weekday, days, str(mine.weekday))
         + _select("time_zone", words.time_zone, zones, mine.time_zone)
         + _select("language", words.language, languages, mine.language)
-        + "</fieldset>"
+        + "</div></fieldset>"
     )
 
 
