@@ -116,7 +116,7 @@ def open_api(folder: Path, engine_role: Role = Role.HTTP, **settings: object) ->
             wanted = {"tenant_hosts": "127.0.0.0/8:*", **_NOBODY_IS_ASKED, **settings}
             loaded = load({"POSTROOM_DATA": str(folder)}, cwd=folder, overrides=wanted)
             async with Engine(loaded, engine_role, MailLog(None)) as engine:
-                parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)
+                parts = engine.parts
                 desk = Desk(loaded, *parts)
                 async with serve_http(create_app(desk), "127.0.0.1", 0) as server:
                     ready.set_result((engine, server))

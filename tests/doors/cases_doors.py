@@ -116,17 +116,7 @@ def _http(letterbox: Letterbox) -> Iterator[str]:
 
     async def serve() -> None:
         engine = letterbox.engine
-        app = create_app(
-            Desk(
-                engine.settings,
-                engine.store,
-                engine.office,
-                engine.outbox,
-                engine.reports,
-                engine.connecting,
-                engine.grants,
-            )
-        )
+        app = create_app(Desk(engine.settings, *engine.parts))
         async with serve_http(app, "127.0.0.1", 0) as server:
             ready.set_result(server.url)
             await done.wait()

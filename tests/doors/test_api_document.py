@@ -79,6 +79,8 @@ class Things:
         user = client.post("/v1/users", json={"login": f"user{next(_numbers)}", "mail": False}).json()
         role = client.post("/v1/roles", json={"name": "Clerk", "scopes": ["messages:read"]}).json()
         message = client.post("/v1/messages", json={"to": "ann@example.org", "subject": "S", "text": "T"}).json()
+        nowhere = {"host": "127.0.0.1", "port": 1, "encryption": "none"}
+        test = client.post("/v1/accounts/Main/tests", json={"to": "ann@example.org", "values": nowhere}).json()
         self.names = {
             "account": account["id"],
             "connector": connector["id"],
@@ -99,6 +101,7 @@ class Things:
             "identity": "x_0000000000000",
             "provider": "i_0000000000000",
             "diagnosis": "of-no-rule",
+            "test": test["id"],
         }
 
     def _deleted(self) -> str:

@@ -83,7 +83,7 @@ def test_a_session_that_has_ended_opens_nothing(api: Api, operation: Operation) 
 _REST = dict.fromkeys(
     (
         *("connector", "agent", "application", "tenant", "message", "version", "other", "passkey", "identity"),
-        *("provider", "thing", "diagnosis", "kind", "address"),
+        *("provider", "thing", "diagnosis", "kind", "address", "test"),
     ),
     "x",
 )

@@ -58,7 +58,7 @@ def open_here(settings: Settings, key: str, *, delivers: bool = False) -> Desk:
 
     try:
         key = key or runner.run(asyncio.to_thread(local_key, engine.office, settings.data))
-        parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)
+        parts = engine.parts
         app = create_app(WebDesk(settings, *parts))
     except BaseException:
         close()

@@ -165,7 +165,7 @@ async def _open_doors(
     key = await asyncio.to_thread(local_key, engine.office, settings.data)
     first = await asyncio.to_thread(first_key, engine.office)
     begin = await asyncio.wrap_future(engine.office.first_run_token())
-    parts = (engine.store, engine.office, engine.outbox, engine.reports, engine.connecting, engine.grants)
+    parts = engine.parts
     app = create_app(Desk(settings, *parts))
     try:
         async with (

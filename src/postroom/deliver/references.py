@@ -22,7 +22,7 @@ from postroom.settings import Settings
 from postroom.smtp.phase import Phase
 from postroom.wire.vault import Vault
 
-__all__ = ["Found", "ReferenceCourier", "References"]
+__all__ = ["Found", "ReferenceCourier", "References", "missing_result"]
 
 _LOGIN_REFUSED = range(500, 600)
 
@@ -110,6 +110,11 @@ def _login_refused(result: Result) -> bool:
     return result.phase == Phase.AUTH.value and result.code in _LOGIN_REFUSED
 
 
-def _no_secret(missing: Missing) -> SessionFailure:
+def missing_result(missing: Missing) -> Result:
+    """A password that could not be looked up, as what ends a login."""
     failure = Failure.SECRET_SOURCE if missing.passing else Failure.SECRET_REFERENCE
-    return SessionFailure(Result(Phase.AUTH.value, 0, "", missing.text, failure), f"-- {missing.text}\n")
+    return Result(Phase.AUTH.value, 0, "", missing.text, failure)
+
+
+def _no_secret(missing: Missing) -> SessionFailure:
+    return SessionFailure(missing_result(missing), f"-- {missing.text}\n")

@@ -144,7 +144,7 @@ class SmtpCourier:
             return _unreachable(link, self.account.host)
         try:
             replies = Replies()
-            opened = await drive_open(open_session(self._settings(secret)), link, replies, target.tls)
+            opened = await drive_open(open_session(self.session_settings(secret)), link, replies, target.tls)
             tried = "".join(f"-- {one}\n" for one in link.tried)
             if isinstance(opened, Failed):
                 return _not_opened(opened, tried, self.account.host, link.gone)
@@ -153,7 +153,8 @@ class SmtpCourier:
         finally:
             link.close()
 
-    def _settings(self, secret: Secret | None) -> SessionSettings:
+    def session_settings(self, secret: Secret | None) -> SessionSettings:
+        """How a session of this account is opened, with this secret."""
         account = self.account
         credentials = None
         if account.login is not Login.NONE and (secret is not None or not account.needs_secret):

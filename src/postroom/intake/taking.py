@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -127,6 +128,12 @@ class Intake:
     @property
     def _ids(self) -> Ids:
         return self._store.ids
+
+    def seeing(self, snapshot: Snapshot) -> Intake:
+        """The same intake by these settings, for what is prepared and never accepted."""
+        other = copy(self)
+        other._snapshot = lambda: snapshot
+        return other
 
     # -- preparing --------------------------------------------------------------------------------------------------
 

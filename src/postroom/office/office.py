@@ -26,6 +26,7 @@ from postroom.office.problems import ProblemVerbs
 from postroom.office.proofs import ProofVerbs
 from postroom.office.suppressions import SuppressionVerbs
 from postroom.office.trusting import TrustingVerbs
+from postroom.office.trying import TryingVerbs
 from postroom.policy.route import Explanation, Route, explain, route
 
 __all__ = ["Office"]
@@ -48,6 +49,7 @@ class Office(
     ByProviderVerbs,
     FirstRunVerbs,
     AuditVerbs,
+    TryingVerbs,
     InstallationVerbs,
 ):
     """Made once a process: `Office(store, ring, settings)`. The first one ever founds the installation, in silent mode.

@@ -182,13 +182,49 @@ class Outbox:
 
     def test_account(self, actor: Actor, ref: str | int, to: str, subject: str, text: str) -> Future[Receipt]:
         """A real message through this account on the production road, awaited, whatever the mode is."""
-        self._check(actor, Scope.SETTINGS_WRITE)
         account = self._office.find_account(actor, ref)
-        draft = Draft(to=(to,), subject=subject, text=text, account=encode("a", account.id), priority=Priority.URGENT)
-        taken = self._intake.prepare(actor.tenant_id, actor.application_id, draft, test=True)
+        taken = self.prepare_test(actor, account, to, subject, text)
         taken.route = replace(taken.route, instantly=True)
         future: Future[Receipt] = _promise()
         self._on_loop(lambda: self._accept(taken, self._tested(account, _teller(future))))
+        return future
+
+    def prepare_test(
+        self, actor: Actor, account: Account | None, to: str, subject: str, text: str, *, saved: bool = True
+    ) -> Taken:
+        """A test message as it would leave through this account, composed and not accepted; without an account, on the
+        way of all mail. `saved`: the account is; a message through one that is not can't be accepted.
+
+        Raises BadInput, TooLarge.
+        """
+        self._check(actor, Scope.SETTINGS_WRITE)
+        named = "" if account is None else encode("a", account.id)
+        draft = Draft(to=(to,), subject=subject, text=text, account=named, priority=Priority.URGENT)
+        intake = self._intake
+        if account is not None and not saved:
+            intake = intake.seeing(self._office.snapshot.with_account(account))
+        taken = intake.prepare(actor.tenant_id, actor.application_id, draft, test=account is not None)
+        taken.route = replace(taken.route, instantly=False)
+        return taken
+
+    def accept_test(self, taken: Taken) -> Future[Receipt]:
+        """Accepts what `prepare_test` gave for a saved account: done once it is durable."""
+        future: Future[Receipt] = _promise()
+        self._on_loop(lambda: self._accept(taken, _teller(future)))
+        return future
+
+    def sign_test(self, taken: Taken) -> Future[None]:
+        """Signs what `prepare_test` gave, where it is not going to be accepted; an accepted one is signed then."""
+        future: Future[None] = _promise()
+        if not taken.signers:
+            future.set_result(None)
+            return future
+
+        def signed(fields: bytes) -> None:
+            taken.take_signatures(fields)
+            future.set_result(None)
+
+        self._signing.sign(taken.content, taken.signers, taken.created_ms, taken.unsigned, signed)
         return future
 
     def _tested(self, account: Account, told: Told) -> Told:

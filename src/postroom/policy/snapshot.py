@@ -99,6 +99,19 @@ class Snapshot:
             frozenset(suppressing),
         )
 
+    def with_account(self, account: Account) -> Snapshot:
+        """The same settings as they would be with this account, saved like this."""
+        others = {**self.accounts, account.id: account}
+        return Snapshot.of(
+            self.tenants.values(),
+            others.values(),
+            self.senders.values(),
+            self.applications.values(),
+            self.connectors.values(),
+            version=self.version,
+            clone=self.clone,
+        )
+
     # -- lookups ----------------------------------------------------------------------------------------------------
 
     def settings(self, tenant_id: int) -> Inherited:

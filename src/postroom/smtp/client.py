@@ -28,9 +28,10 @@ The generators know no socket, thread or clock. What each step asks is in `steps
 
 from postroom.smtp.fault import Lost, LostKind, Refusal
 from postroom.smtp.phase import Phase
+from postroom.smtp.rehearsal import Rehearsal, Rehearsed
 from postroom.smtp.reply import Reply, ReplyReader, Unintelligible
 from postroom.smtp.sasl import Credentials
-from postroom.smtp.session import Failed, Opened, SessionSettings, open_session
+from postroom.smtp.session import Failed, Opened, Opening, SessionSettings, open_session
 from postroom.smtp.steps import AskBindings, Done, Marked, MarkSoon, Next, Reckon, Send, StartTls, Step
 from postroom.smtp.timeouts import Timeouts
 from postroom.smtp.transcript import Transcript
@@ -49,12 +50,15 @@ __all__ = [
     "Marked",
     "Next",
     "Opened",
+    "Opening",
     "Outcome",
     "Phase",
     "Recipient",
     "RecipientOutcome",
     "Reckon",
     "Refusal",
+    "Rehearsal",
+    "Rehearsed",
     "Reply",
     "ReplyReader",
     "Send",

@@ -95,13 +95,13 @@ class Failed:
     greeting: Reply | None = None
 
 
-def open_session(settings: SessionSettings) -> Generator[Step, Any, Opened | Failed]:
-    """The conversation from the greeting to the point where MAIL may be said."""
+def open_session(settings: SessionSettings, opening: "Opening | None" = None) -> Generator[Step, Any, Opened | Failed]:
+    """The conversation from the greeting to the point where MAIL may be said. `opening`: one to look at meanwhile."""
     try:
         command.ehlo(settings.ehlo_name)
     except command.Unwritable as fault:
         return Failed(Phase.EHLO, Refusal(Failure.UNWRITABLE, "5.5.4", str(fault)), Transcript())
-    result = yield from _Opening(settings).run()
+    result = yield from (opening or Opening(settings)).run()
     if isinstance(result, Failed) and _may_take_leave(result.cause):
         yield Send(command.QUIT, 0, settings.timeouts.quit)
     return result
@@ -116,10 +116,17 @@ def _may_take_leave(cause: Reply | Lost | Refusal) -> bool:
     return not isinstance(cause, Lost) and not (isinstance(cause, Reply) and cause.code == _CLOSING)
 
 
-class _Opening:
-    """One session being opened, step by step. Each step gives what it found, or `Failed`."""
+class Opening:
+    """One session being opened, step by step. Each step gives what it found, or `Failed`.
+
+    What was found so far may be looked at between two steps: the `greeting`, None before it may be shown; what the
+    server offers, asked last in clear (`in_clear`) and where it counts (`capabilities`).
+    """
 
     def __init__(self, settings: SessionSettings) -> None:
+        self.greeting: Reply | None = None
+        self.in_clear: Capabilities | None = None
+        self.capabilities: Capabilities | None = None
         self._settings = settings
         self._timeouts = settings.timeouts
         self._transcript = self._whole = Transcript()
@@ -128,12 +135,20 @@ class _Opening:
         self._encrypted = settings.encryption is Encryption.TLS
         self._secrets: set[str] = set()
         self._is_mail_server = False
+        self._greeted: Reply | None = None
         self._heard_at = 0.0
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was said until now, as far as it may be shown."""
+        return self._transcript
 
     def run(self) -> Generator[Step, Any, Opened | Failed]:
         greeting = yield from self._ask(b"", Phase.GREETING, self._timeouts.greeting, _READY)
         if isinstance(greeting, Failed):
             return greeting
+        self._greeted = greeting
+        self.greeting = greeting if self._whole is self._transcript else None
         after = yield from self._after(greeting)
         may_be_told = self._whole is self._transcript
         return replace(after, greeting=greeting) if isinstance(after, Failed) and may_be_told else after
@@ -142,9 +157,11 @@ class _Opening:
         settings = self._settings
         capabilities = yield from self._hello()
         if settings.encryption is Encryption.STARTTLS and isinstance(capabilities, Capabilities):
+            self.in_clear = capabilities
             capabilities = yield from self._start_tls(capabilities)
         if isinstance(capabilities, Failed):
             return capabilities
+        self.capabilities = capabilities
         mechanism = yield from self._log_in(capabilities)
         if isinstance(mechanism, Failed):
             return mechanism
@@ -169,6 +186,7 @@ class _Opening:
         """It greeted and took our name: that is a mail server, and what it said may be shown."""
         self._is_mail_server = True
         self._transcript = self._whole
+        self.greeting = self._greeted
 
     def _helo_would_do(self, refusal: Reply | Lost | Refusal) -> bool:
         enough = self._settings.credentials is None and (

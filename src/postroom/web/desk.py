@@ -1,4 +1,4 @@
-"""What every door of the web is given: the settings, the store, the facades and the ways through connectors."""
+"""What every door of the web is given: the settings, the store, the facades, the ways through connectors, the tests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from postroom.settings import Settings
 from postroom.store.database import Store
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
+from postroom.work.testing import Testing
 
 __all__ = ["Desk"]
 
@@ -26,3 +27,4 @@ class Desk:
     reports: Reports = field(repr=False)
     connecting: Connecting = field(repr=False)
     grants: Grants = field(repr=False)
+    testing: Testing = field(repr=False)

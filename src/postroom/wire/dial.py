@@ -37,6 +37,7 @@ __all__ = [
     "Way",
     "Won",
     "dial",
+    "encrypt",
     "link_over",
     "reach",
     "start_tls",
@@ -126,8 +127,13 @@ async def dial(
         link = await via.open(target, timeouts, ends)
     if isinstance(link, NoLink) or not target.tls_from_start:
         return link
-    gone = await start_tls(link, target.tls, max(ends - monotonic(), 0.001), from_start=True)
-    return link if gone is None else NoLink(gone.failure, _with_advice(gone, target), Phase.TLS, link.tried)
+    return await encrypt(link, target, max(ends - monotonic(), 0.001)) or link
+
+
+async def encrypt(link: Link, target: Target, seconds: float) -> NoLink | None:
+    """TLS from the start, as the target wants it; None when it is up. What the server showed stays with the link."""
+    gone = await start_tls(link, target.tls, seconds, from_start=True)
+    return None if gone is None else NoLink(gone.failure, _with_advice(gone, target), Phase.TLS, link.tried)
 
 
 async def reach(

@@ -84,13 +84,17 @@ class Couriers:
         return self._with(account, secret)
 
     def _by_reference(self, account: Account, sealed: Secret | None) -> Courier:
-        """What is sealed is the reference: it opens for just the server it was given for."""
+        if why := self.why_not(account, sealed):
+            return _NoSecret(why)
+        return ReferenceCourier(self._references, account.secret_reference, lambda one: self._with(account, one))
+
+    def why_not(self, account: Account, sealed: Secret | None) -> str:
+        """Why the account's reference may not be followed; "" when it may. What is sealed is the reference: it opens
+        for just the server it was given for."""
         reference, tenants = account.secret_reference, self._office.snapshot.tenants
         if sealed is None or sealed.reveal() != reference:
-            return _NoSecret(_GIVE_AGAIN)
-        if not may_be_used(self._settings, tenants, account.tenant_id, reference):
-            return _NoSecret(_NOT_LISTED)
-        return ReferenceCourier(self._references, reference, lambda secret: self._with(account, secret))
+            return _GIVE_AGAIN
+        return "" if may_be_used(self._settings, tenants, account.tenant_id, reference) else _NOT_LISTED
 
     def _with(self, account: Account, secret: Secret | None) -> Courier:
         try:
@@ -99,6 +103,10 @@ class Couriers:
             return _NoSecret(error.text)
         if account.client_certificate and client_key is None:
             return _NoSecret(f"The account {account.name} needs the private key of its client certificate.")
+        return self.smtp(account, secret, client_key)
+
+    def smtp(self, account: Account, secret: Secret | None, client_key: Secret | None) -> SmtpCourier:
+        """The courier of this account, with these secrets; where it logs in by access tokens, with those granted."""
         return SmtpCourier(
             account=account,
             secret=secret,

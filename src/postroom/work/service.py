@@ -22,6 +22,7 @@ from postroom.store.database import Store
 from postroom.work.alarms import Alarms
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
+from postroom.work.testing import Testing
 from postroom.work.upkeep import Upkeep
 from postroom.work.worker import Worker
 
@@ -55,9 +56,15 @@ class Engine:
         self.worker = Worker(*around) if works else None
         self.outbox = Outbox(self.store, self.office, settings, self.log, self.worker or NoPlacement())
         self.reports = Reports(self.store, self.office)
+        self.testing = Testing(self.store, self.office, self.outbox, settings, self.log, self.connecting, self.grants)
         alarms = Alarms(self.store, self.office, self.outbox, settings, self.log, delivers=works)
         self.digests = Digests(self.store, self.office, self.outbox, self.log, largest=settings.max_message_bytes)
         self._upkeep = Upkeep(*around, self.worker, alarms, self.digests)
+
+    @property
+    def parts(self) -> tuple[Store, Office, Outbox, Reports, Connecting, Grants, Testing]:
+        """What a door may call, in the order in which a desk takes it."""
+        return self.store, self.office, self.outbox, self.reports, self.connecting, self.grants, self.testing
 
     async def start(self) -> None:
         """Call on the loop that will do the work."""
@@ -75,6 +82,7 @@ class Engine:
 
         Upkeep goes last, for leases have to be renewed while the last transactions end.
         """
+        await self.testing.stop()
         if self.worker is not None:
             await self.worker.stop(_STOP_SECONDS)
         await self._upkeep.stop()

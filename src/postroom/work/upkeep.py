@@ -16,7 +16,7 @@ from postroom.maillog import MailLog
 from postroom.office import Office
 from postroom.outbox.digests import Digests
 from postroom.settings import Settings
-from postroom.store import expiry, lanes, nodes, retention, unknown_answers
+from postroom.store import expiry, lanes, nodes, retention, staged, unknown_answers
 from postroom.store.database import Store
 from postroom.work.alarms import Alarms
 from postroom.work.connecting import Connecting
@@ -203,5 +203,6 @@ class Upkeep:
         swept = await self._write(lambda c: retention.sweep(c, now_ms(), _BATCH, idempotency_hours=self._hours))
         if swept.contents or swept.messages:
             self._log.swept(swept.contents, swept.messages)
+        await self._write(lambda c: staged.forget(c, now_ms()))
         await asyncio.wrap_future(self._office.forget_deleted())
         return bool(swept.more)

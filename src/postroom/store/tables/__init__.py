@@ -35,6 +35,7 @@ from postroom.store.tables.settings import (
     tenant,
     version,
 )
+from postroom.store.tables.staged import staged_step, staged_test
 from postroom.store.tables.unheard import unknown_answer
 
 __all__ = [
@@ -82,6 +83,8 @@ __all__ = [
     "role",
     "sender",
     "session",
+    "staged_step",
+    "staged_test",
     "suppression",
     "tenant",
     "term",

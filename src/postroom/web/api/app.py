@@ -47,6 +47,7 @@ from postroom.web.api import (
     senders,
     settings,
     signing_in,
+    staged,
     tenants,
     versions,
 )
@@ -145,6 +146,7 @@ def create_app(desk: Desk) -> FastAPI:
         messages,
         account_life,
         accounts,
+        staged,
         certificates,
         grants,
         presets,

@@ -27,6 +27,7 @@ from postroom.web.api import (
     provider_shapes,
     recipient_shapes,
     shapes,
+    staged_shapes,
     version_shapes,
 )
 from postroom.web.api.connector_shapes import connector_schemas
@@ -89,8 +90,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
-    for part in (
-        shapes,
+    parts = (
         people_shapes,
         provider_shapes,
         version_shapes,
@@ -98,7 +98,9 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         account_shapes,
         grant_shapes,
         check_shapes,
-    ):
+        staged_shapes,
+    )
+    for part in (shapes, *parts):
         schemas |= part.schemas()
     schemas |= connector_schemas() | recipient_shapes.schemas() | discovery.schemas() | proofs.schemas()
     schemas |= dns_shapes.schemas()
