@@ -16,6 +16,7 @@ from postroom.office.by_provider import ByProviderVerbs
 from postroom.office.changes import require, tenant_for
 from postroom.office.discovering import DiscoveringVerbs
 from postroom.office.dkim import DkimVerbs
+from postroom.office.dns_checks import DnsVerbs
 from postroom.office.first_run import FirstRunVerbs
 from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
@@ -42,6 +43,7 @@ class Office(
     DiscoveringVerbs,
     DkimVerbs,
     ProofVerbs,
+    DnsVerbs,
     LeavingVerbs,
     LinkWayVerbs,
     PreferenceVerbs,

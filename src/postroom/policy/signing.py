@@ -21,7 +21,7 @@ from postroom.model.dkim import DkimAlgorithm, DkimKey, DkimState
 from postroom.policy.snapshot import Snapshot, own_address
 from postroom.policy.way import Route
 
-__all__ = ["PATIENCE_MS", "STAY_MS", "Sight", "matching", "settled", "signers", "unsigned_fields"]
+__all__ = ["PATIENCE_MS", "STAY_MS", "Sight", "matching", "owner_of", "settled", "signers", "unsigned_fields"]
 
 PATIENCE_MS = 3_600_000
 """How long a key signs on although its record is gone: resolvers remember it about as long."""
@@ -48,7 +48,7 @@ def signers(snapshot: Snapshot, way: Route) -> tuple[DkimKey, ...]:
     """The keys that sign what goes this way; none where nobody can."""
     if not snapshot.dkim_keys:
         return ()
-    owner = _owner(snapshot, way)
+    owner = owner_of(snapshot, way)
     if owner is None:
         return ()
     key = ("signers", owner, way.sender.domain)
@@ -58,7 +58,7 @@ def signers(snapshot: Snapshot, way: Route) -> tuple[DkimKey, ...]:
     return found
 
 
-def _owner(snapshot: Snapshot, way: Route) -> int | None:
+def owner_of(snapshot: Snapshot, way: Route) -> int | None:
     """The tenant whose address From is."""
     account = way.effective.account.value
     if way.effective.wanted is not None:

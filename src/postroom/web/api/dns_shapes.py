@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from postroom.model.dkim import DkimAlgorithm, DkimState
+from postroom.model.dns import Severity
 from postroom.web.api.people_shapes import FLAG, MOMENT, NUMBER, TEXT, or_null, shape, told
 
 __all__ = ["schemas"]
@@ -22,6 +23,36 @@ _KEY_VALUES = {
     "algorithm": told(_ALGORITHM, "Without it `rsa-sha256`, which every server knows."),
     "bits": told(NUMBER, "Of an RSA key: 2048, 3072 or 4096."),
     "selector": told(TEXT, "The first part of the record's name. Without it Postroom chooses one."),
+}
+_SEVERITY = {"type": "string", "enum": [one.value for one in Severity]}
+_FINDING = {
+    "id": told(TEXT, "A word for programs that stays the same, like `spf-missing`."),
+    "severity": told(
+        _SEVERITY, "`fault`: it costs mail; `warning`: it may; `info`: worth knowing; `ok`: as it should be."
+    ),
+    "title": told(TEXT, "What it is, in a few words."),
+    "what": told(TEXT, "What was found."),
+    "mend": told(TEXT, "What to do; empty where nothing has to be done."),
+    "record": {"anyOf": [{"$ref": "#/components/schemas/DnsRecord"}, {"type": "null"}], "description": "To be set."},
+}
+_CHECK_VALUES = {
+    "sender": told(TEXT, "Its address. Without it the default sender."),
+    "account": told(TEXT, "Its name or id. Without it the one that the sender's mail takes."),
+    "addresses": told({"type": "array", "items": TEXT}, "Public IP addresses from which the mail comes in the end."),
+}
+_CHECK = {
+    "sender": told(TEXT, "The sender that was asked for."),
+    "account_id": or_null(TEXT, "Like `a_…`; null where there is no account."),
+    "account": told(TEXT, "Its name."),
+    "from_domain": told(TEXT, "The domain of From when the mail leaves."),
+    "envelope_domain": told(TEXT, "The domain of the return path, which SPF is about; empty where there is none."),
+    "severity": told(_SEVERITY, "The gravest of the findings."),
+    "findings": {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/DnsFinding"},
+        "description": "Gravest first.",
+    },
+    "checked_at": MOMENT,
 }
 _PRIVATE = {"type": "string", "writeOnly": True, "description": "A key to import, as PEM; never shown again."}
 _KEY = {
@@ -51,5 +82,8 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "DnsRecord": shape("A record to be set in the DNS.", _RECORD),
         "DkimKeyValues": shape("A new DKIM key.", {**_KEY_VALUES, "private_key": _PRIVATE}, whole=False),
+        "DnsFinding": shape("One thing that was found in the DNS.", _FINDING),
+        "DnsCheckValues": shape("What to look at.", _CHECK_VALUES, whole=False),
+        "DnsCheck": shape("What was found for a sender and an account.", _CHECK),
         "DkimKey": shape("A DKIM key, without its private half.", _KEY),
     }
