@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import dkim
 import pytest
 
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Conflict
 from postroom.ids import encode
+from postroom.intake.signing import Signing
 from postroom.model.account import Account
 from postroom.model.application import Actor
 from postroom.model.event import EventKind
+from postroom.model.rendering import Rendering
 from postroom.model.state import State
 from postroom.policy.fallback import Diversion
 from postroom.store import diversion
@@ -160,6 +164,38 @@ def test_another_from_is_recorded_and_the_same_in_every_attempt(
     moved(house, second, first, only_of=first.id)
     home = house.store.write(lambda c: take(c, first, 3, 9, now_ms(), house.store.ids.next)).result()
     assert {(one.mail_from, one.body) for one in home.claimed} == {("shop@example.com", BODY)}
+
+
+def test_a_second_rendering_is_signed_for_its_own_from_and_the_same_in_every_attempt(
+    house: House, rewriting: tuple[Account, Account]
+) -> None:
+    """What was signed for the wanted sender's domain would not fit any more; who sends instead signs anew (P5)."""
+    first, second = rewriting
+    view = asyncio.run(house.office.create_dkim_key(ADMIN, {"domain": "example.net", "algorithm": "ed25519"}))
+    house.sql("UPDATE dkim_key SET state = 'active', activated_ms = 1")
+    house.office.change_tenant(ADMIN, {"log_days": 77}).result()
+    signed = b"DKIM-Signature: v=1; d=example.com;\r\n\tb=old\r\n" + BODY
+    number = house.mail(("a@test", S.QUEUED, at(first)), body=signed)
+    moved(house, first, second)
+    signing = Signing(house.office.open_dkim_key, lambda key, why: None)
+
+    def sign(rendering: Rendering, content: bytes) -> bytes:
+        keys = [house.office.snapshot.dkim_keys[one] for one in rendering.signers]
+        return signing.fields(content, keys, rendering.signed_ms, frozenset())
+
+    seen = set()
+    for fence in (1, 2):
+        taken = house.store.write(
+            lambda c, f=fence: take(c, second, f, 9, now_ms(), house.store.ids.next, sign)
+        ).result()
+        seen |= {one.body for one in taken.claimed}
+        assert rendered(signed, taken.claimed[0].rendering, sign) == taken.claimed[0].body
+        house.sql("UPDATE recipient SET state = 'queued', lease = NULL, due_ms = 1 WHERE lease IS NOT NULL")
+    (content,) = seen
+    assert content is not None
+    assert content.count(b"DKIM-Signature") == 1
+    assert dkim.DKIM(content).verify(dnsfunc=lambda name, timeout=5: view.record.value.encode())
+    assert number
 
 
 def test_a_null_return_path_stays_one_and_the_sender_s_own_name_is_kept(

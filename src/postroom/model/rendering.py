@@ -8,8 +8,13 @@ __all__ = ["Rendering"]
 
 
 class Rendering(NamedTuple):
-    """`sender`: the From with its name; `mail_from`: the envelope's sender; `wanted`: the From it was written with."""
+    """`sender`: the From with its name; `mail_from`: the envelope's sender; `wanted`: the From it was written with.
+
+    `signers`: ids of the DKIM keys that sign it; `signed_ms`: the time in their signatures.
+    """
 
     sender: str
     mail_from: str
     wanted: str
+    signers: tuple[int, ...] = ()
+    signed_ms: int = 0

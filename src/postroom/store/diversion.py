@@ -22,10 +22,11 @@ from postroom.model.message import Priority
 from postroom.model.rendering import Rendering
 from postroom.model.tenant import INSTALLATION
 from postroom.policy.fallback import Diversion
+from postroom.policy.signing import matching
 from postroom.policy.snapshot import own_address
 from postroom.policy.sourced import address_of
 from postroom.policy.way import Routed
-from postroom.store import tables
+from postroom.store import dkim_keys, tables
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows, update_rows
 from postroom.store.partial import WAITING
@@ -112,6 +113,8 @@ def _render(
     wanted = {row.message_id: row for row in rows if _key(row.sender) != own.key}
     there = renderings(connection, target.id, wanted)
     path = address_of(target.return_path)
+    keys = matching(dkim_keys.of_tenant(connection, target.tenant_id), own.domain)
+    signers = " ".join(str(key.id) for key in keys)
     events: list[Any] = []
     for number, row in wanted.items():
         if number in there:
@@ -123,6 +126,7 @@ def _render(
             tables.rendering.insert().values(
                 message_id=number, account_id=target.id, tenant_id=row.tenant_id, sender=sender.display(),
                 mail_from=mail_from, wanted=row.sender,
+                signers=signers, signed_ms=now_ms,
             )
         )  # fmt: skip
         detail = json.dumps(
@@ -153,4 +157,9 @@ def renderings(connection: Connection, account_id: int, messages: Iterable[int])
     table = tables.rendering
     query = select(table).where(table.c.account_id == account_id, table.c.message_id.in_(numbers))
     rows = connection.execute(across(query, "the worker serves every tenant's mail"))
-    return {row.message_id: Rendering(row.sender, row.mail_from, row.wanted) for row in rows}
+    return {
+        row.message_id: Rendering(
+            row.sender, row.mail_from, row.wanted, tuple(map(int, row.signers.split())), row.signed_ms
+        )
+        for row in rows
+    }

@@ -21,6 +21,13 @@ from postroom.store.lanes import Claimed
 __all__ = ["Taken", "jobs_of", "rendered", "take"]
 
 
+Signs = Callable[[Rendering, bytes], bytes]
+
+
+def _unsigned(rendering: Rendering, content: bytes) -> bytes:
+    return b""
+
+
 class Taken(NamedTuple):
     """What was claimed; `all_there_was`: nothing more is due; `again_ms`: when the pace allows more, or None."""
 
@@ -30,13 +37,19 @@ class Taken(NamedTuple):
 
 
 def take(
-    connection: Connection, account: Account, fence: int, limit: int, now_ms: int, next_id: Callable[[], int]
+    connection: Connection,
+    account: Account,
+    fence: int,
+    limit: int,
+    now_ms: int,
+    next_id: Callable[[], int],
+    sign: Signs = _unsigned,
 ) -> Taken:
     """One claim. What it takes is counted against the account's pace in the same transaction, over all nodes."""
     limits = narrowed(account.limits, paces.of_account(connection, account).learnt, now_ms)
     if limits.per_minute is None and limits.per_day is None:
         claimed = lanes.claim(connection, account.id, fence, limit, now_ms, next_id)
-        return Taken(_rendered(connection, account, claimed), lanes.all_there_was(claimed, limit))
+        return Taken(_rendered(connection, account, claimed, sign), lanes.all_there_was(claimed, limit))
     pace = paces.of_account(connection, account, lock=True)
     allowed = allowance(limits, pace.used, now_ms)
     if allowed.n <= 0:
@@ -45,27 +58,28 @@ def take(
     claimed = lanes.claim(connection, account.id, fence, wanted, now_ms, next_id)
     if claimed:
         paces.book(connection, account, allowed.after(len(claimed)))
-    return Taken(_rendered(connection, account, claimed), lanes.all_there_was(claimed, wanted))
+    return Taken(_rendered(connection, account, claimed, sign), lanes.all_there_was(claimed, wanted))
 
 
-def _rendered(connection: Connection, account: Account, claimed: list[Claimed]) -> list[Claimed]:
+def _rendered(connection: Connection, account: Account, claimed: list[Claimed], sign: Signs) -> list[Claimed]:
     """As it leaves through this account: mail of another may have a second rendering here."""
     found = renderings(connection, account.id, {one.message_id for one in claimed if one.fallback_of is not None})
     if not found:
         return claimed
-    return [_as_rendered(one, found[one.message_id]) if one.message_id in found else one for one in claimed]
+    return [_as_rendered(one, found[one.message_id], sign) if one.message_id in found else one for one in claimed]
 
 
-def _as_rendered(one: Claimed, rendering: Rendering) -> Claimed:
-    body = None if one.body is None else rendered(one.body, rendering)
+def _as_rendered(one: Claimed, rendering: Rendering, sign: Signs) -> Claimed:
+    body = None if one.body is None else rendered(one.body, rendering, sign)
     return one._replace(mail_from=rendering.mail_from, body=body, rendering=rendering)
 
 
-def rendered(content: bytes, rendering: Rendering | None) -> bytes:
-    """The octets that leave."""
+def rendered(content: bytes, rendering: Rendering | None, sign: Signs = _unsigned) -> bytes:
+    """The octets that leave; `sign` gives the signatures of a second rendering."""
     if rendering is None:
         return content
-    return render_again(content, Address.parse(rendering.sender), Address.parse(rendering.wanted))
+    again = render_again(content, Address.parse(rendering.sender), Address.parse(rendering.wanted))
+    return sign(rendering, again) + again if rendering.signers else again
 
 
 def jobs_of(claimed: Sequence[Claimed], account: Account, fence: int) -> list[Job]:

@@ -171,7 +171,7 @@ class Lane:
             self._jobs.remove(job)
             self._put_aside(job, State.HELD, None, "content-gone")
         else:
-            job.content = rendered(content, job.rendering)
+            job.content = rendered(content, job.rendering, self.worker.signatures(self.account))
 
     def mark(self, job: Job) -> None:
         """Asks for the mark, and where sending twice is the policy anyway, for those of the next few in the same

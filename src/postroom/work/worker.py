@@ -22,20 +22,23 @@ from postroom.deliver.conclude import Ending
 from postroom.deliver.feed import SessionFailure, SessionOpened
 from postroom.failpoints import reach
 from postroom.intake.placement import Ended
+from postroom.intake.signing import Signing
 from postroom.maillog import MailLog
 from postroom.model.account import Account, AccountState
 from postroom.model.attempt import Action, Verdict
 from postroom.model.job import Job
+from postroom.model.rendering import Rendering
 from postroom.model.tenant import UnknownPolicy
 from postroom.office import Office
 from postroom.policy.retry import Schedule, account_rest_ms, resume_ms
+from postroom.policy.signing import unsigned_fields
 from postroom.policy.snapshot import Snapshot
 from postroom.policy.verdict import concerns_account, why_paused
 from postroom.settings import Settings
 from postroom.store import lanes, paces, sessions
 from postroom.store.database import Store
 from postroom.store.transmission import Move
-from postroom.work.backlog import Taken, jobs_of, take
+from postroom.work.backlog import Signs, Taken, jobs_of, take
 from postroom.work.connecting import Connecting
 from postroom.work.couriers import NATIVE, Couriers
 from postroom.work.grants import Grants
@@ -77,6 +80,7 @@ class Worker:
         self._poll_seconds = settings.poll_seconds
         self._couriers = Couriers(office, settings, connecting, grants)
         connecting.woken = lambda account_id: self.wake(account_id, insist=True)
+        self._signing = Signing(office.open_dkim_key, log.signing_trouble)
         self._waiters = Waiters()
         self.unheard = Unheard()
         self.proving = Proving(store, office, self._couriers, settings, log)
@@ -106,6 +110,17 @@ class Worker:
             self.log.store_trouble(str(error))
             return False
         return True
+
+    def signatures(self, account: Account) -> Signs:
+        """What signs second renderings that leave through this account."""
+        unsigned = unsigned_fields(account)
+
+        def sign(rendering: Rendering, content: bytes) -> bytes:
+            known = self.snapshot.dkim_keys
+            keys = [known[number] for number in rendering.signers if number in known]
+            return self._signing.fields(content, keys, rendering.signed_ms, unsigned)
+
+        return sign
 
     def schedule(self, tenant_id: int) -> Schedule:
         return self.snapshot.schedule(tenant_id)
@@ -290,7 +305,7 @@ class Worker:
         room.backlog = False  # whoever queues more from now on says so again
         try:
             taken: Taken | None = await self._store_call(
-                lambda c: take(c, account, lane.fence, wanted, now_ms(), self.store.ids.next)
+                lambda c: take(c, account, lane.fence, wanted, now_ms(), self.store.ids.next, self.signatures(account))
             )
         finally:
             lane.refilling = False
