@@ -335,6 +335,7 @@ ELSEWHERE = {
     "delete_dkim_key": "store/test_dkim_keys.py",
     "check_dkim_key": "store/test_dkim_keys.py",
     "look_for_dkim_records": "store/test_dkim_keys.py",
+    "check_dns_again": "store/test_dns_checks.py",
     "first_run": "store/test_first_run.py",
 }
 """What needs a passkey, a provider or a mailbox that is down: the tests that have one look into the trail."""

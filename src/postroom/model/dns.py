@@ -64,7 +64,7 @@ class DnsCheck:
     """What was found for one sender and one account (`account_id` None: none is set up).
 
     `from_domain`: that From has when it leaves; `envelope_domain`: that of the return path, which SPF is about; "" for
-    the null reverse-path.
+    the null reverse-path. `addresses`: from which the mail comes in the end, as somebody said.
     """
 
     sender: str
@@ -75,3 +75,4 @@ class DnsCheck:
     severity: Severity
     findings: tuple[Finding, ...]
     checked_ms: int
+    addresses: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -46,6 +46,7 @@ T = TypeVar("T")
 _AT_ONCE = 4
 _WAITING = 16
 _MOST_ADDRESSES = 8
+_DAY_MS = 24 * 3_600_000
 
 
 class DnsVerbs(Changes):
@@ -72,18 +73,45 @@ class DnsVerbs(Changes):
         require(actor, Scope.SETTINGS_WRITE)
         number = tenant_for(actor, tenant_id)
         draft, addresses = _read(values)
-        way = route(self.snapshot, number, draft, test=True) if draft.account else route(self.snapshot, number, draft)
+        found = await self._kept_check(number, draft, addresses)
+        if isinstance(found, DnsCheck):
+            return found
+        raise BadInput(found)
+
+    async def check_dns_again(self) -> int:
+        """Looks once more at a few of those that were last looked at a day ago; returns how many. What is not there any
+        more is forgotten.
+        """
+        before = now_ms() - _DAY_MS
+        due = await asyncio.wrap_future(self._store.read(lambda c: dns_checks.older(c, before, _AT_ONCE)))
+        for tenant_id, kept in due:
+            old = _check_of(kept)
+            there = self._is_there(tenant_id, old)
+            account = "" if old.account_id is None else encode("a", old.account_id)
+            if not there or isinstance(
+                await self._kept_check(tenant_id, Draft(sender=old.sender, account=account), _ips(old.addresses)), list
+            ):
+                await asyncio.wrap_future(
+                    self._store.write(lambda c, t=tenant_id, k=kept: dns_checks.forget(c, t, k))  # type: ignore[misc]
+                )
+        return len(due)
+
+    async def _kept_check(
+        self, tenant_id: int, draft: Draft, addresses: tuple[IpAddress, ...]
+    ) -> DnsCheck | list[Fault]:
+        """Looks and keeps the result; or what is wrong with the question."""
+        way = route(self.snapshot, tenant_id, draft, test=bool(draft.account))
         if not isinstance(way, Route):
-            raise BadInput(way)
+            return way
         setup = _setup(self.snapshot, way, addresses)
-        findings = await self._examined(number, setup)
+        findings = await self._examined(tenant_id, setup)
         account, wished = way.effective.account.value, way.effective.wanted or way.sender
         check = DnsCheck(
             wished.spec, None if account is None else account.id, setup.account, setup.from_domain,
-            setup.envelope_domain, worst(findings), findings, now_ms(),
+            setup.envelope_domain, worst(findings), findings, now_ms(), tuple(map(str, addresses)),
         )  # fmt: skip
         kept = Kept(check.sender, check.account_id or 0, check.checked_ms, _plain(check))
-        await asyncio.wrap_future(self._store.write(lambda c: dns_checks.keep(c, number, kept)))
+        await asyncio.wrap_future(self._store.write(lambda c: dns_checks.keep(c, tenant_id, kept)))
         return check
 
     async def check_recipient(self, actor: Actor, address: str, tenant_id: int | None = None) -> Finding:
@@ -163,6 +191,10 @@ def _read(values: Mapping[str, object]) -> tuple[Draft, tuple[IpAddress, ...]]:
     return Draft(sender=found.get("sender", ""), account=found.get("account", "")), found.get("addresses", ())
 
 
+def _ips(texts: Sequence[str]) -> tuple[IpAddress, ...]:
+    return tuple(ip_address(text) for text in texts)
+
+
 def _text(value: object) -> str:
     if value is None:
         return ""
@@ -201,4 +233,11 @@ def _check_of(kept: Kept) -> DnsCheck:
         )
         for one in told.pop("findings")
     )
-    return DnsCheck(**{**told, "severity": Severity(told["severity"]), "findings": findings})
+    return DnsCheck(
+        **{
+            **told,
+            "severity": Severity(told["severity"]),
+            "findings": findings,
+            "addresses": tuple(told.get("addresses", ())),
+        }
+    )

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, select
 
 from postroom.store import tables
-from postroom.store.scope import within
+from postroom.store.scope import across, within
 
-__all__ = ["Kept", "keep", "of_tenant"]
+__all__ = ["Kept", "forget", "keep", "of_tenant", "older"]
 
 _table = tables.dns_check
 
@@ -43,3 +43,15 @@ def of_tenant(connection: Connection, tenant_id: int) -> list[Kept]:
     query = select(_table).where(within(_table, tenant_id)).order_by(_table.c.sender, _table.c.account_id)
     rows = connection.execute(query)
     return [Kept(row.sender, row.account_id, row.checked_ms, json.loads(row.result)) for row in rows]
+
+
+def older(connection: Connection, before_ms: int, limit: int) -> list[tuple[int, Kept]]:
+    """Those that were looked at before, the oldest first, each with its tenant."""
+    query = select(_table).where(_table.c.checked_ms < before_ms).order_by(_table.c.checked_ms).limit(limit)
+    rows = connection.execute(across(query, "what is a day old is looked at again, whosever it is"))
+    return [(row.tenant_id, Kept(row.sender, row.account_id, row.checked_ms, json.loads(row.result))) for row in rows]
+
+
+def forget(connection: Connection, tenant_id: int, kept: Kept) -> None:
+    mine = (within(_table, tenant_id), _table.c.sender == kept.sender, _table.c.account_id == kept.account_id)
+    connection.execute(delete(_table).where(*mine))

@@ -83,6 +83,7 @@ class Upkeep:
                 Duty("proofs", max(poll, 0.1), worker.proving.run_once),
                 Duty("grants", 30.0, self.check_grants),
                 Duty("dkim", 60.0, self.look_for_dkim_records),
+                Duty("dns", 300.0, self.check_dns_again),
                 Duty("sweep", 300.0, self.sweep),
                 Duty("list", 2.0, Listing(store).run_once),
             ]
@@ -198,6 +199,10 @@ class Upkeep:
                 else:
                     self._log.dkim_key_missing(name, change.seen, after.signs)
         return False
+
+    async def check_dns_again(self) -> bool:
+        """What was found in the DNS is looked at once a day."""
+        return bool(await self._office.check_dns_again())
 
     async def sweep(self) -> bool:
         swept = await self._write(lambda c: retention.sweep(c, now_ms(), _BATCH, idempotency_hours=self._hours))

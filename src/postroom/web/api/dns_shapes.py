@@ -53,6 +53,7 @@ _CHECK = {
         "description": "Gravest first.",
     },
     "checked_at": MOMENT,
+    "addresses": told({"type": "array", "items": TEXT}, "From which the mail comes in the end, as it was said."),
 }
 _PRIVATE = {"type": "string", "writeOnly": True, "description": "A key to import, as PEM; never shown again."}
 _KEY = {
