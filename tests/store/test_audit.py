@@ -131,9 +131,7 @@ LOOKING = {
     "open_connector_secret", "still_wanted", "way_of", "grant", "oauth_account", "take_consent",
     "dkim_key", "dkim_keys", "open_dkim_key",
     "discover", "quiet_way_of", "first_run_token", "first_run_open", "proofs", "offered_senders",
-    "discover", "quiet_way_of", "first_run_token", "first_run_open",
-    "first_run_token", "first_run_open",
-    "discover", "quiet_way_of", "dkim_key", "dkim_keys", "open_dkim_key", "dns_checks", "check_dns", "check_recipient",
+    "dns_checks", "check_dns", "check_recipient",
     "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
 MAIL = {"send_digest", "wake", "post", "submit", "send", "send_many", "test_account", "attach", "close"}
