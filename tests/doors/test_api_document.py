@@ -81,6 +81,7 @@ class Things:
         message = client.post("/v1/messages", json={"to": "ann@example.org", "subject": "S", "text": "T"}).json()
         nowhere = {"host": "127.0.0.1", "port": 1, "encryption": "none"}
         test = client.post("/v1/accounts/Main/tests", json={"to": "ann@example.org", "values": nowhere}).json()
+        client.post("/v1/suppressions", json={"address": "ann@example.org"}).raise_for_status()
         self.names = {
             "account": account["id"],
             "connector": connector["id"],

@@ -136,6 +136,38 @@ def test_a_message_that_somebody_else_composed_says_it_as_well(tenant: Tenant) -
     assert "Choose what you get" in mail.get_content()
 
 
+def test_a_digest_says_it_for_all_its_kinds_and_links_to_files_where_the_kind_says_so(tenant: Tenant) -> None:
+    tenant.client.patch("/v1/kinds/news", json={"way": "daily", "attachments": "link"}).raise_for_status()
+    tenant.client.patch("/v1/kinds/letters", json={"way": "daily"}).raise_for_status()
+    file = {
+        "filename": "a<b>.html",
+        "content": base64.b64encode(b"<script>x</script>").decode(),
+        "content_type": "text/html",
+    }
+    for kind in ("news", "letters"):
+        body = {"to": [ANN], "subject": kind, "text": "T", "kind": kind, "attachments": [file]}
+        assert tenant.client.post("/v1/messages", json=body).json()["state"] == "collected"
+    engine = tenant.house.engine
+    engine.store.write(lambda c: c.exec_driver_sql("UPDATE collected SET due_ms = 1")).result(60)
+    tenant.house.on_loop(engine.digests.send_due())
+    (line,) = tenant.client.get("/v1/messages", params={"tag": "digest"}).json()["messages"]
+    raw = tenant.client.get(f"/v1/messages/{line['id']}/content").content
+    mail = message_from_bytes(raw, policy=policy.default)
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["a<b>.html"]  # the one of the letters
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    (file_token,) = re.findall(re.escape(PUBLIC) + r"/digest-files/([A-Za-z0-9_-]+)", text)
+    answer = tenant.house.nobody.get(f"/digest-files/{file_token}")
+    assert (answer.status_code, answer.content) == (200, b"<script>x</script>")
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    for wrong in (file_token[:-3], token_of(mail)):
+        assert tenant.house.nobody.get(f"/digest-files/{wrong}").status_code == 404
+    assert tenant.page(file_token).status_code == 404
+    assert tenant.post(token_of(mail), **{"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert tenant.ways() == {"news": "none", "security": "at-once", "letters": "none"}
+
+
 # -- the page ---------------------------------------------------------------------------------------------------------
 
 

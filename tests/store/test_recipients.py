@@ -245,6 +245,19 @@ def test_waiting_mails_become_one_which_is_read_as_they_were(post: Post) -> None
     assert post.count("collected") == 0
 
 
+def test_a_no_between_acceptance_and_digest_is_heard(post: Post) -> None:
+    """Another node may accept a mail while its recipient says no: the digest looks once more."""
+    other = post.office.create_kind(ADMIN, {"name": "tasks", "way": "daily"}).result()
+    unwanted, wanted = post.send(), post.send(kind=other.name)
+    values = {"id": INSTALLATION, "ways": '{"news": "none"}'}
+    post.house.sql("INSERT INTO preference (tenant_id, address, ways) VALUES (:id, 'ann@example.org', :ways)", **values)
+    post.make_due()
+    post.run()
+    assert post.house.states(unwanted.message_id) == ["cancelled"]
+    assert post.events(unwanted)[-1] == "declined"
+    assert post.house.states(wanted.message_id) == ["digested"]
+
+
 def test_two_who_gather_the_same_mails_make_one_digest(post: Post) -> None:
     receipts = [post.send() for _ in range(3)]
     keys = [(one.message_id, 0) for one in receipts]

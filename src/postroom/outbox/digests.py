@@ -21,11 +21,11 @@ from postroom.errors import BadInput, Conflict, TooLarge
 from postroom.failpoints import reach
 from postroom.ids import encode
 from postroom.maillog import MailLog
-from postroom.model.kind import Files
+from postroom.model.kind import Files, Way
 from postroom.model.message import Draft, DraftAttachment
 from postroom.model.preference import Preference
 from postroom.outbox.outbox import Outbox
-from postroom.policy.preference import zone_of
+from postroom.policy.preference import way_of, zone_of
 from postroom.policy.snapshot import Snapshot
 from postroom.store import digests, messages, preferences
 from postroom.store.database import Store
@@ -58,6 +58,7 @@ class _Due:
     mailbox: str
     mails: list[tuple[Waiting, bytes]]
     apart: list[Waiting]
+    unwanted: list[Waiting]
     preference: Preference | None
 
 
@@ -83,6 +84,8 @@ class Digests:
     async def _send(self, tenant_id: int, mailbox: str, moment: int) -> bool:
         """One mailbox's digest; whether more waits for it."""
         due = await asyncio.wrap_future(self._store.read(lambda c: self._gathered(c, tenant_id, mailbox, moment)))
+        if due.unwanted:
+            await self._decline(tenant_id, due.unwanted)
         if due.apart:
             await self._let_go(tenant_id, due.apart)
         if not due.mails:
@@ -126,11 +129,20 @@ class Digests:
         for account_id in accounts:
             self._outbox.wake(account_id)
 
+    async def _decline(self, tenant_id: int, mails: Sequence[Waiting]) -> None:
+        keys, moment, ids = [(one.message_id, one.n) for one in mails], now_ms(), self._store.ids.next
+        await asyncio.wrap_future(self._store.write(lambda c: digests.decline(c, tenant_id, keys, moment, ids)))
+
     def _gathered(self, connection: Connection, tenant_id: int, mailbox: str, moment: int) -> _Due:
         mails: list[tuple[Waiting, bytes]] = []
         apart: list[Waiting] = []
+        unwanted: list[Waiting] = []
         octets = 0
+        chosen = preferences.get(connection, tenant_id, mailbox)
         for one in digests.waiting(connection, tenant_id, mailbox, _MOST_MAILS, now_ms=moment):
+            if self._said_no(tenant_id, one.kind, chosen):
+                unwanted.append(one)
+                continue
             if octets + one.size > self._most_octets and mails:
                 break
             content = messages.content(connection, tenant_id, one.message_id)
@@ -139,7 +151,12 @@ class Digests:
                 continue
             mails.append((one, content))
             octets += one.size
-        return _Due(tenant_id, mailbox, mails, apart, preferences.get(connection, tenant_id, mailbox))
+        return _Due(tenant_id, mailbox, mails, apart, unwanted, chosen)
+
+    def _said_no(self, tenant_id: int, name: str, chosen: Preference | None) -> bool:
+        """Whether he said so after it was accepted; another node may have accepted it in that very moment."""
+        kind = self._office.snapshot.kind_named(tenant_id, name)
+        return kind is not None and chosen is not None and way_of(kind, chosen, choose=True) is Way.NONE
 
     # -- putting together -------------------------------------------------------------------------------------------
 

@@ -28,7 +28,8 @@ from postroom.store.partial import among
 from postroom.store.scope import across, within
 
 __all__ = [
-    "Gathering", "Waiting", "due", "forget", "forget_stale", "let_go", "postpone", "replan", "take", "waiting",
+    "Gathering", "Waiting", "decline", "due", "forget", "forget_stale", "let_go", "postpone", "replan", "take",
+    "waiting",
 ]  # fmt: skip
 
 _collected = tables.collected
@@ -170,8 +171,15 @@ def replan(
         for some in _pieces(keys):
             own = (within(_collected, tenant_id), _are(_collected, some))
             connection.execute(update(_collected).where(*own).values(due_ms=due_ms))
+    decline(connection, tenant_id, gone, now_ms, next_id)
+
+
+def decline(
+    connection: Connection, tenant_id: int, keys: Sequence[_Key], now_ms: int, next_id: Callable[[], int]
+) -> None:
+    """Their recipient does not want them any more: they are not sent, each with its event."""
     values = {"state": State.CANCELLED.value, "reason": Reason.DECLINED, "updated_ms": now_ms}
-    moved, _ = _leave(connection, tenant_id, gone, values)
+    moved, _ = _leave(connection, tenant_id, keys, values)
     tell(connection, tenant_id, moved, EventKind.DECLINED, {"why": Reason.DECLINED}, now_ms, next_id)
 
 

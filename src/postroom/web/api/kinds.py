@@ -17,7 +17,13 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/kinds", tags=["kinds"], route_class=Route)
 
-_EXAMPLE = {"name": "news", "title": "News", "description": "What is new, once a month.", "bulk": True, "way": "daily"}
+_EXAMPLE = {
+    "name": "newsletter",
+    "title": "Newsletter",
+    "description": "What is new, once a month.",
+    "bulk": True,
+    "way": "daily",
+}
 
 
 def _json(kind: Kind) -> dict[str, Any]:

@@ -184,7 +184,7 @@ async def import_suppressions(actor: RecipientManager, desk: At, tenant: Chosen,
     "/suppressions/export",
     response_class=StreamingResponse,
     openapi_extra={
-        "responses": {"200": {"description": "The list.", "content": {"text/csv": {"schema": {"type": "string"}}}}}
+        "responses": {"200": {"description": "The list.", "content": {_MEDIA: {"schema": {"type": "string"}}}}}
     },
 )
 async def export_suppressions(actor: RecipientManager, desk: At, tenant: Chosen) -> Response:
