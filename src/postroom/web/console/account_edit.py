@@ -117,7 +117,7 @@ async def form_page(visit: Visit, form: Form, view: AccountView | None, *, statu
         named=(await _named(visit, view))._asdict(),
         providers=_providers(),
         told=summaries(visit, form),
-        loses="secret" in wrong and any(fault.problem == _LOSES.problem for fault in form.faults),
+        loses=any(fault.problem == _LOSES.problem for fault in form.faults),
         may_allow_clear=visit.actor.tenant_id == INSTALLATION,
         shows=lambda spec: _shows(form, spec),
     )

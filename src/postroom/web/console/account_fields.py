@@ -469,6 +469,8 @@ def given_values(given: Mapping[str, str]) -> dict[str, object]:
     for name, text in given.items():
         if name == "preset":
             found[name] = text
+        elif name == "name" and not text.strip():
+            continue  # then it is called by its server, or keeps its name
         elif name in _KINDS:
             value = _value(name, text)
             if value is not None or name not in SECRETS:

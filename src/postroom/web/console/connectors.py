@@ -222,6 +222,8 @@ def _values(form: Form) -> dict[str, object]:
         values["port"] = None
     if values.get("kind") != ConnectorKind.SSH and "kind" in values:
         values["host_key"] = ""
+    if not str(values.get("name", "")).strip():
+        values.pop("name", None)  # then it is called by its server, or keeps its name
     if not values.get("secret"):
         values.pop("secret", None)
     return values

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from postroom.ids import encode
 from postroom.model.application import Scope
+from postroom.model.tenant import INSTALLATION
 from postroom.web.console import shown
 from postroom.web.console.assets import asset
 from postroom.web.console.icons import icon
@@ -65,6 +66,7 @@ def environment() -> Environment:
         "icon": icon,
         "Scope": Scope,
         "pairs": lambda choices: [one[:2] for one in choices],
+        "INSTALLATION": INSTALLATION,
         "encode": encode,
     }
     made.filters |= {

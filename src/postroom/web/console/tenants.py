@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from postroom.errors import NotFound, PostroomError
+from postroom.errors import Forbidden, NotFound, PostroomError
 from postroom.ids import decode, encode
 from postroom.model.application import Scope
 from postroom.model.deletion import Content, Waiting
@@ -29,8 +29,15 @@ _CONTENT = (
 )  # fmt: skip
 
 
+def _of_the_installation(visit: Visit) -> None:
+    """Raises Forbidden for a tenant's own people, who may do everything there and nothing with other tenants."""
+    if visit.actor.tenant_id != INSTALLATION:
+        raise Forbidden(visit.say("Tenants are managed by the people of the installation."))
+
+
 @pages.get("/tenants", Scope.TENANTS)
 async def list_tenants(visit: Visit) -> Response:
+    _of_the_installation(visit)
     found = await visit.wait(visit.office.tenants(visit.actor))
     snapshot = visit.office.snapshot
     told = {one.id: snapshot.settings(one.id) for one in found if one.deleted_ms is None}
@@ -48,11 +55,13 @@ async def list_tenants(visit: Visit) -> Response:
 
 @pages.get("/tenants/new", Scope.TENANTS)
 async def begin(visit: Visit) -> Response:
+    _of_the_installation(visit)
     return visit.page("tenants/new.html", form=Form(), labels={"name": visit.say("Name")})
 
 
 @pages.post("/tenants/new", Scope.TENANTS)
 async def create(visit: Visit) -> Response:
+    _of_the_installation(visit)
     try:
         made = await visit.wait(visit.office.create_tenant(visit.actor, visit.form.text("name")))
     except PostroomError as error:
@@ -145,7 +154,8 @@ def _path(one: Tenant) -> str:
 
 
 async def _meant(visit: Visit) -> Tenant:
-    """Raises NotFound."""
+    """Raises NotFound, Forbidden."""
+    _of_the_installation(visit)
     number = decode("t", visit.request.path_params["id"])
     if number is None:
         raise NotFound("There is no such tenant here.")
