@@ -77,7 +77,6 @@ def test_an_account_is_made_without_script_after_everything_wrong_was_told_at_on
     assert "typed" not in page.content()
     made = console.api.engine.office.accounts(console.api._actor, number).result(60)[0]
     assert (made.account.login, made.account.user, made.has_secret) == (Login.PASSWORD, "me", True)
-    console.looks_right(page, "account-made")
 
 
 def test_with_script_the_port_follows_and_only_the_chosen_logins_fields_are_there(console: ConsoleRig) -> None:
