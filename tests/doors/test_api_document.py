@@ -75,14 +75,16 @@ class Things:
         key = client.post("/v1/applications/Till/keys", json={"scopes": ["messages:send"]}).json()
         signing = client.post("/v1/dkim-keys", json={"domain": "example.com", "algorithm": "ed25519"}).json()
         tenant = client.get("/v1/settings").json()
-        kind = client.post("/v1/kinds", json={"name": "news"}).json()
+        kind = client.post("/v1/kinds", json={"name": "alerts"}).json()
         user = client.post("/v1/users", json={"login": f"user{next(_numbers)}", "mail": False}).json()
         role = client.post("/v1/roles", json={"name": "Clerk", "scopes": ["messages:read"]}).json()
         message = client.post("/v1/messages", json={"to": "ann@example.org", "subject": "S", "text": "T"}).json()
         nowhere = {"host": "127.0.0.1", "port": 1, "encryption": "none"}
         test = client.post("/v1/accounts/Main/tests", json={"to": "ann@example.org", "values": nowhere}).json()
         client.post("/v1/suppressions", json={"address": "ann@example.org"}).raise_for_status()
+        incoming = client.post("/v1/incoming", json={"raw": "U3ViamVjdDogUmU6IFMKClQK"}).json()
         self.names = {
+            "incoming": incoming["id"],
             "account": account["id"],
             "connector": connector["id"],
             "agent": agent["id"],
@@ -123,6 +125,7 @@ class Things:
             "keys",
             "messages",
             "queue",
+            "incoming",
             "users",
             "roles",
             "deleted",

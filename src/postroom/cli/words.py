@@ -74,6 +74,15 @@ EVENTS: dict[EventKind, str] = {
     EventKind.DIGESTED: "It went into the digest of that time, which is the message shown.",
     EventKind.DECLINED: "Its recipient does not want this kind of mail, so it was not sent.",
     EventKind.SUPPRESSED: "Its recipient is on the suppression list, for the reason shown, so it was not sent.",
+    EventKind.BOUNCED: "A report came back: it could not be delivered after all, for the reason shown.",
+    EventKind.DELAYED: "A report came back: it is not delivered yet, and another server goes on trying.",
+    EventKind.RELAYED: "A report came back: it was handed to a system that reports nothing further.",
+    EventKind.DELIVERED: "A report came back: it is in the recipient's mailbox.",
+    EventKind.READ: "A read receipt came back: the recipient's program says that it was shown to him.",
+    EventKind.DELETED_UNREAD: "A read receipt came back: the recipient's program says that it was deleted unread.",
+    EventKind.REPLIED: "Somebody replied.",
+    EventKind.ANSWERED: "A program answered, as when the recipient is away.",
+    EventKind.COMPLAINED: "The recipient reported it as unwanted.",
     EventKind.CONTENT_WIPED: "Its content was removed: retention, or a secret message that has been dealt with.",
 }
 """Event → what happened."""

@@ -15,6 +15,7 @@ from postroom.deliver.feed import Feed, SessionFailure, SessionOpened
 from postroom.deliver.probing import Question
 from postroom.deliver.results import not_an_attempt, result_of, session_result
 from postroom.failpoints import armed, last_before, reach
+from postroom.ids import encode
 from postroom.model.account import Account, CertificateCheck, Login
 from postroom.model.attempt import Failure, Result
 from postroom.model.job import Job, JobRecipient
@@ -290,7 +291,7 @@ def _transmission(job: Job) -> Transmission:
         job.eight_bit,
         job.smtputf8,
         job.ret,
-        job.envid,
+        job.envid or encode("m", job.message_id),  # what a report about it names again (RFC 3461, 4.4)
     )
 
 

@@ -33,6 +33,7 @@ NOUNS: dict[str, str] = {
     "preference": "",
     "suppression": "",
     "dkim-key": "y",
+    "incoming": "e",
 }
 """What an entry may be about, and the letter of its ids."""
 

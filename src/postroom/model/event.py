@@ -32,6 +32,15 @@ class EventKind(StrEnum):
     DIGESTED = "digested"
     DECLINED = "declined"
     SUPPRESSED = "suppressed"
+    BOUNCED = "bounced"
+    DELAYED = "delayed"
+    RELAYED = "relayed"
+    DELIVERED = "delivered"
+    READ = "read"
+    DELETED_UNREAD = "deleted-unread"
+    REPLIED = "replied"
+    ANSWERED = "answered"
+    COMPLAINED = "complained"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Fate", "FateOf", "Incoming", "IncomingKind"]
+__all__ = ["Fate", "FateOf", "Incoming", "IncomingKind", "Received"]
 
 
 class IncomingKind(StrEnum):
@@ -68,3 +68,23 @@ class Incoming:
     text: str = field(default="", repr=False)
     why_automatic: str = ""
     reporter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Mail that came in, as it is kept. `message_id` and `n`: the message and the recipient of ours that it is about,
+    if that is known; `why`: by what a program was recognised, or why it could not be tied to anything, in plain words.
+    `received_ms`: when we were given it, ms UTC.
+    """
+
+    id: int
+    tenant_id: int
+    received_ms: int
+    kind: IncomingKind
+    sender: str = ""
+    subject: str = ""
+    text: str = field(default="", repr=False)
+    why: str = ""
+    size: int = 0
+    message_id: int | None = None
+    n: int | None = None

@@ -33,6 +33,7 @@ from postroom.model.message import Draft, Priority
 from postroom.model.state import WAITING, State
 from postroom.model.submission import Submission
 from postroom.outbox.copies import Original, copy_of, original
+from postroom.outbox.inbox import Inbox
 from postroom.outbox.noted import act_noted, resend_noted
 from postroom.outbox.rates import Rates
 from postroom.outbox.receipt import Receipt, fresh_receipt, settled_receipt, stored_receipt
@@ -82,6 +83,7 @@ class Outbox:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rates = Rates()
         self._signing = Signing(office.open_dkim_key, log.signing_trouble)
+        self.inbox = Inbox(store)
         self._intake = Intake(
             store,
             lambda: office.snapshot,

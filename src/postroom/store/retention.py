@@ -3,6 +3,7 @@
 What goes, and when:
 - a message's content after its tenant's `content_days`;
 - the whole message, with recipients, events, attempts and content, after `log_days`;
+- mail that came back, with its content, after `log_days` as well;
 - remembered idempotency keys after their hours; sessions when no attempt tells of them any more.
 
 Nothing that may still be delivered is ever touched: a message stays whole, however old, while one of its recipients is
@@ -25,7 +26,7 @@ from postroom.ids import id_at
 from postroom.model.event import EventKind
 from postroom.model.state import OVER, State
 from postroom.policy.inherit import Inherited, chain, inherited
-from postroom.store import tables, tenants, terms
+from postroom.store import incoming, tables, tenants, terms
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows
 from postroom.store.partial import among
@@ -55,6 +56,7 @@ class Swept:
     messages: int = 0
     keys: int = 0
     sessions: int = 0
+    incoming: int = 0
     more: bool = False
 
 
@@ -75,8 +77,9 @@ def sweep(
     contents, more_contents = _sweep_contents(connection, settings, now_ms, limit, next_id)
     keys = _sweep_keys(connection, now_ms - round(idempotency_hours * _HOUR_MS), limit)
     sessions = _sweep_sessions(connection, settings, now_ms, limit)
-    more = more_messages or more_contents or keys >= limit or sessions >= limit
-    return Swept(contents, messages, keys, sessions, more)
+    came_back = _sweep_incoming(connection, settings, now_ms, limit)
+    more = more_messages or more_contents or keys >= limit or sessions >= limit or came_back >= limit
+    return Swept(contents, messages, keys, sessions, came_back, more)
 
 
 def _alone(connection: Connection) -> bool:
@@ -245,6 +248,16 @@ def _sweep_keys(connection: Connection, before_ms: int, limit: int) -> int:
     for tenant_id, keys in _by_tenant((row.tenant_id, row.key) for row in rows).items():
         connection.execute(delete(table).where(within(table, tenant_id), table.c.key.in_(keys)))
     return len(rows)
+
+
+def _sweep_incoming(connection: Connection, settings: dict[int, Inherited], now_ms: int, limit: int) -> int:
+    count = 0
+    for tenant_id, own in settings.items():
+        before_ms = now_ms - own.log_days.value * _DAY_MS
+        count += incoming.drop_before(connection, tenant_id, before_ms, limit - count)
+        if count >= limit:
+            break
+    return count
 
 
 def _by_tenant(pairs: Iterable[tuple[int, str]]) -> dict[int, list[str]]:

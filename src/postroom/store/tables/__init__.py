@@ -9,6 +9,7 @@ from postroom.store.tables.columns import metadata
 from postroom.store.tables.connecting import agent, connector, connector_event, connector_secret
 from postroom.store.tables.finding import term
 from postroom.store.tables.grants import oauth2_grant, oauth2_start
+from postroom.store.tables.incoming import incoming, incoming_content
 from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, rendering, session
 from postroom.store.tables.names import dkim_key, dns_check
 from postroom.store.tables.people import (
@@ -60,6 +61,8 @@ __all__ = [
     "guess",
     "idempotency",
     "identity",
+    "incoming",
+    "incoming_content",
     "kind",
     "lane",
     "message",

@@ -20,6 +20,7 @@ from postroom.web.api import (
     discovery,
     dns_shapes,
     grant_shapes,
+    incoming,
     insight_shapes,
     people_shapes,
     problems,
@@ -55,6 +56,7 @@ TAGS = [
     {"name": "messages", "description": "Send, find, read and change the course of messages."},
     {"name": "accounts", "description": "The mail servers that mail leaves through."},
     {"name": "recipients", "description": "What recipients choose, and who gets nothing but security mail."},
+    {"name": "incoming", "description": "Mail that came back: bounces, read receipts, answers."},
     {"name": "kinds", "description": "Kinds of mail: what it is about, and how its recipients get it."},
     {"name": "connectors", "description": "Ways to servers behind proxies, jump hosts and in closed networks."},
     {"name": "senders", "description": "The addresses mail may leave from."},
@@ -99,6 +101,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         grant_shapes,
         check_shapes,
         staged_shapes,
+        incoming,
     )
     for part in (shapes, *parts):
         schemas |= part.schemas()

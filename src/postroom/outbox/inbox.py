@@ -1,0 +1,106 @@
+"""The facade for mail that comes in: handed over here, kept, tied to the message it is about, listed and read.
+
+Whoever fetches mail, or is handed it by a mail server, brings it with `take`, on a thread of his own: a large mail
+takes a moment to be read, which is done before the store is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from postroom.clock import now_ms
+from postroom.errors import BadInput, Fault, Forbidden, NotFound, TooLarge
+from postroom.model.application import Actor, Scope
+from postroom.model.audit import Entry
+from postroom.model.incoming import IncomingKind, Received
+from postroom.receive.sorting import MAX_CONTENT, understand
+from postroom.receive.tying import apply
+from postroom.store import audit, incoming
+from postroom.store.database import Store
+
+__all__ = ["Inbox", "Taken"]
+
+_MOST_ON_PAGE = 200
+
+
+class Taken(NamedTuple):
+    """`again`: the same octets had come before; nothing changed."""
+
+    received: Received
+    again: bool
+
+
+class Inbox:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def take(self, actor: Actor, content: bytes) -> Future[Taken]:
+        """Takes one mail, once: the same octets again change nothing. Raises Forbidden, BadInput, TooLarge."""
+        _require(actor, Scope.ACT)
+        if not content.strip():
+            raise BadInput((Fault("body", "is empty.", "Send the mail itself, with its header."),))
+        if len(content) > MAX_CONTENT:
+            raise TooLarge(f"The mail has {len(content):,} octets; {MAX_CONTENT:,} are read at most.")
+        found, digest = understand(content), hashlib.sha256(content).digest()
+
+        def work(connection: Connection) -> Taken:
+            next_id = self._store.ids.next
+            return Taken(*apply(connection, actor.tenant_id, found, content, digest, now_ms(), next_id))
+
+        return self._store.write(work)
+
+    def list(
+        self, actor: Actor, *, limit: int = 50, before: int | None = None, kind: str | None = None
+    ) -> Future[Sequence[Received]]:
+        """The newest first, without what they say. Raises BadInput for a kind that is none."""
+        _require(actor, Scope.READ)
+        wanted = _kind(kind)
+        most = min(max(limit, 1), _MOST_ON_PAGE)
+        return self._store.read(lambda c: incoming.listed(c, actor.tenant_id, most, before=before, kind=wanted))
+
+    def get(self, actor: Actor, incoming_id: int) -> Future[Received]:
+        """Raises NotFound. `text` is only for those who may see contents, and empty for others."""
+        _require(actor, Scope.READ)
+        return self._store.read(lambda c: _existing(c, actor.tenant_id, incoming_id))
+
+    def content(self, actor: Actor, incoming_id: int) -> Future[bytes]:
+        """The mail as it came. Every look is in the audit trail before anything is shown."""
+        _require(actor, Scope.CONTENT)
+
+        def work(connection: Connection) -> bytes:
+            _existing(connection, actor.tenant_id, incoming_id)
+            content = incoming.content(connection, actor.tenant_id, incoming_id)
+            if content is None:
+                raise NotFound("Its content is not kept any more.")
+            looked = Entry(actor.tenant_id, "incoming.content-seen", now_ms(), incoming_id).by(actor)
+            audit.note(connection, [(self._store.ids.next(), looked)])
+            return content
+
+        return self._store.write(work)
+
+
+def _kind(text: str | None) -> IncomingKind | None:
+    if text is None:
+        return None
+    try:
+        return IncomingKind(text.strip().lower())
+    except ValueError:
+        known = ", ".join(kind.value for kind in IncomingKind)
+        raise BadInput((Fault("kind", "is no kind of incoming mail.", f"There are: {known}."),)) from None
+
+
+def _existing(connection: Connection, tenant_id: int, incoming_id: int) -> Received:
+    found = incoming.get(connection, tenant_id, incoming_id)
+    if found is None:
+        raise NotFound("There is no such incoming mail here.")
+    return found
+
+
+def _require(actor: Actor, scope: Scope) -> None:
+    if not actor.may(scope):
+        raise Forbidden(f"This needs the permission {scope.value}.")

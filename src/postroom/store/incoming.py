@@ -1,0 +1,100 @@
+"""Mail that came in: kept once, listed, read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select
+
+from postroom.ids import id_at
+from postroom.model.incoming import IncomingKind, Received
+from postroom.store import tables
+from postroom.store.scope import within
+
+__all__ = ["by_digest", "content", "drop_before", "get", "listed", "of_message", "put"]
+
+_table = tables.incoming
+_content = tables.incoming_content
+
+
+def _from_row(row: Row[Any]) -> Received:
+    return Received(
+        row.id,
+        row.tenant_id,
+        row.received_ms,
+        IncomingKind(row.kind),
+        row.sender,
+        row.subject,
+        row.text,
+        row.why,
+        row.size,
+        row.message_id,
+        row.n,
+    )
+
+
+def by_digest(connection: Connection, tenant_id: int, digest: bytes) -> Received | None:
+    row = connection.execute(select(_table).where(within(_table, tenant_id), _table.c.digest == digest)).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+def put(connection: Connection, one: Received, digest: bytes, body: bytes) -> None:
+    """Raises IntegrityError where the same octets are there already: ask `by_digest` first, in this transaction."""
+    connection.execute(
+        _table.insert().values(
+            id=one.id,
+            tenant_id=one.tenant_id,
+            received_ms=one.received_ms,
+            digest=digest,
+            kind=one.kind.value,
+            sender=one.sender,
+            subject=one.subject,
+            text=one.text,
+            why=one.why,
+            size=one.size,
+            message_id=one.message_id,
+            n=one.n,
+        )
+    )
+    connection.execute(_content.insert().values(incoming_id=one.id, tenant_id=one.tenant_id, body=body))
+
+
+def get(connection: Connection, tenant_id: int, incoming_id: int) -> Received | None:
+    row = connection.execute(select(_table).where(within(_table, tenant_id), _table.c.id == incoming_id)).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+def content(connection: Connection, tenant_id: int, incoming_id: int) -> bytes | None:
+    found = connection.execute(
+        select(_content.c.body).where(within(_content, tenant_id), _content.c.incoming_id == incoming_id)
+    ).scalar()
+    return None if found is None else bytes(found)
+
+
+def listed(
+    connection: Connection, tenant_id: int, limit: int, *, before: int | None = None, kind: IncomingKind | None = None
+) -> list[Received]:
+    """The newest first, older than the one with the number `before`."""
+    query = select(_table).where(within(_table, tenant_id))
+    if before is not None:
+        query = query.where(_table.c.id < before)
+    if kind is not None:
+        query = query.where(_table.c.kind == kind.value)
+    return [_from_row(row) for row in connection.execute(query.order_by(_table.c.id.desc()).limit(limit))]
+
+
+def of_message(connection: Connection, tenant_id: int, message_id: int, limit: int) -> list[Received]:
+    """What came back about one message, oldest first."""
+    query = select(_table).where(within(_table, tenant_id), _table.c.message_id == message_id)
+    return [_from_row(row) for row in connection.execute(query.order_by(_table.c.id).limit(limit))]
+
+
+def drop_before(connection: Connection, tenant_id: int, before_ms: int, limit: int) -> int:
+    """Forgets the oldest that came before this time, with their contents; returns how many."""
+    old = select(_table.c.id).where(within(_table, tenant_id), _table.c.id < id_at(before_ms)).order_by(_table.c.id)
+    numbers = list(connection.execute(old.limit(limit)).scalars())
+    if numbers:
+        gone = (within(_content, tenant_id), _content.c.incoming_id.in_(numbers))
+        connection.execute(delete(_content).where(*gone))
+        connection.execute(delete(_table).where(within(_table, tenant_id), _table.c.id.in_(numbers)))
+    return len(numbers)
