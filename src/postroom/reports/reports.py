@@ -24,11 +24,12 @@ from postroom.model.message import Message, Recipient
 from postroom.model.state import State
 from postroom.policy.snapshot import NATIVE, Snapshot
 from postroom.policy.tongue import ENGLISH
+from postroom.reports.evidence import Evidence, SettingsThen, harmless
 from postroom.reports.health import look
 from postroom.reports.leaving import leaving
 from postroom.reports.views import Health, MessageView, Page, Query, QueueLine, RecipientView, Timeline
 from postroom.reports.wording import diagnosed, mend, retold, shown_state, words
-from postroom.store import audit, lines, messages, queue, timeline, unknown_answers
+from postroom.store import audit, lines, messages, queue, timeline, unknown_answers, versions
 from postroom.store.activity import Activity, activity
 from postroom.store.database import Store
 from postroom.store.queue import Load
@@ -67,20 +68,7 @@ class Reports:
         _require(actor, Scope.READ)
         number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
 
-        def work(connection: Connection) -> MessageView:
-            message = _existing(connection, number, message_id)
-            recipients = messages.recipients(connection, number, message_id)
-            leaves = leaving(connection, snapshot, recipients, now_ms())
-            return MessageView(
-                message=message,
-                recipients=tuple(
-                    _recipient_view(snapshot, message, one, leaves.get(one.n), language) for one in recipients
-                ),
-                has_content=messages.has_content(connection, number, message_id),
-                application=_application(snapshot, message),
-            )
-
-        return self._store.read(work)
+        return self._store.read(lambda c: _view_of(c, snapshot, number, message_id, language))
 
     def timeline(
         self,
@@ -94,20 +82,30 @@ class Reports:
         _require(actor, Scope.READ)
         number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
 
-        def work(connection: Connection) -> Timeline:
-            _existing(connection, number, message_id)
-            happened = timeline.events(connection, number, message_id, _MOST_EVENTS + 1, n)
-            tried = timeline.attempts(connection, number, message_id, _MOST_ATTEMPTS + 1, n)
-            used = {one.account_id for one in tried if one.account_id is not None}
-            return Timeline(
-                message_id=message_id,
-                events=tuple(_told_again(snapshot, number, one, language) for one in happened[:_MOST_EVENTS]),
-                attempts=tuple(tried[-_MOST_ATTEMPTS:]),
-                accounts={one: _account_name(snapshot, one) for one in used},
-                more=len(happened) > _MOST_EVENTS or len(tried) > _MOST_ATTEMPTS,
-            )
+        return self._store.read(lambda c: _timeline_of(c, snapshot, number, message_id, n, language))
 
-        return self._store.read(work)
+    def evidence(
+        self, actor: Actor, message_id: int, tenant_id: int | None = None, language: str = ENGLISH
+    ) -> Future[Evidence]:
+        """All that this actor may hand to somebody else's help desk; `evidence.pack` makes the file. Raises NotFound.
+
+        The content is in it for who may see contents, and that look is in the audit trail; the settings of the
+        tenant's own accounts for who may see settings. What is not in it, is told.
+        """
+        _require(actor, Scope.READ)
+        number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
+
+        def work(connection: Connection) -> Evidence:
+            view = _view_of(connection, snapshot, number, message_id, language)
+            happened = _timeline_of(connection, snapshot, number, message_id, None, language)
+            content, why = _content_of(connection, actor, view)
+            if content is not None:
+                looked = Entry(number, "message.content-seen", now_ms(), message_id, after={"evidence": True}).by(actor)
+                audit.note(connection, [(self._store.ids.next(), looked)])
+            settings, no_settings = _settings_then(connection, actor, number, happened)
+            return Evidence(view, happened, content, why, settings, no_settings)
+
+        return self._store.write(work) if actor.may(Scope.CONTENT) else self._store.read(work)
 
     def content(self, actor: Actor, message_id: int, tenant_id: int | None = None) -> Future[bytes]:
         """The bytes as they were fixed at acceptance. Raises NotFound, with words that say why they are not kept.
@@ -238,6 +236,64 @@ def _existing(connection: Connection, tenant_id: int, message_id: int) -> Messag
     if message is None:
         raise NotFound("There is no such message here.")
     return message
+
+
+def _view_of(connection: Connection, snapshot: Snapshot, tenant_id: int, message_id: int, language: str) -> MessageView:
+    message = _existing(connection, tenant_id, message_id)
+    recipients = messages.recipients(connection, tenant_id, message_id)
+    leaves = leaving(connection, snapshot, recipients, now_ms())
+    return MessageView(
+        message=message,
+        recipients=tuple(_recipient_view(snapshot, message, one, leaves.get(one.n), language) for one in recipients),
+        has_content=messages.has_content(connection, tenant_id, message_id),
+        application=_application(snapshot, message),
+    )
+
+
+def _timeline_of(
+    connection: Connection, snapshot: Snapshot, tenant_id: int, message_id: int, n: int | None, language: str
+) -> Timeline:
+    _existing(connection, tenant_id, message_id)
+    happened = timeline.events(connection, tenant_id, message_id, _MOST_EVENTS + 1, n)
+    tried = timeline.attempts(connection, tenant_id, message_id, _MOST_ATTEMPTS + 1, n)
+    used = {one.account_id for one in tried if one.account_id is not None}
+    return Timeline(
+        message_id=message_id,
+        events=tuple(_told_again(snapshot, tenant_id, one, language) for one in happened[:_MOST_EVENTS]),
+        attempts=tuple(tried[-_MOST_ATTEMPTS:]),
+        accounts={one: _account_name(snapshot, one) for one in used},
+        more=len(happened) > _MOST_EVENTS or len(tried) > _MOST_ATTEMPTS,
+    )
+
+
+def _content_of(connection: Connection, actor: Actor, view: MessageView) -> tuple[bytes | None, str]:
+    """The bytes for an evidence file, or why they are not in it."""
+    message = view.message
+    if message.secret:
+        return None, "the message is marked secret; nobody sees its content."
+    if not actor.may(Scope.CONTENT):
+        return None, "whoever made this file may not see the contents of messages."
+    content = messages.content(connection, message.tenant_id, message.id)
+    return content, "" if content is not None else "it is not kept any more, or never was."
+
+
+def _settings_then(
+    connection: Connection, actor: Actor, tenant_id: int, happened: Timeline
+) -> tuple[tuple[SettingsThen, ...], str]:
+    """What the tenant's own accounts were set to at each attempt, each version once."""
+    if not actor.may(Scope.SETTINGS_READ):
+        return (), "whoever made this file may not see settings."
+    found, missing = [], False
+    used = dict.fromkeys((one.account_id, one.account_version) for one in happened.attempts)
+    for account_id, version in used:
+        then = None if account_id is None else versions.get(connection, tenant_id, account_id, version)
+        if then is None:
+            missing = True
+        else:
+            name = str(then.values.get("name", "")) or happened.accounts.get(account_id or 0, "")
+            found.append(SettingsThen(name, version, harmless(then.values)))
+    why = "some account is not this tenant's own, or that version of its settings is not kept." if missing else ""
+    return tuple(found), why
 
 
 def _application(snapshot: Snapshot, message: Message) -> str:

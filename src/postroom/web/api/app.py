@@ -32,6 +32,7 @@ from postroom.web.api import (
     discovery,
     dkim,
     dns,
+    evidence,
     first_run,
     front,
     grants,
@@ -146,6 +147,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.router.routes.append(Route(RAW_PATH, app.raw, methods=["POST"]))
     for part in (
         messages,
+        evidence,
         account_life,
         accounts,
         staged,
