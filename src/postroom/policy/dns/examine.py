@@ -10,8 +10,9 @@ from postroom.policy.dns.dkim_record import PublishedKey, Seen, look_for, read_k
 from postroom.policy.dns.dmarc import Discovered, aligned, discover
 from postroom.policy.dns.origin import Origin
 from postroom.policy.dns.question import Asking, IpAddress, Question
-from postroom.policy.dns.spf import SpfVerdict, Survey, check_host, find_record, survey
+from postroom.policy.dns.spf import Result, SpfVerdict, Survey, check_host, find_record, survey
 from postroom.policy.dns.spf_record import Record
+from postroom.policy.signing import Sight
 
 __all__ = ["DkimSeen", "DmarcSeen", "Setup", "SpfSeen", "examine_dkim", "examine_dmarc", "examine_spf"]
 
@@ -70,7 +71,12 @@ class DkimSeen:
 
     @property
     def signs(self) -> bool:
-        return any(key.signs and seen.sight.value != "wrong" for key, seen in self.own)
+        return any(key.signs and seen.sight is Sight.RIGHT for key, seen in self.own)
+
+    @property
+    def unsure(self) -> bool:
+        """A key of ours signs, but nobody could say whether its record is there."""
+        return any(key.signs and seen.sight is Sight.UNKNOWN for key, seen in self.own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +126,8 @@ def _covers(setup: Setup, origin: Origin, found: Survey) -> Asking[bool | None]:
         return None if found.trouble or theirs.trouble else False
     for address in samples:
         verdict = yield from check_host(address, setup.envelope, setup.host)
-        if verdict.result.value != "pass":
-            return False
+        if verdict.result is not Result.PASS:
+            return None if verdict.result is Result.TEMPERROR else False
     return True
 
 

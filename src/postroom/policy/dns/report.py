@@ -184,7 +184,14 @@ def _unknown_origin(setup: Setup, text: str) -> Finding:
 def _addresses(setup: Setup, seen: SpfSeen, text: str) -> Iterator[Finding]:
     domain = setup.envelope_domain
     good = [address for address, verdict in seen.verdicts.items() if verdict.result is Result.PASS]
-    bad = {address: verdict for address, verdict in seen.verdicts.items() if verdict.result is not Result.PASS}
+    unasked = [verdict.why for verdict in seen.verdicts.values() if verdict.result is Result.TEMPERROR]
+    bad = {
+        address: verdict
+        for address, verdict in seen.verdicts.items()
+        if verdict.result not in (Result.PASS, Result.TEMPERROR)
+    }
+    if unasked and not seen.survey.trouble:
+        yield _unasked("spf-trouble", "SPF", domain, unasked[0])
     if good:
         sure = "" if seen.told else " If mail leaves from another address in the end, that one counts."
         yield Finding("spf-covers", _OK, f"SPF covers {', '.join(good)}", f"The record of {domain} is: {text}{sure}")
@@ -194,7 +201,7 @@ def _addresses(setup: Setup, seen: SpfSeen, text: str) -> Iterator[Finding]:
         f"{address}: {verdict.result}{f' ({verdict.why})' if verdict.why else ''}" for address, verdict in bad.items()
     )
     maybe = "" if seen.told else f" These are the addresses of {setup.host}; mail may leave from others in the end."
-    hopeless = any(verdict.result in (Result.PERMERROR, Result.TEMPERROR) for verdict in bad.values())
+    hopeless = any(verdict.result is Result.PERMERROR for verdict in bad.values())
     yield Finding(
         "spf-lacks-address", _FAULT if seen.told else _WARNING, f"SPF does not cover {', '.join(bad)}",
         f"What receivers find with the record of {domain}: {said}.{maybe}",

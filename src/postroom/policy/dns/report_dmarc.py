@@ -119,6 +119,8 @@ def _outcome(setup: Setup, spf: SpfSeen | None, dkim: DkimSeen, dmarc: DmarcSeen
         yield Finding("dmarc-passes", _OK, f"Mail from {domain} passes DMARC", "Postroom's DKIM signature is aligned.")
     elif by_spf and dmarc.aligned:
         yield Finding("dmarc-passes", _OK, f"Mail from {domain} passes DMARC", "SPF covers it, and is aligned.")
+    elif dkim.unsure:
+        return
     elif by_spf is False or (dmarc.aligned is False and not replaced):
         yield _fails(setup, dkim, dmarc)
     else:
@@ -137,6 +139,8 @@ def _passes_spf(spf: SpfSeen) -> bool | None:
         return False
     if spf.covered is not None:
         return spf.covered
+    if any(one.result is Result.TEMPERROR for one in spf.verdicts.values()):
+        return None
     if not spf.verdicts or (not spf.told and any(one.result is not Result.PASS for one in spf.verdicts.values())):
         return None
     return all(one.result is Result.PASS for one in spf.verdicts.values())

@@ -20,6 +20,7 @@ MOST_ASKING = 10
 _MOST_VOID = 2
 _MOST_HOSTS = 10
 _MOST_SURVEYED = 30
+_MOST_FAULTS = 10
 _ASKING = frozenset({"include", "a", "mx", "ptr", "exists"})
 
 
@@ -207,6 +208,11 @@ class Survey:
     trouble: str = ""
     deprecated: bool = False
 
+    def blame(self, fault: str) -> None:
+        """Each fault once, and not more than people read."""
+        if fault not in self.faults and len(self.faults) < _MOST_FAULTS:
+            self.faults.append(fault)
+
 
 def survey(domain: str) -> Asking[Survey]:
     """Never raises."""
@@ -225,7 +231,7 @@ def survey(domain: str) -> Asking[Survey]:
 def _surveyed(found: Survey, record: Record, way: tuple[str, ...], *, own: bool) -> Asking[None]:
     """`own`: the record decides for the domain, and is not only included."""
     if record.fault:
-        found.faults.append(f"The SPF record of {way[-1]} {record.fault}.")
+        found.blame(f"The SPF record of {way[-1]} {record.fault}.")
         return
     for term in record.terms:
         if term.name == "all":
@@ -246,7 +252,7 @@ def _led_to(found: Survey, target: str, way: tuple[str, ...], word: str, *, own:
         return
     name = target.lower().removesuffix(".")
     if name in way:
-        found.faults.append(f"The SPF record of {way[-1]} leads back to {name}: it goes round in circles.")
+        found.blame(f"The SPF record of {way[-1]} leads back to {name}: it goes round in circles.")
         return
     if len(found.included) >= _MOST_SURVEYED:
         return
@@ -258,4 +264,4 @@ def _led_to(found: Survey, target: str, way: tuple[str, ...], word: str, *, own:
         found.trouble = record.why
     else:
         why = record.why or f"{name} has no SPF record"
-        found.faults.append(f"The SPF record of {way[-1]} says {word[:100]}, but {why}.")
+        found.blame(f"The SPF record of {way[-1]} says {word[:100]}, but {why}.")

@@ -167,9 +167,9 @@ class Around(NamedTuple):
 def expand(text: str, around: Around) -> str:
     """A domain-spec, spelled out; labels are dropped from the left until it is short enough (7.3)."""
     found = _EXPANSION.sub(lambda one: _expansion(one, around), text).removesuffix(".")
-    while len(found) > _LONGEST_NAME and "." in found:
-        found = found.partition(".")[2]
-    return found
+    if len(found) <= _LONGEST_NAME:
+        return found
+    return found[-_LONGEST_NAME - 1 :].partition(".")[2]
 
 
 def _expansion(found: re.Match[str], around: Around) -> str:

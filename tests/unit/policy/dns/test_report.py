@@ -120,6 +120,10 @@ def test_nobody_answering_is_no_fault_of_the_domain() -> None:
     seen = found(Setup(**{**as_dict(RELAY), "keys": (KEY,)}), silent)
     assert {"spf-trouble", "dkim-trouble", "dmarc-trouble"} <= set(seen)
     assert worst(seen.values()) is Severity.WARNING
+    assert not {"dmarc-passes", "dmarc-fails"} & set(seen)
+    half = found(RELAY, changed(spf="v=spf1 include:slow.example -all", more={"slow.example": "?"}))
+    assert half["spf-trouble"].severity is Severity.WARNING
+    assert not {"spf-lacks-address", "dmarc-passes", "dmarc-fails"} & set(half)
 
 
 def test_keys_of_ours_are_looked_for() -> None:

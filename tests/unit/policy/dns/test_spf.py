@@ -196,6 +196,14 @@ def test_an_ipv6_address_is_spelled_in_nibbles_and_long_names_lose_labels() -> N
     assert len(expand("%{l}." * 60 + "example.com", around)) <= 253
 
 
+def test_a_record_made_to_cost_time_or_words_costs_little() -> None:
+    """Macros that spell out a megabyte of labels, and a thousand includes that lead back."""
+    sender = "." * 5 + "a.b" * 80 + "@" + "x." * 60 + "example.com"
+    assert len(expand("%{s}" * 3_000 + ".example.com", AROUND._replace(sender=sender))) <= 253
+    many: Table = {"example.com": {"TXT": ["v=spf1 " + "include:example.com include:gone.example " * 500 + "-all"]}}
+    assert len(run(survey("example.com"), many).faults) == 2
+
+
 def test_exists_asks_for_what_the_macro_says() -> None:
     asked: list[Question] = []
     table = zone("v=spf1 exists:%{ir}.%{l1r+-}._spf.%{d} -all", {"1.2.0.192.a._spf.example.com": {"A": ["127.0.0.2"]}})
