@@ -139,7 +139,9 @@ class ConsoleRig:
         self.api.forget_tries()
 
     def looks_right(self, page: Page, name: str) -> None:
-        """axe finds nothing in either theme, nothing is wider than a telephone, and pictures are taken where wanted."""
+        """axe finds nothing in either theme, nothing is wider than a telephone; pictures are taken where wanted. The
+        browser has to run scripts.
+        """
         for look in ("light", "dark"):
             page.emulate_media(color_scheme=look)
             found = self._violations(page)

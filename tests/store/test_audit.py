@@ -335,6 +335,7 @@ ELSEWHERE = {
     "look_for_dkim_records": "store/test_dkim_keys.py",
     "check_dns_again": "store/test_dns_checks.py",
     "first_run": "store/test_first_run.py",
+    "change_me": "store/test_own_profile.py",
 }
 """What needs a passkey, a provider or a mailbox that is down: the tests that have one look into the trail."""
 NOT_YET = {"begin_second_factor", "begin_passkey"}

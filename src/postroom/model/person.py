@@ -13,9 +13,11 @@ from enum import StrEnum
 
 from postroom.model.application import Scope
 
-__all__ = ["Purpose", "Role", "User", "UserSession", "login_key", "mixes_scripts"]
+__all__ = ["LOOKS", "Purpose", "Role", "User", "UserSession", "login_key", "mixes_scripts"]
 
 
+LOOKS = ("auto", "light", "dark")
+"""How the console may look; `auto` follows the browser."""
 _LONGEST = 300
 """Characters of a login that are looked at; none that is stored has so many."""
 
@@ -47,7 +49,8 @@ class Role:
 @dataclass(frozen=True, slots=True)
 class User:
     """Somebody who signs in. `roles`: names of ready roles, and ids (`r_…`) of the tenant's own. `second_factor`: codes
-    of an authenticator app; `passkeys`: how many he has. No field is secret.
+    of an authenticator app; `passkeys`: how many he has. `language`, `time_zone`, `look`: what he chose, "" as his
+    browser says. No field is secret.
     """
 
     id: int
@@ -63,6 +66,9 @@ class User:
     created_ms: int = 0
     signed_in_ms: int | None = None
     passkeys: int = 0
+    language: str = ""
+    time_zone: str = ""
+    look: str = ""
     version: int = 1
 
     @property

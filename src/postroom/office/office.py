@@ -22,6 +22,7 @@ from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
 from postroom.office.leaving import LeavingVerbs
 from postroom.office.link_way import LinkWayVerbs
+from postroom.office.own_profile import OwnProfileVerbs
 from postroom.office.preferences import PreferenceVerbs
 from postroom.office.problems import ProblemVerbs
 from postroom.office.proofs import ProofVerbs
@@ -50,6 +51,7 @@ class Office(
     SuppressionVerbs,
     ByProviderVerbs,
     FirstRunVerbs,
+    OwnProfileVerbs,
     AuditVerbs,
     TryingVerbs,
     InstallationVerbs,

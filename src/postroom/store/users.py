@@ -64,6 +64,9 @@ def from_row(row: Row[Any]) -> User:
         created_ms=row.created_ms,
         signed_in_ms=row.signed_in_ms,
         passkeys=row.passkeys,
+        language=row.language,
+        time_zone=row.time_zone,
+        look=row.look,
         version=row.version,
     )
 
@@ -108,7 +111,7 @@ def create(connection: Connection, user: User) -> None:
 
 
 def save(connection: Connection, user: User) -> None:
-    """Writes login, name, address, roles and whether he is deactivated; the version grows by one."""
+    """Writes login, name, address, roles, what he chose, and whether he is deactivated; the version grows by one."""
     connection.execute(
         update(_table)
         .where(within(_table, user.tenant_id), _table.c.id == user.id)
@@ -128,6 +131,9 @@ def _stored(user: User) -> dict[str, Any]:
         "email": user.email,
         "roles": json.dumps(user.roles),
         "deactivated_ms": user.deactivated_ms,
+        "language": user.language,
+        "time_zone": user.time_zone,
+        "look": user.look,
     }
 
 

@@ -43,6 +43,9 @@ person = Table(
     number("signed_in_ms"),
     number("version", 1),
     number("passkeys", 0),
+    words("language"),
+    words("time_zone"),
+    words("look"),
     Index("ix_person_tenant_id_id", "tenant_id", "id"),
 )
 

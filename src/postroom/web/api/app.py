@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route, compile_path
 
 from postroom import __version__
 from postroom.errors import PostroomError
+from postroom.office.by_provider import RETURN_PATH
 from postroom.office.grants import CALLBACK
 from postroom.office.preferences import FILES, PREFERENCES
 from postroom.settings import Network, ProxyHeader
@@ -185,6 +186,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.add_route("/docs", _page, methods=["GET"])
     app.add_route("/", _start, methods=["GET"])
     app.add_route("/console", _console, methods=["GET"])
+    app.add_route(RETURN_PATH, _back, methods=["GET"])
     app.router.routes.append(Mount("/console", Console(desk)))
     app.add_route(CHOOSING, choose, methods=["GET", "POST"])
     app.add_route(f"{PREFERENCES}/{{token}}", own_page, methods=["GET", "POST"])
@@ -211,6 +213,11 @@ async def _start(request: Request) -> Response:
     """People come to the console, programs to the documentation."""
     people = "text/html" in request.headers.get("accept", "")
     return RedirectResponse("/console/" if people else "/docs", 307, {"vary": "accept"})
+
+
+async def _back(request: Request) -> Response:
+    """From an identity provider: the console finishes what it began."""
+    return RedirectResponse(f"/console{RETURN_PATH}?{request.url.query}", 303)
 
 
 async def _console(request: Request) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from postroom.model.application import Scope
+from postroom.model.person import LOOKS
 from postroom.policy.rights import READY
 
 __all__ = ["FLAG", "MOMENT", "NUMBER", "TEXT", "or_null", "schemas", "shape", "told"]
@@ -38,6 +39,11 @@ _USER = {
     "email": told(TEXT, "Where invitations and links for a new password go."),
     "roles": told({"type": "array", "items": TEXT}, f"Names or ids. Ready ones: {', '.join(READY)}."),
 }
+_CHOSEN = {
+    "language": told(TEXT, "The language of his pages, empty for what his browser says."),
+    "time_zone": told(TEXT, "The time zone he reads times in, empty for what his browser says."),
+    "look": told({"type": "string", "enum": ["", *LOOKS]}, "Light or dark."),
+}
 _USER_SHOWN = {
     "id": told(TEXT, "Like `u_…`."),
     "tenant_id": TEXT,
@@ -46,6 +52,7 @@ _USER_SHOWN = {
     "password_set_at": or_null(MOMENT, "When he did."),
     "second_factor": told(FLAG, "Whether there is an authenticator app."),
     "passkeys": told(NUMBER, "How many passkeys he has."),
+    **_CHOSEN,
     "deactivated_at": or_null(MOMENT, "Since when he can't sign in."),
     "created_at": MOMENT,
     "signed_in_at": or_null(MOMENT, "When he last signed in."),

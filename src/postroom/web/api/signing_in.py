@@ -33,6 +33,7 @@ _CHANGE = object_of(old=_SECRET, new=_SECRET)
 _PASSWORD = object_of(password=_SECRET)
 _CODE = object_of(code=_SECRET)
 _LOGIN = object_of(login=_WORD)
+_PROFILE = object_of(name=_WORD, language=_WORD, time_zone=_WORD, look=_WORD) | {"required": []}
 _SETUP = object_of(
     secret={"type": "string", "description": "For the authenticator app, this one time."},
     address={"type": "string", "description": "The same as an `otpauth:` address, for a QR code."},
@@ -178,6 +179,18 @@ async def read_me(actor: Anybody, desk: At) -> Response:
         "recovery_codes": left,
     }
     return json_answer(body)
+
+
+@router.patch(
+    "/me",
+    **answers(ref("User"), "It is changed.", takes=_PROFILE, example={"language": "de", "time_zone": "Europe/Berlin"}),
+)
+async def change_me(actor: Anybody, desk: At, values: Values) -> Response:
+    """Change what one says of oneself
+
+    Name, language, time zone, light or dark. What is not named stays; empty is what the browser wants.
+    """
+    return json_answer(user_json(await asyncio.wrap_future(desk.office.change_me(actor, values))))
 
 
 @router.get("/sessions", **answers(list_of("sessions", "Session"), "The newest first."))

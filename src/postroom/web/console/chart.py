@@ -40,10 +40,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`labels`: pairs of a place from the left and an hour; `top`: what the highest bar counts."""
+    """`labels`: the hours at which its quarters begin; `top`: what the highest bar counts."""
 
     bars: tuple[Bar, ...]
-    labels: tuple[tuple[float, str], ...]
+    labels: tuple[str, ...]
     rows: tuple[Row, ...]
     top: int
     width: int = WIDTH
@@ -64,7 +64,7 @@ def chart_of(hours: Sequence[Hour], visit: Visit) -> Chart:
                 below -= height
                 place = (n * step + _GAP / 2, below, step - _GAP, height)
                 bars.append(Bar(kind, *(round(number, 1) for number in place)))
-    labels = tuple((round(n * step + step / 2, 1), row.label) for n, row in enumerate(rows) if n % 6 == 5)
+    labels = tuple(row.label for row in rows[:: max(len(rows) // 4, 1)][:4])
     return Chart(tuple(bars), labels, tuple(rows), top)
 
 

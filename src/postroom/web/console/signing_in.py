@@ -1,4 +1,4 @@
-"""Signing in and out: password, then a code, a recovery code or a passkey where one is asked for.
+"""Signing in and out: password, then a code, a recovery code or a passkey; a passkey alone; identity providers.
 
 The session's token becomes the cookie and is in no page. It is always a new one: what the browser had before opens
 nothing afterwards. A first step alone is kept in a cookie of its own, which lasts five minutes.
@@ -6,12 +6,15 @@ nothing afterwards. A first step alone is kept in a cookie of its own, which las
 
 from __future__ import annotations
 
+import json
+
 from starlette.responses import RedirectResponse, Response
 
 from postroom.clock import now_ms
 from postroom.errors import PostroomError, TooMany, Unauthenticated
 from postroom.office.signing_in import SignedIn
 from postroom.web.api.login import client_address
+from postroom.web.console.profile import browser_answer
 from postroom.web.console.refusals import safe_next
 from postroom.web.console.routes import Pages
 from postroom.web.console.visit import SESSION, VISITOR, Visit
@@ -21,6 +24,7 @@ __all__ = ["pages", "signed_in"]
 
 pages = Pages()
 _STEP = "step"
+_ATTEMPT = "attempt"
 
 
 @pages.get("/sign-in", open=True)
@@ -61,6 +65,63 @@ async def second_step(visit: Visit) -> Response:
     response = signed_in(visit, done, form.text("next"))
     visit.jar.drop(response, _STEP)
     return response
+
+
+# -- passkeys and identity providers ----------------------------------------------------------------------------------
+
+
+@pages.post("/sign-in/passkey", open=True)
+async def ask_passkey(visit: Visit) -> Response:
+    """The page where the browser is asked for one: by itself, or as the second step of what was begun."""
+    form = visit.form
+    token = visit.jar.read(_STEP) if form.flag("second") else ""
+    try:
+        asked = await visit.wait(visit.office.ask_passkey(token, address=client_address(visit.request)))
+    except PostroomError as error:
+        return await _page(visit, error)
+    values = {"attempt": asked.attempt, "options": json.dumps(dict(asked.options)), "following": form.text("next")}
+    return visit.page("sign_in/passkey.html", form=form, **values)
+
+
+@pages.post("/sign-in/passkey/answer", open=True)
+async def take_passkey(visit: Visit) -> Response:
+    form = visit.form
+    try:
+        answer = browser_answer(form.text("credential"))
+        done = await visit.wait(visit.office.sign_in_by_passkey(form.text("attempt"), answer, **source(visit)))
+    except PostroomError as error:
+        return await _page(visit, error)
+    response = signed_in(visit, done, form.text("next"))
+    visit.jar.drop(response, _STEP)
+    return response
+
+
+@pages.post("/sign-in/provider", open=True)
+async def leave_for_provider(visit: Visit) -> Response:
+    """To the identity provider; what comes back from there is good in this browser alone."""
+    form = visit.form
+    try:
+        sent = await visit.office.begin_by_provider(form.text("provider"), address=client_address(visit.request))
+    except PostroomError as error:
+        return await _page(visit, error)
+    response = visit.away(sent.address)
+    visit.jar.write(response, _ATTEMPT, sent.attempt, seconds=max((sent.expires_ms - now_ms()) // 1000, 1))
+    return response
+
+
+@pages.get("/sign-in/provider", open=True)
+async def back_from_provider(visit: Visit) -> Response:
+    try:
+        done = await visit.office.sign_in_by_provider(visit.jar.read(_ATTEMPT), visit.query, **source(visit))
+    except PostroomError as error:
+        response = await _page(visit, error)
+    else:
+        response = signed_in(visit, done, "")
+    visit.jar.drop(response, _ATTEMPT)
+    return response
+
+
+# -- what was forgotten, and the end ----------------------------------------------------------------------------------
 
 
 @pages.get("/sign-in/forgotten", open=True)

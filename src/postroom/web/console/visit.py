@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from postroom.errors import Forbidden, NotFound, PostroomError, Unauthenticated
 from postroom.ids import decode, encode
 from postroom.model.application import Actor, Scope
-from postroom.model.person import User
+from postroom.model.person import LOOKS, User
 from postroom.model.tenant import Tenant
 from postroom.policy.inherit import Inherited
 from postroom.policy.rights import SENTENCES
@@ -40,7 +40,6 @@ T = TypeVar("T")
 PREFIX = "/console"
 SESSION = "session"
 VISITOR = "visitor"
-_LOOKS = ("auto", "light", "dark")
 
 
 class Visit:
@@ -134,7 +133,7 @@ class Visit:
 
     @cached_property
     def language(self) -> str:
-        chosen = getattr(self.user, "language", "")
+        chosen = self.user.language if self.user is not None else ""
         return chosen if chosen in LANGUAGES else preferred(self.request.headers.get("accept-language", ""))
 
     @property
@@ -147,12 +146,12 @@ class Visit:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        return zone_of(getattr(self.user, "time_zone", ""), self.request.cookies.get(ZONE, ""))
+        return zone_of(self.user.time_zone if self.user is not None else "", self.request.cookies.get(ZONE, ""))
 
     @property
     def look(self) -> str:
-        chosen = getattr(self.user, "look", "") or self.request.cookies.get(LOOK, "")
-        return chosen if chosen in _LOOKS else "auto"
+        chosen = (self.user.look if self.user is not None else "") or self.request.cookies.get(LOOK, "")
+        return chosen if chosen in LOOKS else "auto"
 
     # -- addresses --------------------------------------------------------------------------------------------------
 

@@ -118,3 +118,18 @@ all("[data-live]").forEach(live);
 document.querySelector("[data-focus]")?.focus();
 remember("postroom-zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
 document.querySelector("[data-go]")?.click();
+
+// A passkey: the form waits until the browser has made or found one, then carries its answer.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.dataset.passkey || form.elements.credential.value) return;
+  event.preventDefault();
+  try {
+    const make = form.dataset.passkey === "create";
+    const options = JSON.parse(form.dataset.options);
+    const publicKey = make ? PublicKeyCredential.parseCreationOptionsFromJSON(options) : PublicKeyCredential.parseRequestOptionsFromJSON(options);
+    const found = await (make ? navigator.credentials.create({ publicKey }) : navigator.credentials.get({ publicKey }));
+    form.elements.credential.value = JSON.stringify(found.toJSON());
+    form.submit();
+  } catch { all("button", form).forEach((one) => { one.disabled = false; one.removeAttribute("aria-busy"); }); }
+});
