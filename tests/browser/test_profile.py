@@ -61,10 +61,10 @@ def test_an_authenticator_app_is_set_up_and_asked_for(console: ConsoleRig) -> No
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
     secret = page.locator("figure code").inner_text()
     console.looks_right(page, "profile-app")
-    page.get_by_label("Code").fill("000000")
+    page.get_by_label("Code", exact=True).fill("000000")
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("alert")).to_contain_text("not the right one")
-    page.get_by_label("Code").fill(code_at(secret, now_ms() // 1000 // STEP_SECONDS))
+    page.get_by_label("Code", exact=True).fill(code_at(secret, now_ms() // 1000 // STEP_SECONDS))
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
     code = re.split(r"\s+", page.locator("figure code").inner_text())[0]
@@ -76,7 +76,7 @@ def test_an_authenticator_app_is_set_up_and_asked_for(console: ConsoleRig) -> No
     page.goto(f"{console.url}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.goto(f"{console.url}/sign-in/second-step")
-    page.get_by_label("Code").fill(code)
+    page.get_by_label("Code", exact=True).fill(code)
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 
