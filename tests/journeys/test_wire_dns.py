@@ -9,8 +9,11 @@ from ipaddress import ip_address
 
 import pytest
 
+from postroom.model.attempt import Failure
 from postroom.settings import NameServer
 from postroom.wire.dns import MAX_RECORDS, Dns, Found, Kind, Mx, NotAnswered, Srv, Why
+from postroom.wire.names import NoName
+from tests.journeys.loopback import in_loop
 from tests.rigs.names import NameServerRig
 
 ZONE = {
@@ -113,6 +116,21 @@ def test_aliases_are_followed_to_their_end_and_not_in_circles(server: NameServer
     assert alias.via == "firm.test"
     answer = asked(server, "round.test", Kind.A)
     assert isinstance(answer, NotAnswered) or not answer.records
+
+
+def test_the_loop_of_the_service_asks_as_well(server: NameServerRig) -> None:
+    async def ask() -> None:
+        dns = Dns((NameServer(server.host, server.port),), 20.0)
+        flood, place = await dns.ask("flood.test", Kind.A), await dns.resolve("alias.test", 25, 20.0)
+        assert isinstance(flood, Found)
+        assert len(flood.records) == MAX_RECORDS
+        assert not isinstance(place, NoName)
+        assert [str(one) for one in place] == ["[2001:db8::7]:25", "192.0.2.7:25"]
+        nowhere = await dns.resolve("missing.test", 25, 20.0)
+        assert isinstance(nowhere, NoName)
+        assert nowhere.failure is Failure.NAME
+
+    in_loop("uvloop", ask())
 
 
 def test_the_next_server_is_asked_when_one_fails(server: NameServerRig) -> None:

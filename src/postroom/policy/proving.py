@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 DAY_MS = 86_400_000
-SETTLE_MS = 20_000
+SETTLE_MS = 60_000
 """After a change, so that a form that is saved three times is probed once."""
 _SPREAD_MS = 600_000
 _LATER_MS = (15 * 60_000, 3_600_000, 4 * 3_600_000, 12 * 3_600_000, DAY_MS)
