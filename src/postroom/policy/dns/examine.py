@@ -115,7 +115,7 @@ def _covers(setup: Setup, origin: Origin, found: Survey) -> Asking[bool | None]:
     """Named by the record or by one that it includes; or, where somebody copied the provider's networks, all of those
     that were looked at. None where that can't be told.
     """
-    if origin.include in found.included:
+    if {origin.include, *origin.also} & set(found.included):
         return True
     record = yield from find_record(origin.include)
     if not isinstance(record, Record):

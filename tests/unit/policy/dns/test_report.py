@@ -205,4 +205,10 @@ def test_every_provider_told_of_is_a_preset_and_is_known_by_its_host_too() -> No
     assert set(origins()) <= set(presets())
     typed = Account(1, 1, "Mail", "smtp.office365.com", 587, Encryption.STARTTLS)
     assert origin_of(typed) == origins()["microsoft365"]
+    europe = origin_of(Account(1, 1, "Mail", "smtppro.zoho.eu", 465, Encryption.TLS))
+    assert europe is not None
+    assert europe.include == "zohomail.eu"
+    older = Setup("example.com", "news@example.com", "Mail", "smtppro.zoho.eu", europe)
+    zone = changed(spf="v=spf1 include:zoho.eu -all", more={"zoho.eu": {"TXT": ["v=spf1 ip4:198.51.100.9 -all"]}})
+    assert "spf-covers" in found(older, zone)
     assert origin_of(Account(1, 1, "Mail", "mail.example.com", 587, Encryption.STARTTLS)) is None
