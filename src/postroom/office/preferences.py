@@ -98,9 +98,9 @@ class PreferenceVerbs(Changes):
     def stop(self, reader: Reader) -> Future[PreferenceView]:
         """Nothing more of the kinds that the mail was (RFC 8058); done once or often, it is the same."""
         known = {kind.name.casefold(): kind for kind in self.snapshot.kinds_of(reader.tenant_id)}
-        stopped = [
-            kind.name.casefold() for name in reader.kinds if may_stop(kind := known.get(name.casefold())) and kind
-        ]
+        names = [name.casefold() for name in reader.kinds]
+        # Of a kind that is gone as well: should it be made again, his no is still there.
+        stopped = [name for name in names if name not in known or may_stop(known[name])]
 
         def change(old: Preference) -> Preference:
             return replace(old, ways={**old.ways, **dict.fromkeys(stopped, Way.NONE)})
