@@ -22,8 +22,10 @@ from postroom.web.console.account_fields import GROUPS, LABELS, SECRETS, given_v
 from postroom.web.console.account_summary import summaries
 from postroom.web.console.forms import Form
 from postroom.web.console.routes import Pages
+from postroom.web.console.trials import test_path
 from postroom.web.console.visit import Visit
 from postroom.web.console.words import N_
+from postroom.work.testing import Asked
 
 __all__ = ["account_page", "form_page", "pages"]
 
@@ -64,6 +66,8 @@ async def create(visit: Visit) -> Response:
     if visit.form.text("do") == "again":
         return await form_page(visit, _with_preset(visit.form, changed=True), None, status=200)
     try:
+        if visit.form.text("do") == "test":
+            return visit.go(await _tested(visit, ""))
         view = await visit.wait(visit.office.create_account(visit.actor, _values(visit.form), tenant_id=visit.tenant))
     except PostroomError as error:
         return await form_page(visit, _refused(visit.form, error), None, status=error.status)
@@ -85,6 +89,8 @@ async def change(visit: Visit) -> Response:
     values = _values(visit.form)
     form = Form.of(stored_values(view.account)).with_values(**_typed(visit.form))
     try:
+        if visit.form.text("do") == "test":
+            return visit.go(await _tested(visit, encode("a", view.account.id)))
         if "secret" not in values and not visit.form.flag("without_secret"):
             asking = visit.office.loses_secret(visit.actor, view.account.id, values, visit.tenant)
             if await visit.wait(asking):
@@ -121,6 +127,14 @@ async def form_page(visit: Visit, form: Form, view: AccountView | None, *, statu
         may_allow_clear=visit.actor.tenant_id == INSTALLATION,
         shows=lambda spec: _shows(form, spec),
     )
+
+
+async def _tested(visit: Visit, account: str) -> str:
+    """Begins a test of what is typed, saved or not; where it is read."""
+    values = _values(visit.form)
+    secret = values.pop("secret", None)
+    asked = Asked(account, values=values, secret=None if secret is None else str(secret))
+    return test_path(await visit.desk.testing.start(visit.actor, asked, visit.tenant))
 
 
 def _typed(form: Form) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from postroom.web.console import (
     audit,
     connectors,
     history,
+    proofs,
     providers,
     roles,
     senders,
     tenants,
+    trials,
     users,
 )
 
@@ -27,7 +29,9 @@ PARTS = (
     account_edit.pages,
     account_shown.pages,
     account_trust.pages,
+    trials.pages,
     senders.pages,
+    proofs.pages,
     connectors.pages,
     applications.pages,
     tenants.pages,

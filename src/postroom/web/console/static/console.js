@@ -107,7 +107,7 @@ document.addEventListener("submit", (event) => {
   const asked = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (asked && !confirm(asked)) {
     event.preventDefault();
-  } else if ("once" in event.target.dataset && event.submitter) {
+  } else if ("once" in event.target.dataset && event.submitter && event.submitter.formTarget !== "_blank") {
     setTimeout(() => { event.submitter.disabled = true; event.submitter.setAttribute("aria-busy", "true"); });
   }
 });
