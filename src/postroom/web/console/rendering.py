@@ -66,7 +66,7 @@ def environment() -> Environment:
         "icon": icon,
         "Scope": Scope,
         "pairs": lambda choices: [one[:2] for one in choices],
-        "INSTALLATION": INSTALLATION,
+        "of_installation": lambda: _visit.get().actor.tenant_id == INSTALLATION,
         "encode": encode,
     }
     made.filters |= {

@@ -159,7 +159,9 @@ def _row(
     """A step as the page shows it: its title, what was seen of it, the sentence, and what explains a failure."""
     if step is None:
         return name, NAMES[tongue][name], None, "", None
-    return name, NAMES[tongue][name], step, sentence(step, tongue), explained(test, step, tongue)
+    skipped = step.finding is Finding.NOT_TESTED and step.seen.get("because", "before") == "before"
+    words = "" if skipped else sentence(step, tongue)  # its mark says so already
+    return name, NAMES[tongue][name], step, words, explained(test, step, tongue)
 
 
 def _mend(visit: Visit, test: StagedTest, step: StagedStep) -> list[str] | None:
