@@ -83,6 +83,8 @@ class Things:
         test = client.post("/v1/accounts/Main/tests", json={"to": "ann@example.org", "values": nowhere}).json()
         client.post("/v1/suppressions", json={"address": "ann@example.org"}).raise_for_status()
         incoming = client.post("/v1/incoming", json={"raw": "U3ViamVjdDogUmU6IFMKClQK"}).json()
+        hook = {"name": "Hook", "url": "https://shop.example.com/hook"}
+        webhook = client.post("/v1/webhooks", json=hook).json()
         self.names = {
             "incoming": incoming["id"],
             "account": account["id"],
@@ -105,6 +107,7 @@ class Things:
             "provider": "i_0000000000000",
             "diagnosis": "of-no-rule",
             "test": test["id"],
+            "webhook": webhook["id"],
         }
 
     def _deleted(self) -> str:

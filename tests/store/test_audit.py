@@ -117,6 +117,7 @@ CLOUD = {
     "name": "cloud", "host": "smtp.office365.com", "user": "me@example.com", "login": "oauth2",
     "oauth2_provider": "microsoft", "oauth2_tenant": "example.com", "oauth2_client_id": "postroom",
 }  # fmt: skip
+HOOK = {"name": "Hook", "url": "https://hooks.example.com/in"}
 PROVIDER = {"name": "Corporate", "issuer": "https://login.example.com", "client_id": "postroom"}
 LOOKING = {
     "accounts", "account", "account_end", "find_account", "loses_secret", "applications", "audit", "explain",
@@ -132,6 +133,7 @@ LOOKING = {
     "dkim_key", "dkim_keys", "open_dkim_key",
     "discover", "quiet_way_of", "first_run_token", "first_run_open", "proofs", "offered_senders",
     "dns_checks", "check_dns", "check_recipient",
+    "webhook", "webhooks", "webhook_secrets", "stop_webhook",
     "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
 MAIL = {"send_digest", "wake", "post", "submit", "send", "send_many", "test_account", "attach", "close"}
@@ -247,6 +249,13 @@ def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
         "change_kind": (lambda: office.change_kind(ADMIN, "news", {"way": "daily"}), "kind.changed"),
         "stop": (lambda: office.stop(Reader(INSTALLATION, "bob@example.org", ("news",))), "preference.changed"),
         "delete_kind": (lambda: office.delete_kind(ADMIN, "news"), "kind.deleted"),
+        "create_webhook": (lambda: office.create_webhook(ADMIN, HOOK), "webhook.created"),
+        "change_webhook": (lambda: office.change_webhook(ADMIN, "Hook", {"types": "problem.*"}), "webhook.changed"),
+        "rotate_webhook_secret": (lambda: office.rotate_webhook_secret(ADMIN, "Hook"), "webhook.changed"),
+        "pause_webhook": (lambda: office.pause_webhook(ADMIN, "Hook"), "webhook.changed"),
+        "resume_webhook": (lambda: office.resume_webhook(ADMIN, "Hook"), "webhook.changed"),
+        "replay_webhook": (lambda: office.replay_webhook(ADMIN, "Hook", since_ms=1), "webhook.replayed"),
+        "delete_webhook": (lambda: office.delete_webhook(ADMIN, "Hook"), "webhook.deleted"),
         "create_provider": (lambda: office.create_provider(ADMIN, PROVIDER), "provider.created"),
         "change_provider": (
             lambda: office.change_provider(ADMIN, "Corporate", {"client_id": "other"}), "provider.changed",

@@ -168,6 +168,12 @@ KIND = (
     Field("attachments", "attachments", "In a digest: kept, or linked.", metavar="keep|link"),
 )
 
+WEBHOOK = (
+    Field("name", "name", "What people call it; else its host."),
+    Field("types", "types", "Only these events, like message.sent,problem.*; else all.", metavar="LIST"),
+    Field("authority", "authority", "A file with an own CA in PEM, for its certificate.", Path, "FILE"),
+)
+
 TENANT = (
     Field("mode", "mode", "What becomes of mail.", metavar="disabled|silent|native|smtp"),
     Field("sending", "sending", "In the request that brings it, or right after.", metavar="instantly|background"),

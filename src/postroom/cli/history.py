@@ -22,13 +22,15 @@ page = Page(
 Noun = Annotated[
     str,
     typer.Argument(
-        metavar="account|sender|connector|application|kind|settings", help="What kind of thing.", show_default=False
+        metavar="account|sender|connector|application|kind|webhook|settings",
+        help="What kind of thing.",
+        show_default=False,
     ),
 ]
 Ref = Annotated[
     str, typer.Argument(metavar="[NAME]", help="Its name, address or id; none for settings.", show_default=False)
 ]
-_NOUNS = ("account", "sender", "connector", "application", "kind", "settings")
+_NOUNS = ("account", "sender", "connector", "application", "kind", "webhook", "settings")
 
 
 @page.command("list")

@@ -40,6 +40,7 @@ from postroom.cli import (
     show,
     tenants,
     users,
+    webhooks,
 )
 from postroom.cli.sections import Sections
 
@@ -76,6 +77,8 @@ _PAGES = (
     as_code.page,
     audit.page,
     doctor.page,
+    webhooks.page,
+    webhooks.events,
     installation.page,
     backup.page,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from postroom.model.account import Account
 from postroom.model.attempt import Failure, Result
@@ -20,6 +20,7 @@ from postroom.policy.providers import Endpoints, endpoints
 from postroom.policy.token import Issued, no_token, read_answer
 from postroom.secrets import Secret, blank
 from postroom.secrets.assertion import BadKey, is_key, read_key, signed
+from postroom.wire import sightings
 from postroom.wire.dial import Way
 from postroom.wire.guard import allow_all, refuse_internal
 from postroom.wire.http import HttpQuestion, NoAnswer, ask
@@ -88,6 +89,8 @@ async def fetch(
     if isinstance(answer, NoAnswer):
         failure = Failure.GRANT if answer.failure in _OUR_FAULT else Failure.GRANT_LATER
         return no_token(failure, f"The token URL can't be asked: {answer.detail}")
+    if ours:
+        sightings.note(urlsplit(found.token_url).hostname or "", answer.header("date"))
     issued = read_answer(answer.status, answer.body)
     if isinstance(issued, Issued):
         refresh = Secret(issued.refresh) if issued.refresh else None

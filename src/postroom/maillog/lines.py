@@ -163,6 +163,14 @@ class MailLog:
         """The secret or the certificate of the application ends soon, or has ended (days below zero)."""
         self._say("secret-expires", account=account, day=day, days=days)
 
+    # -- webhooks ----------------------------------------------------------------------------------------------------
+
+    def webhook_trouble(self, webhook: str, why: str) -> None:
+        self._say("webhook-trouble", webhook=webhook, why=why)
+
+    def webhook_paused(self, webhook: str, why: str) -> None:
+        self._say("webhook-paused", webhook=webhook, why=why)
+
     # -- the settings check ------------------------------------------------------------------------------------------
 
     def problem_began(self, tenant_id: int, key: str, weight: str, about: str, what: str) -> None:

@@ -30,6 +30,7 @@ NOUNS: dict[str, str] = {
     "connector": "x",
     "agent": "g",
     "kind": "d",
+    "webhook": "h",
     "preference": "",
     "suppression": "",
     "dkim-key": "y",

@@ -15,7 +15,7 @@ from typing import Any
 
 __all__ = ["NOUNS", "Difference", "Version", "content_of", "differences"]
 
-NOUNS = ("tenant", "account", "sender", "connector", "application", "kind")
+NOUNS = ("tenant", "account", "sender", "connector", "application", "kind", "webhook")
 """What has versions."""
 
 _NO_SETTING = frozenset(

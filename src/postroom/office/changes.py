@@ -46,6 +46,7 @@ from postroom.store import (
     suppressions,
     tenants,
     versions,
+    webhooks,
 )
 from postroom.store.database import Store
 
@@ -68,7 +69,8 @@ AGAIN = Again.AGAIN
 @dataclass(frozen=True, slots=True)
 class _Settled:
     """One consistent reading of all settings. `sealed`: account id → its secret, sealed; `keys`: the same of the
-    private keys of client certificates; `sealed_connectors`: the same of connectors; `sealed_dkim`: of DKIM keys."""
+    private keys of client certificates; `sealed_connectors`: the same of connectors; `sealed_dkim`: of DKIM keys;
+    `sealed_webhooks`: of webhooks."""
 
     version: int
     snapshot: Snapshot
@@ -76,6 +78,7 @@ class _Settled:
     keys: Mapping[int, bytes]
     sealed_connectors: Mapping[int, bytes]
     sealed_dkim: Mapping[int, bytes]
+    sealed_webhooks: Mapping[int, webhooks.SealedSecrets]
 
     def __repr__(self) -> str:
         return f"<settings, version {self.version}>"
@@ -94,12 +97,14 @@ def _read(connection: Connection) -> _Settled:
         clone=clone.current(connection),
         kinds=kinds.all_kinds(connection),
         suppressing=suppressions.with_some(connection),
+        webhooks=webhooks.all_webhooks(connection),
     )
     sealed = {one.account_id: one.sealed for one in credentials.all_sealed(connection)}
     keys = {one.account_id: one.sealed for one in client_keys.all_sealed(connection)}
     sealed_connectors = {one.connector_id: one.sealed for one in connectors.all_sealed(connection)}
     sealed_dkim = {one.key.id: one.sealed for one in dkim_keys.all_sealed(connection)}
-    return _Settled(version, snapshot, sealed, keys, sealed_connectors, sealed_dkim)
+    sealed_webhooks = {one.webhook_id: one for one in webhooks.all_sealed(connection)}
+    return _Settled(version, snapshot, sealed, keys, sealed_connectors, sealed_dkim, sealed_webhooks)
 
 
 def _see_one_moment(connection: Connection) -> None:
@@ -262,11 +267,11 @@ class Changes:
         return tenant
 
 
-_WATCHED = ("tenants", "accounts", "senders", "applications", "connectors", "kinds", "dkim_keys")
+_WATCHED = ("tenants", "accounts", "senders", "applications", "connectors", "kinds", "dkim_keys", "webhooks")
 
 
 def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:
-    """An entry for every tenant, account, sender, application, connector, kind, DKIM key made, changed or deleted."""
+    """An entry for everything watched that was made, changed or deleted."""
     entries = []
     moment = now_ms()
     for watched in _WATCHED:

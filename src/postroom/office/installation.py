@@ -15,8 +15,10 @@ from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.clone import Clone
 from postroom.model.tenant import INSTALLATION, Mode
+from postroom.model.webhook import WebhookState
 from postroom.office.changes import Changes, require
-from postroom.store import clone, tenants
+from postroom.office.webhooks import pause
+from postroom.store import clone, tenants, webhooks
 from postroom.store.backup import BackupMade, back_up
 
 __all__ = ["InstallationVerbs"]
@@ -34,7 +36,7 @@ class InstallationVerbs(Changes):
 
     def confirm_home(self, actor: Actor, *, original: bool) -> Future[None]:
         """Lifts the clone guard. As the original, mail leaves again. As a copy, it becomes an installation of its own:
-        every mode that lets mail leave is set to silent, and what waits is kept here.
+        every mode that lets mail leave is set to silent, its webhooks are paused, and what waits is kept here.
         """
         _operator(actor, Scope.ADMIN)
         if self.snapshot.clone is None:
@@ -50,6 +52,9 @@ class InstallationVerbs(Changes):
                 if tenant.settings.mode in _LEAVES:
                     silent = replace(tenant.settings, mode=Mode.SILENT)
                     tenants.save(connection, replace(tenant, settings=silent))
+            for webhook in webhooks.all_webhooks(connection):
+                if webhook.state is WebhookState.ACTIVE:
+                    pause(connection, webhook, "This is a copy; its events are not the original's.", "person", now_ms())
 
         return self._change(work, actor)
 

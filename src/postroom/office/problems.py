@@ -24,8 +24,8 @@ from postroom.office.changes import require, tenant_for
 from postroom.office.checks import machine
 from postroom.office.checks.circumstances import Circumstances
 from postroom.office.checks.registry import LOOKS, MACHINE_LOOKS, look
-from postroom.policy.checks import order, weight_of
-from postroom.store import problems
+from postroom.policy.checks import order, told, weight_of
+from postroom.store import feed, problems
 from postroom.store.problems import News
 
 __all__ = ["SETTLE_MS", "Looked", "Lookout", "ProblemVerbs"]
@@ -91,6 +91,11 @@ class ProblemVerbs(AgentVerbs):
                 common = problems.note(connection, seen.common, seen.at_ms, settle_ms)
                 news.began += common.began
                 news.ended += common.ended
+            for kind, some in (("problem.began", news.began), ("problem.over", news.ended)):
+                for one in some:
+                    finding, words = one.finding, told(one.finding)
+                    detail = {"problem": one.key, "weight": one.weight.value, "about": words.about, "what": words.what}
+                    feed.put(connection, self._store.ids.next(), finding.tenant_id, seen.at_ms, kind, detail)
             return news
 
         return self._store.write(work)

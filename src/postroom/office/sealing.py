@@ -25,7 +25,7 @@ from postroom.office.second_factor import reseal_second_factors
 from postroom.policy.providers import endpoints
 from postroom.secrets import SealedTo, Secret
 from postroom.secrets.dkim import sealed_to
-from postroom.store import accounts, client_keys, connectors, credentials, dkim_keys, grants
+from postroom.store import accounts, client_keys, connectors, credentials, dkim_keys, grants, webhooks
 
 __all__ = ["Sealing", "same_grant"]
 
@@ -106,7 +106,12 @@ class Sealing(Changes):
         keys = [(sealed, SealedTo.client_key(accounts[number])) for number, sealed in settled.keys.items()]
         ways = [(sealed, SealedTo.of_connector(known[number])) for number, sealed in settled.sealed_connectors.items()]
         signing = [(sealed, sealed_to(settled.snapshot.dkim_keys[n])) for n, sealed in settled.sealed_dkim.items()]
-        return all(self._ring.is_current(sealed, seal_to) for sealed, seal_to in passwords + keys + ways + signing)
+        told = [
+            (one.sealed, SealedTo.of_webhook(settled.snapshot.webhooks[number]))
+            for number, one in settled.sealed_webhooks.items()
+        ]
+        every = passwords + keys + ways + signing + told
+        return all(self._ring.is_current(sealed, seal_to) for sealed, seal_to in every)
 
     def reseal_secrets(self, actor: Actor) -> Future[int]:
         """Seals all secrets with the current key of the ring; returns how many were not."""
@@ -130,10 +135,23 @@ class Sealing(Changes):
             count += reseal_second_factors(connection, self._ring)
             count += reseal_client_secrets(connection, self._ring)
             count += self._reseal_dkim(connection)
+            count += self._reseal_webhooks(connection)
             self._note(connection, actor, Entry(INSTALLATION, "key-ring.resealed", now_ms(), after={"sealed": count}))
             return count
 
         return self._change(work, actor)
+
+    def _reseal_webhooks(self, connection: Connection) -> int:
+        by_id = {webhook.id: webhook for webhook in webhooks.all_webhooks(connection)}
+        count = 0
+        for one in webhooks.all_sealed(connection):
+            seal_to = SealedTo.of_webhook(by_id[one.webhook_id])
+            kept = [sealed for sealed in (one.sealed, one.former) if sealed is not None]
+            if not all(self._ring.is_current(sealed, seal_to) for sealed in kept):
+                former = None if one.former is None else self._ring.reseal(one.former, seal_to)
+                webhooks.reseal(connection, one, self._ring.reseal(one.sealed, seal_to), former)
+                count += 1
+        return count
 
     def _reseal_connectors(self, connection: Connection) -> int:
         by_id = {connector.id: connector for connector in connectors.all_connectors(connection)}

@@ -30,13 +30,14 @@ from postroom.office.kinds import KindVerbs, kind_meant
 from postroom.office.senders import SenderVerbs
 from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
 from postroom.office.views import AccountView, SenderView
+from postroom.office.webhooks import WebhookVerbs, WebhookView, webhook_meant
 from postroom.store import accounts, connectors, senders, versions
 
 __all__ = ["Compared", "Deleted", "Restored", "Returned", "VersionVerbs"]
 
 T = TypeVar("T")
 U = TypeVar("U")
-_DELETABLE = {"account": "a", "sender": "s", "connector": "x", "kind": "d"}
+_DELETABLE = {"account": "a", "sender": "s", "connector": "x", "kind": "d", "webhook": "h"}
 _REFERENCES = {
     "default_account_id": "accounts",
     "default_sender_id": "senders",
@@ -46,6 +47,8 @@ _REFERENCES = {
 }
 _NOT_RETURNED = frozenset({"has_secret", "has_client_key", "suspended", "secret_reference"})
 """Of a reference, because going back is no new word about which server may have the password that it leads to."""
+
+_SIGNED_ANEW = "Its deliveries are signed with a new secret: `postroom webhook rotate` shows one to put in over there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Restored:
     returned: Returned
 
 
-class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs, KindVerbs):
+class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs, KindVerbs, WebhookVerbs):
     """`noun` is a word of `model.version.NOUNS`; a tenant's `ref` is its number."""
 
     def versions(self, actor: Actor, noun: str, ref: Ref, tenant_id: int | None = None) -> Future[list[Version]]:
@@ -199,6 +202,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             return self.create_connector(actor, values, tenant_id, former=mark)
         if mark.noun == "kind":
             return self.create_kind(actor, values, tenant_id, former=mark)
+        if mark.noun == "webhook":
+            return self.create_webhook(actor, values, tenant_id, former=mark)
         return self.create_sender(actor, values, tenant_id, former=mark)
 
     def _changing(
@@ -214,6 +219,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             return self.change_connector(actor, thing_id, values, tenant_id)
         if noun == "kind":
             return self.change_kind(actor, thing_id, values, tenant_id)
+        if noun == "webhook":
+            return self.change_webhook(actor, thing_id, values, tenant_id)
         return self.change_tenant(actor, values, tenant_id)
 
     def _versions(self, connection: Connection, noun: str, tenant_id: int, ref: Ref) -> list[Version]:
@@ -237,6 +244,8 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             found = connector_meant(connection, tenant_id, ref)
         elif noun == "kind":
             found = kind_meant(connection, tenant_id, ref)
+        elif noun == "webhook":
+            found = webhook_meant(connection, tenant_id, ref)
         else:
             number = find_sender_number(connection, tenant_id, ref)
             found = None if number is None else senders.get(connection, tenant_id, number)
@@ -284,12 +293,15 @@ def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> 
 
 
 def _returned(
-    view: AccountView | ConnectorView | SenderView | Tenant | Application | Kind, gone: tuple[str, ...]
+    view: AccountView | ConnectorView | SenderView | WebhookView | Tenant | Application | Kind, gone: tuple[str, ...]
 ) -> Returned:
     if isinstance(view, AccountView):
         return Returned(view.account.version, gone, view.secret_dropped, view.needs)
     if isinstance(view, ConnectorView):
         return Returned(view.connector.version, gone, view.secret_dropped, view.needs)
+    if isinstance(view, WebhookView):
+        needs = () if view.secret is None else (_SIGNED_ANEW,)
+        return Returned(view.webhook.version, gone, view.secret is not None, needs)
     return Returned(view.sender.version if isinstance(view, SenderView) else view.version, gone)
 
 

@@ -21,6 +21,7 @@ from postroom.model.dkim import DkimKey
 from postroom.model.kind import Kind
 from postroom.model.sender import Sender
 from postroom.model.tenant import Mode, Tenant
+from postroom.model.webhook import Webhook
 from postroom.policy.inherit import Inherited, chain, inherited
 from postroom.policy.retry import Schedule
 from postroom.policy.sourced import Sourced, address_of
@@ -56,6 +57,7 @@ class Snapshot:
     kinds: Mapping[int, Kind] = field(default_factory=dict)
     suppressing: frozenset[int] = frozenset()
     """Tenants that had somebody on their list of suppressed recipients when this was read."""
+    webhooks: Mapping[int, Webhook] = field(default_factory=dict)
     _memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
@@ -71,6 +73,7 @@ class Snapshot:
         clone: Clone | None = None,
         kinds: Iterable[Kind] = (),
         suppressing: Iterable[int] = (),
+        webhooks: Iterable[Webhook] = (),
     ) -> Snapshot:
         """Never raises for what a row holds: what can't be read is as if it were not set."""
         rows, owners = list(accounts), list(senders)
@@ -97,6 +100,7 @@ class Snapshot:
             clone,
             MappingProxyType({kind.id: kind for kind in kinds}),
             frozenset(suppressing),
+            MappingProxyType({webhook.id: webhook for webhook in webhooks}),
         )
 
     def with_account(self, account: Account) -> Snapshot:

@@ -18,12 +18,14 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, replace
+from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidTag
 
 from postroom.errors import SecretSealed
 from postroom.model.account import Account, Login
 from postroom.model.connector import Connector
+from postroom.model.webhook import Webhook
 from postroom.policy.providers import endpoints
 from postroom.secrets.key import KEY_ID_SIZE, Key
 from postroom.secrets.secret import Secret
@@ -111,6 +113,19 @@ class SealedTo:
             port=connector.port,
             encryption=f"connector {connector.kind}",
             user=connector.user,
+        )
+
+    @classmethod
+    def of_webhook(cls, webhook: Webhook) -> SealedTo:
+        """What the secret is sealed to that a webhook's deliveries are signed with: the server they go to."""
+        parts = urlsplit(webhook.url)
+        return cls(
+            tenant_id=webhook.tenant_id,
+            account_id=webhook.id,
+            host=parts.hostname or "",
+            port=parts.port or (443 if parts.scheme == "https" else 80),
+            encryption=f"webhook {parts.scheme}",
+            user="",
         )
 
     @classmethod

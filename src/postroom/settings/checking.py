@@ -20,3 +20,9 @@ class CheckSettings:
     check_seconds: float = setting(
         spelling.duration("s", at_least=0.05), 60.0, "How often settings, queue and machine are checked, in seconds."
     )
+    webhook_retry_seconds: float = setting(
+        spelling.duration("s", at_least=0.05),
+        5.0,
+        "How long a webhook that did not take an event is left alone after the first time, in seconds; later ever "
+        "longer, in the end 2,880 times as long.",
+    )

@@ -12,6 +12,7 @@ from postroom.store.database import Store
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
 from postroom.work.testing import Testing
+from postroom.work.webhooks import Webhooks
 
 __all__ = ["Desk"]
 
@@ -28,3 +29,4 @@ class Desk:
     connecting: Connecting = field(repr=False)
     grants: Grants = field(repr=False)
     testing: Testing = field(repr=False)
+    webhooks: Webhooks = field(repr=False)

@@ -117,12 +117,17 @@ def fault_of_url(url: str, *, plain_on_loopback: bool = False) -> str:
 
 
 async def ask(
-    question: HttpQuestion, *, guard: AddressGuard, plain_on_loopback: bool = False, via: Way | None = None
+    question: HttpQuestion,
+    *,
+    guard: AddressGuard,
+    plain_on_loopback: bool = False,
+    via: Way | None = None,
+    discreet: bool = False,
 ) -> HttpAnswer | NoAnswer:
     """Asks once. `guard`: `refuse_internal` for a URL that a tenant wrote, `allow_all` for the operator's own.
 
     `plain_on_loopback`: http is accepted for loopback; for URLs of the operator only. `via`: the way for https, where
-    it is not the direct one (see `dial`).
+    it is not the direct one; `discreet`: whoever named the host learns nothing of what is inside (see `dial`).
     """
     place = _place(question.url, plain_on_loopback)
     if isinstance(place, str):
@@ -130,7 +135,7 @@ async def ask(
     head = _head(question, place)
     if isinstance(head, NoAnswer):
         return head
-    exchange = _Exchange(question, place, via if place.encrypted else None)
+    exchange = _Exchange(question, place, via if place.encrypted else None, discreet)
     try:
         async with asyncio.timeout(question.seconds):
             return await exchange.run(head, guard if place.encrypted else _only_loopback)
@@ -196,9 +201,10 @@ def _head(question: HttpQuestion, place: _Place) -> h11.Request | NoAnswer:
 class _Exchange:
     """One question on its way. `sent` is True once any of it may have left."""
 
-    def __init__(self, question: HttpQuestion, place: _Place, via: Way | None) -> None:
+    def __init__(self, question: HttpQuestion, place: _Place, via: Way | None, discreet: bool) -> None:
         self.sent = False
         self._via = via
+        self._discreet = discreet
         self._question = question
         self._place = place
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
@@ -213,7 +219,7 @@ class _Exchange:
         )
         seconds = self._question.seconds
         timeouts = DialTimeouts(total=seconds, address=min(ADDRESS_SECONDS, seconds), block=seconds)
-        link = await dial(target, timeouts=timeouts, guard=guard, via=self._via)
+        link = await dial(target, timeouts=timeouts, guard=guard, discreet=self._discreet, via=self._via)
         if isinstance(link, NoLink):
             return NoAnswer(link.failure, link.detail)
         try:

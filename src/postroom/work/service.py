@@ -24,6 +24,7 @@ from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
 from postroom.work.testing import Testing
 from postroom.work.upkeep import Upkeep
+from postroom.work.webhooks import Webhooks
 from postroom.work.worker import Worker
 
 __all__ = ["Engine"]
@@ -57,14 +58,16 @@ class Engine:
         self.outbox = Outbox(self.store, self.office, settings, self.log, self.worker or NoPlacement())
         self.reports = Reports(self.store, self.office)
         self.testing = Testing(self.store, self.office, self.outbox, settings, self.log, self.connecting, self.grants)
+        self.webhooks = Webhooks(self.store, self.office, settings, self.log)
         alarms = Alarms(self.store, self.office, self.outbox, settings, self.log, delivers=works)
         self.digests = Digests(self.store, self.office, self.outbox, self.log, largest=settings.max_message_bytes)
-        self._upkeep = Upkeep(*around, self.worker, alarms, self.digests)
+        self._upkeep = Upkeep(*around, self.worker, alarms, self.digests, self.webhooks)
 
     @property
-    def parts(self) -> tuple[Store, Office, Outbox, Reports, Connecting, Grants, Testing]:
+    def parts(self) -> tuple[Store, Office, Outbox, Reports, Connecting, Grants, Testing, Webhooks]:
         """What a door may call, in the order in which a desk takes it."""
-        return self.store, self.office, self.outbox, self.reports, self.connecting, self.grants, self.testing
+        ways = (self.connecting, self.grants, self.testing, self.webhooks)
+        return self.store, self.office, self.outbox, self.reports, *ways
 
     async def start(self) -> None:
         """Call on the loop that will do the work."""
@@ -86,6 +89,7 @@ class Engine:
         if self.worker is not None:
             await self.worker.stop(_STOP_SECONDS)
         await self._upkeep.stop()
+        await self.webhooks.stop()
         await self.connecting.close()
         await self.grants.stop(_STOP_SECONDS)
         await asyncio.to_thread(self.outbox.close)

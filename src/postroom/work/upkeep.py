@@ -22,6 +22,7 @@ from postroom.work.alarms import Alarms
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
 from postroom.work.listing import Listing
+from postroom.work.webhooks import Webhooks
 from postroom.work.worker import Worker
 
 __all__ = ["Duty", "Upkeep"]
@@ -53,6 +54,7 @@ class Upkeep:
         worker: Worker | None,
         alarms: Alarms,
         digests: Digests,
+        webhooks: Webhooks,
     ) -> None:
         self._digests = digests
         self._connecting = connecting
@@ -84,7 +86,9 @@ class Upkeep:
                 Duty("grants", 30.0, self.check_grants),
                 Duty("dkim", 60.0, self.look_for_dkim_records),
                 Duty("dns", 300.0, self.check_dns_again),
+                Duty("webhooks", poll, webhooks.run_once),
                 Duty("sweep", 300.0, self.sweep),
+                Duty("feed", 300.0, webhooks.sweep),
                 Duty("list", 2.0, Listing(store).run_once),
             ]
         self.duties = tuple(duties)

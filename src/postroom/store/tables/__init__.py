@@ -7,6 +7,7 @@ business.
 from postroom.store.tables.checking import alarm, problem
 from postroom.store.tables.columns import metadata
 from postroom.store.tables.connecting import agent, connector, connector_event, connector_secret
+from postroom.store.tables.feeding import feed, follower, webhook, webhook_progress, webhook_secret
 from postroom.store.tables.finding import term
 from postroom.store.tables.grants import oauth2_grant, oauth2_start
 from postroom.store.tables.incoming import incoming, incoming_content
@@ -58,6 +59,8 @@ __all__ = [
     "dkim_key",
     "dns_check",
     "event",
+    "feed",
+    "follower",
     "guess",
     "idempotency",
     "identity",
@@ -93,4 +96,7 @@ __all__ = [
     "term",
     "unknown_answer",
     "version",
+    "webhook",
+    "webhook_progress",
+    "webhook_secret",
 ]

@@ -34,6 +34,7 @@ _LETTERS = {
     "session_id": "n",
     "provider_id": "i",
     "connector_id": "x",
+    "webhook_id": "h",
 }
 
 

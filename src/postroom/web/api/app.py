@@ -54,6 +54,7 @@ from postroom.web.api import (
     staged,
     tenants,
     versions,
+    webhooks,
 )
 from postroom.web.api.describing import json_answer
 from postroom.web.api.document import document_of
@@ -177,6 +178,7 @@ def create_app(desk: Desk) -> FastAPI:
         installation,
         insight,
         checks,
+        webhooks,
         diagnoses,
     ):
         app.include_router(part.router)

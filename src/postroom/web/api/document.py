@@ -30,6 +30,7 @@ from postroom.web.api import (
     shapes,
     staged_shapes,
     version_shapes,
+    webhook_shapes,
 )
 from postroom.web.api.connector_shapes import connector_schemas
 from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
@@ -63,6 +64,7 @@ TAGS = [
     {"name": "dns", "description": "What receivers believe: signing with DKIM, and checks of SPF, DKIM and DMARC."},
     {"name": "settings", "description": "What is inherited: mode, sending, defaults, footer, retention, retries."},
     {"name": "tenants", "description": "Tenants, their applications and the keys of these."},
+    {"name": "webhooks", "description": "Events as they happen: sent to an address of yours, or pulled."},
     {"name": "versions", "description": "What was changed, by whom, and going back to it."},
     {"name": "installation", "description": "The installation as a whole: the real one or a copy, and backups."},
     {"name": "people", "description": "Users, their roles, and who did what."},
@@ -102,6 +104,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         check_shapes,
         staged_shapes,
         incoming,
+        webhook_shapes,
     )
     for part in (shapes, *parts):
         schemas |= part.schemas()

@@ -28,7 +28,7 @@ _VERSION = object_of(version={"type": "integer", "description": "The version to 
 _ANY_VERSION = object_of(version={"type": "integer", "description": "Which; without it the last one."}) | {
     "required": []
 }
-_LETTERS = {"account": "a", "sender": "s", "connector": "x", "kind": "d"}
+_LETTERS = {"account": "a", "sender": "s", "connector": "x", "kind": "d", "webhook": "h"}
 _LARGEST = 1 << 62
 _LISTED = answers(list_of("versions", "Version"), "The versions, the newest first.")
 _COMPARED = answers(ref("Comparison"), "What differs.")
@@ -203,6 +203,26 @@ async def compare_kind_versions(
 async def return_kind(kind: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
     """Return to a version of a kind of mail"""
     return await _return(desk, actor, "kind", kind, values, tenant)
+
+
+@router.get("/webhooks/{webhook}/versions", **_LISTED)
+async def list_webhook_versions(webhook: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of a webhook"""
+    return await _list(desk, actor, "webhook", webhook, tenant)
+
+
+@router.get("/webhooks/{webhook}/comparison", **_COMPARED)
+async def compare_webhook_versions(
+    webhook: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of a webhook"""
+    return await _compare(desk, actor, "webhook", webhook, query, chosen(desk, query))
+
+
+@router.post("/webhooks/{webhook}/return", **_RETURNED)
+async def return_webhook(webhook: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Return to a version of a webhook"""
+    return await _return(desk, actor, "webhook", webhook, values, tenant)
 
 
 @router.get("/tenants/{tenant}/versions", **_LISTED)
