@@ -91,7 +91,8 @@ def written_flash(key: str, flash: Flash) -> str:
 def read_flash(key: str, cookie: str) -> Flash | None:
     """What was written with this key; None for anything else."""
     body, dot, mac = cookie.partition(".")
-    if not key or not dot or not hmac.compare_digest(_mac(key, body.encode("utf-8", "replace")), mac):
+    right = _mac(key, body.encode("utf-8", "replace")).encode()
+    if not key or not dot or not hmac.compare_digest(right, mac.encode("utf-8", "replace")):
         return None
     try:
         kind, text = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
