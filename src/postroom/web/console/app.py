@@ -31,7 +31,7 @@ from postroom.web.desk import Desk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PARTS", "POLICY", "Console"]
+__all__ = ["PARTS", "POLICY", "Console", "marked"]
 
 PARTS: tuple[Pages, ...] = (
     signing_in.pages,
@@ -91,7 +91,7 @@ class Console:
                 response = await _answer(visit, page)
             except Exception as error:
                 response = refuse(visit, error)
-            return _marked(visit.finish(response))
+            return marked(visit.finish(response))
 
         return handle
 
@@ -104,7 +104,7 @@ class Console:
             response = refuse(visit, error)
         else:
             response = refuse(visit, NotFound())
-        await _marked(visit.finish(response))(scope, receive, send)
+        await marked(visit.finish(response))(scope, receive, send)
 
 
 async def _answer(visit: Visit, page: Page) -> Response:
@@ -129,7 +129,8 @@ def _refuse_foreign(visit: Visit) -> None:
         raise Forbidden(visit.say("This form came from another site's page and was not taken."))
 
 
-def _marked(response: Response) -> Response:
+def marked(response: Response) -> Response:
+    """The headers of every page, where it does not say otherwise itself."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
