@@ -178,7 +178,7 @@ def _chosen(snapshot: Snapshot, tenant_id: int, sender: str, account: Ref) -> li
         address = _address(snapshot, tenant_id, sender)
         pairs = [pair for pair in pairs if pair.address == address]
         if not pairs:
-            reading.fault("sender", "is no sender of this tenant.", "`postroom proof` lists them.")
+            reading.fault("sender", "is no sender of this tenant.", "`postroom proof show --all` lists them.")
     if account and not reading.faults:
         meant = number_of("a", account)
         named = snapshot.account_named(tenant_id, account) if isinstance(account, str) else None
@@ -186,7 +186,9 @@ def _chosen(snapshot: Snapshot, tenant_id: int, sender: str, account: Ref) -> li
         pairs = [pair for pair in pairs if pair.account_id in numbers]
         if not pairs:
             reading.fault(
-                "account", "is no account that this mail could leave through.", "`postroom proof` lists them."
+                "account",
+                "is no account that this mail could leave through.",
+                "`postroom proof show --all` lists them.",
             )
     if reading.faults:
         raise BadInput(reading.faults)
