@@ -45,3 +45,17 @@ def test_a_test_shows_its_steps_live_and_values_are_tested_before_they_are_saved
     page.get_by_role("button", name="Prove me@example.com, Nowhere").click()
     expect(page.get_by_role("status")).to_contain_text("The servers are asked")
     console.looks_right(page, "proofs")
+
+
+def test_a_senders_page_asks_the_dns_and_shows_what_it_said(console: ConsoleRig) -> None:
+    """What receivers find is told beside the sender; an address that is none is a fault at its field."""
+    office, boss = console.api.engine.office, console.api._actor
+    number = office.create_tenant(boss, "Names").result(60).id
+    sender = office.create_sender(boss, {"address": "me@example.invalid"}, number).result(60).sender
+    page = console.open(f"/in/{encode('t', number)}/senders/{encode('s', sender.id)}")
+    expect(page.get_by_text("Not asked yet.")).to_be_visible()
+    page.get_by_label("Public IP addresses of your mail server").fill("300.1.1.1")
+    page.get_by_role("button", name="Ask the DNS now").click()
+    expect(page.get_by_role("alert")).to_contain_text("Public IP addresses of your mail server")
+    expect(page.get_by_label("Public IP addresses of your mail server")).to_have_value("300.1.1.1")
+    console.looks_right(page, "sender-dns")

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from postroom.errors import PostroomError
 from postroom.ids import encode
 from postroom.model.application import Scope
+from postroom.model.dns import Severity
 from postroom.model.sender import Sender
 from postroom.office.views import SenderView
 from postroom.web.console.forms import Form
@@ -19,6 +20,7 @@ __all__ = ["LABELS", "pages"]
 pages = Pages()
 
 _FIELDS = ("address", "name", "reply_to", "return_path", "confirmation_address", "account_id")
+SEVERITIES = {Severity.OK: "good", Severity.INFO: "note", Severity.WARNING: "warn", Severity.FAULT: "bad"}
 LABELS = {
     "address": N_("Address"),
     "name": N_("Name that goes with it"),
@@ -26,6 +28,7 @@ LABELS = {
     "return_path": N_("Reply e-mail for delivery errors (Return-Path)"),
     "confirmation_address": N_("Confirmation e-mail"),
     "account_id": N_("Account its mail leaves through"),
+    "addresses": N_("Public IP addresses of your mail server"),
 }
 
 
@@ -60,10 +63,7 @@ async def create(visit: Visit) -> Response:
 @pages.get("/senders/{sender}", Scope.SETTINGS_READ)
 async def show(visit: Visit) -> Response:
     view = await _meant(visit)
-    one = view.sender
-    stored = {name: getattr(one, name) for name in _FIELDS if name != "account_id"}
-    account = "" if one.account_id is None else encode("a", one.account_id)
-    return await _form(visit, Form.of(stored | {"account_id": account}), view)
+    return await _form(visit, _stored(view), view)
 
 
 @pages.post("/senders/{sender}", Scope.SETTINGS_WRITE)
@@ -75,6 +75,19 @@ async def change(visit: Visit) -> Response:
     except PostroomError as error:
         return await _form(visit, visit.form.refused(error), view, status=error.status)
     return visit.go(_path(changed.sender), visit.say("%(name)s is changed.", name=changed.sender.address))
+
+
+@pages.post("/senders/{sender}/dns", Scope.SETTINGS_WRITE)
+async def look_into_dns(visit: Visit) -> Response:
+    """SPF, DKIM and DMARC for mail as it would leave. It may take half a minute."""
+    view = await _meant(visit)
+    typed = visit.form.text("addresses").replace(",", " ").split()
+    try:
+        await visit.office.check_dns(visit.actor, {"sender": view.sender.address, "addresses": typed}, visit.tenant)
+    except PostroomError as error:
+        stored = _stored(view).with_values(addresses=visit.form.text("addresses"))
+        return await _form(visit, stored.refused(error), view, status=error.status)
+    return visit.go(_path(view.sender), visit.say("The DNS was asked."))
 
 
 @pages.post("/senders/{sender}/default", Scope.SETTINGS_WRITE)
@@ -125,6 +138,7 @@ async def _form(visit: Visit, form: Form, view: SenderView | None, *, status: in
     accounts = await visit.wait(visit.office.accounts(visit.actor, visit.tenant))
     options = [("", visit.say("The default account"))]
     options += [(encode("a", one.account.id), one.account.name) for one in accounts]
+    checks = await visit.wait(visit.office.dns_checks(visit.actor, visit.tenant)) if view else []
     return visit.page(
         "senders/form.html",
         status,
@@ -132,9 +146,17 @@ async def _form(visit: Visit, form: Form, view: SenderView | None, *, status: in
         view=view,
         id=encode("s", view.sender.id) if view else "",
         options=options,
+        checks=[one for one in checks if view and one.sender.casefold() == view.sender.address.casefold()],
+        severities=SEVERITIES,
         labels={name: visit.say(text) for name, text in LABELS.items()},
         may_write=visit.may(Scope.SETTINGS_WRITE),
     )
+
+
+def _stored(view: SenderView) -> Form:
+    one = view.sender
+    stored = {name: getattr(one, name) for name in _FIELDS if name != "account_id"}
+    return Form.of(stored | {"account_id": "" if one.account_id is None else encode("a", one.account_id)})
 
 
 def _values(form: Form) -> dict[str, object]:
