@@ -49,6 +49,7 @@ def test_every_setting_of_a_tenant_is_set_and_inherited_again(house: House) -> N
         "unknown_policy": "hold", "content_days": 7, "log_days": "90", "retry_minutes": "1, 5,15", "retry_days": 2,
         "guard_redirect": None, "guard_allow": None, "foreign_from": "rewrite", "reset_fallback": True,
         "language": "DE", "time_zone": "europe/prague", "suppress_unknown": True,
+        "alarm_to": "a@example.com, b@example.com",
     }  # fmt: skip
     assert set(given) == {field.name for field in fields(TenantSettings)}
     settings = house.office.change_tenant(tenant, given).result().settings

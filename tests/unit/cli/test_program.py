@@ -50,7 +50,7 @@ def test_no_option_takes_a_secret_as_its_value() -> None:
     assert {spelling for _, spelling in found} == HARMLESS
 
 
-WRITES_A_FORM_OF_ITS_OWN = ("openapi", "export", "audit-export", "account export")
+WRITES_A_FORM_OF_ITS_OWN = ("openapi", "export", "audit-export", "account export", "suppression export")
 
 
 def test_every_command_can_be_pointed_at_another_postroom() -> None:

@@ -91,6 +91,7 @@ def test_every_setting_of_a_tenant_is_inherited_and_overridden_alike() -> None:
         "language": ("de", "en"),
         "time_zone": ("Europe/Prague", "UTC"),
         "suppress_unknown": (True, False),
+        "alarm_to": (("a@b.example",), ()),
     }
     assert (
         set(values) == {field.name for field in fields(TenantSettings)} == {field.name for field in fields(Inherited)}
