@@ -146,8 +146,13 @@ def test_a_server_that_repeats_what_it_was_told_gets_no_secret_into_a_report(
     assert findings(latest)["recipient"] == "failed"
     told = json.dumps(found)
     assert "you said" in told
+    message = postroom.api.send("ann@sink.test", account="parrot")
+    postroom.api.wait_for_state(message, "failed")
+    path = f"/v1/messages/{message}"
+    told += json.dumps([postroom.api.get(path).expect(200), postroom.api.get(f"{path}/timeline").expect(200)])
+    assert told.count("you said") > 4
     for trace in (SECRET, token, SECRET.encode().hex()):
-        assert trace not in told
+        assert trace not in told, "neither in a test's report nor in a message's timeline"
 
 
 def test_values_that_are_not_saved_get_no_stored_password(

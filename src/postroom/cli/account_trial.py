@@ -6,6 +6,7 @@ that runs and with one that is started for this command.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -111,7 +112,7 @@ def _follow(call: Call, test: dict[str, Any]) -> None:
         for step in news.get("steps") or ():
             after = int(step.get("n", after))
             if not call.as_json:
-                _say_step(call.terminal, step)
+                _say_step(call.terminal, step, str(news.get("account")))
         if news.get("state") != "running" and not news.get("steps"):
             break
     call.answer(call.desk.get(path) if call.as_json else news, lambda: _say_end(call.terminal, news))
@@ -126,11 +127,11 @@ def _say_all(terminal: Terminal, test: Mapping[str, Any]) -> None:
     )  # fmt: skip
     latest = {step.get("step"): step for step in test.get("steps") or ()}
     for step in latest.values():
-        _say_step(terminal, step)
+        _say_step(terminal, step, str(test.get("account")))
     _say_end(terminal, test)
 
 
-def _say_step(terminal: Terminal, step: Mapping[str, Any]) -> None:
+def _say_step(terminal: Terminal, step: Mapping[str, Any], account: str) -> None:
     finding = str(step.get("finding"))
     took = f"  ({step.get('ms')} ms)" if finding in ("passed", "failed") else ""
     terminal.line(
@@ -142,20 +143,20 @@ def _say_step(terminal: Terminal, step: Mapping[str, Any]) -> None:
         terminal.paragraph(str(step["sentence"]), indent=inner)
     if finding != "passed" and step.get("said"):
         terminal.paragraph(f"“{step['said']}”", indent=inner, style="dim")
-    _say_diagnosis(terminal, step.get("diagnosis") or {}, inner)
+    _say_diagnosis(terminal, step.get("diagnosis") or {}, account, inner)
     for line in step.get("lines") or ():
         terminal.line(inner, Cell(str(line), "dim"))
 
 
-def _say_diagnosis(terminal: Terminal, diagnosis: Mapping[str, Any], inner: str) -> None:
+def _say_diagnosis(terminal: Terminal, diagnosis: Mapping[str, Any], account: str, inner: str) -> None:
     for name, style in (("title", "bad"), ("explanation", ""), ("remedy", "")):
         if diagnosis.get(name):
             terminal.paragraph(str(diagnosis[name]), indent=inner, style=style)
     if diagnosis.get("field"):
         terminal.line(inner, Cell(f"Look at {diagnosis['field']}. ({diagnosis.get('id')})", "dim"))
     if diagnosis.get("apply"):
-        words = apply_words(diagnosis["apply"])
-        terminal.paragraph(f"`{me()} diagnosis apply ACCOUNT {diagnosis.get('id')}` sets {words}.", indent=inner)
+        command = f"diagnosis apply {shlex.quote(account)} {diagnosis.get('id')}"
+        terminal.paragraph(f"`{me()} {command}` sets {apply_words(diagnosis['apply'])}.", indent=inner)
 
 
 def _say_end(terminal: Terminal, test: Mapping[str, Any]) -> None:

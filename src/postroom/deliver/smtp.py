@@ -20,7 +20,7 @@ from postroom.model.account import Account, CertificateCheck, Login
 from postroom.model.attempt import Failure, Result
 from postroom.model.job import Job, JobRecipient
 from postroom.policy.family import family
-from postroom.secrets import Secret
+from postroom.secrets import Blanking, Secret
 from postroom.smtp.client import (
     Credentials,
     Done,
@@ -74,7 +74,7 @@ _MECHANISMS = {
 }
 
 
-Work = Callable[[Opened, Link, Replies, TlsSettings, str], Awaitable[None]]
+Work = Callable[[Opened, Link, Replies, TlsSettings, str, Blanking], Awaitable[None]]
 """What is done in an open session; the text is what was tried on the way to it."""
 TokenSource = Callable[[Secret | None], Awaitable[Secret | Result]]
 """Gives an access token, another than the one that the server refused, or why there is none."""
@@ -105,13 +105,17 @@ class SmtpCourier:
         """One session, from the first byte to the last. None: it was opened, and every job given to it is reported, or
         the question is answered. Otherwise no session came about, and no job was taken."""
 
-        async def deliver(opened: Opened, link: Link, replies: Replies, tls: TlsSettings, tried: str) -> None:
+        async def deliver(
+            opened: Opened, link: Link, replies: Replies, tls: TlsSettings, tried: str, blanking: Blanking
+        ) -> None:
             if isinstance(feed, Question):
                 await _ask(feed, opened, link, replies, tls, self.account.host)
+                feed.result = None if feed.result is None else _harmless(feed.result, blanking)
                 return
             reach("session.after-login")
-            feed.opened(_opened(opened, link, tried, self.account.host))
-            await _Transfer(feed, link, replies, opened, tls).run()
+            session = _opened(opened, link, tried, self.account.host)
+            feed.opened(session._replace(conversation=blanking(session.conversation)))
+            await _Transfer(feed, link, replies, opened, tls, blanking).run()
 
         return await self._logged_in(deliver)
 
@@ -147,9 +151,13 @@ class SmtpCourier:
             replies = Replies()
             opened = await drive_open(open_session(self.session_settings(secret)), link, replies, target.tls)
             tried = "".join(f"-- {one}\n" for one in link.tried)
+            blanking = Blanking(() if secret is None else (secret,))
             if isinstance(opened, Failed):
-                return _not_opened(opened, tried, self.account.host, link.gone)
-            await work(opened, link, replies, target.tls, tried)
+                failure = _not_opened(opened, tried, self.account.host, link.gone)
+                return failure._replace(
+                    result=_harmless(failure.result, blanking), conversation=blanking(failure.conversation)
+                )
+            await work(opened, link, replies, target.tls, tried, blanking)
             return None
         finally:
             link.close()
@@ -182,10 +190,14 @@ async def _ask(question: Question, opened: Opened, link: Link, replies: Replies,
 
 
 class _Transfer:
-    """Drives the protocol of one open session: executes its steps over the link and the feed."""
+    """Drives the protocol of one open session: executes its steps over the link and the feed. `blanking`: keeps the
+    secret of its login out of what is reported, should the server repeat it later."""
 
-    def __init__(self, feed: Feed, link: Link, replies: Replies, opened: Opened, tls: TlsSettings) -> None:
+    def __init__(
+        self, feed: Feed, link: Link, replies: Replies, opened: Opened, tls: TlsSettings, blanking: Blanking
+    ) -> None:
         self._feed, self._link, self._replies, self._opened, self._tls = feed, link, replies, opened, tls
+        self._blanking = blanking
         self._used = False
         self._envelope_first = not (opened.capabilities.pipelining and opened.capabilities.chunking)
         self._body_follows = False
@@ -265,7 +277,14 @@ class _Transfer:
             self._feed.done(job, None, str)
             return
         self._used = True
-        self._feed.done(job, [result_of(answer) for answer in answers], outcome.transcript.text)
+        results = [_harmless(result_of(answer), self._blanking) for answer in answers]
+        self._feed.done(job, results, lambda: self._blanking(outcome.transcript.text()))
+
+
+def _harmless(result: Result, blanking: Blanking) -> Result:
+    """The same without the secret of the login, which a server may repeat."""
+    text = blanking(result.text)
+    return result if text == result.text else replace(result, text=text)
 
 
 def _died_on_reuse(answer: Any) -> bool:

@@ -203,9 +203,11 @@ def sentence(step: StagedStep, language: str = ENGLISH) -> str:
                 return _BY_COMMAND[tongue]
             return _NOT_NEEDED[tongue][step.step].format_map(_Facts(seen))
         case Finding.NOT_TESTED:
-            return _WHY_NOT[tongue][str(seen.get("because", "before"))].format_map(_Facts(seen))
+            why = _WHY_NOT[tongue]
+            return why.get(str(seen.get("because")), why["before"]).format_map(_Facts(seen))
         case Finding.WAITING:
-            return _WAITING[tongue][str(seen.get("where", "queued"))]
+            where = _WAITING[tongue]
+            return where.get(str(seen.get("where")), where["queued"])
         case _:
             return ""
 

@@ -6,6 +6,6 @@ Where the sealed bytes are kept is the store's business; who may set a secret is
 
 from postroom.secrets.ring import KeyRing
 from postroom.secrets.seal import SealedTo
-from postroom.secrets.secret import Secret, blank
+from postroom.secrets.secret import Blanking, Secret, blank
 
-__all__ = ["KeyRing", "SealedTo", "Secret", "blank"]
+__all__ = ["Blanking", "KeyRing", "SealedTo", "Secret", "blank"]

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import NoReturn, Self, final
 from urllib.parse import quote, quote_plus
 
-__all__ = ["SHOWN", "Secret", "blank"]
+__all__ = ["SHOWN", "Blanking", "Secret", "blank"]
 
 SHOWN = "****"
 """What stands wherever a secret would."""
@@ -74,19 +74,36 @@ class Secret:
         raise TypeError("a Secret has no state to give away")
 
 
-def blank(text: str, secrets: Iterable[Secret]) -> str:
-    """`text` with every trace of the secrets replaced by `****`.
+class Blanking:
+    """Replaces every trace of these secrets by `****`; made once for much text.
 
     Found are the secrets as they are, quoted for URLs, JSON or Python, in hexadecimal and in base64. There a secret may
     begin at any of three offsets (as in AUTH PLAIN); the whole base64 word goes then.
     """
-    for secret in sorted(secrets, key=lambda one: -len(one.reveal())):
-        if secret:
-            for spelling in _spellings(secret.reveal()):
+
+    __slots__ = ("_traces",)
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        longest_first = sorted(secrets, key=lambda one: -len(one.reveal()))
+        self._traces = tuple(
+            (_spellings(one.reveal()), _base64_cores(one.reveal().encode())) for one in longest_first if one
+        )
+
+    def __repr__(self) -> str:
+        return f"<Blanking of {len(self._traces)} secrets>"
+
+    def __call__(self, text: str) -> str:
+        for spellings, cores in self._traces:
+            for spelling in spellings:
                 text = text.replace(spelling, SHOWN)
-            for core in _base64_cores(secret.reveal().encode()):
+            for core in cores:
                 text = _without_words_around(text, core)
-    return text
+        return text
+
+
+def blank(text: str, secrets: Iterable[Secret]) -> str:
+    """`text` with every trace of the secrets replaced by `****` (see `Blanking`)."""
+    return Blanking(secrets)(text)
 
 
 def _spellings(text: str) -> list[str]:

@@ -38,7 +38,7 @@ def begin(connection: Connection, test: StagedTest) -> None:
             account_id=test.account_id,
             state=test.state.value,
             started_ms=test.started_ms,
-            facts=json.dumps({name: getattr(test, name) for name in _FACTS}, ensure_ascii=False),
+            facts=json.dumps({name: getattr(test, name) for name in _FACTS}),
         )
     )
     mine = within(_test, test.tenant_id)
@@ -121,10 +121,10 @@ def _written(step: StagedStep) -> str:
     if step.diagnosis is not None:
         found = step.diagnosis
         document["diagnosis"] = {"id": found.id, "family": found.family, "apply": dict(found.apply)}
-    text = json.dumps(document, ensure_ascii=False)
+    text = json.dumps(document)
     if len(text) > _MOST_DOCUMENT:
-        text = json.dumps(document | {"lines": ["-- left out: too long"], "seen": {}}, ensure_ascii=False)
-    return text.replace("\x00", "")
+        text = json.dumps(document | {"lines": ["-- left out: too long"], "seen": {}})
+    return text
 
 
 def _read(n: int, text: str) -> StagedStep:

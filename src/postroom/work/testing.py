@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from postroom.clock import monotonic_ms, now_ms
-from postroom.errors import BadInput, Conflict, Fault, NotFound, TooMany
+from postroom.errors import BadInput, Conflict, Fault, NotFound, PostroomError, TooMany
 from postroom.ids import encode
 from postroom.intake.taking import Taken
 from postroom.maillog import MailLog
@@ -252,8 +252,13 @@ class Testing:
             staged.begin(connection, test)
             audit.note(connection, [(number, entry)])
 
-        await asyncio.wrap_future(self._store.write(work))
+        self._refuse_too_many(actor.tenant_id)  # many may have come at once
         run = self._runs[test.id] = _Run(test)
+        try:
+            await asyncio.wrap_future(self._store.write(work))
+        except BaseException:
+            del self._runs[test.id]
+            raise
         return run
 
     async def _go(self, run: _Run, to_try: ToTry, taken: Taken) -> None:
@@ -267,6 +272,9 @@ class Testing:
         except asyncio.CancelledError:
             await self._close(run, "stopped", StagedState.STOPPED)
             raise
+        except PostroomError as error:  # the store does not take the message
+            self._log.store_trouble(f"staged test: {error}")
+            because = "stopped"
         except Exception as error:  # a test that breaks is told as one that did not come so far, and logged loudly
             self._log.unexpected("staged test", error)
             because = "stopped"

@@ -311,7 +311,7 @@ async def _events(
 
 
 def _event(kind: str, document: Any) -> str:
-    return f"event: {kind}\ndata: {json.dumps(document, ensure_ascii=False)}\n\n"
+    return f"event: {kind}\ndata: {json.dumps(document)}\n\n"
 
 
 def _in(tongue: str) -> dict[str, str]:
