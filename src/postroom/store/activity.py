@@ -19,7 +19,7 @@ from postroom.store.scope import across, within
 __all__ = ["HOUR_MS", "MOST_COUNTED", "Activity", "Hour", "activity"]
 
 HOUR_MS = 3_600_000
-MOST_COUNTED = 10_000
+MOST_COUNTED = 5_000
 _STEPS_OF_A_MS = 1 << 22
 """Ids that a millisecond has (see `ids`)."""
 _message = tables.message

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from starlette.responses import Response
 
 from postroom.model.application import Scope
 from postroom.model.problem import Weight
 from postroom.model.tenant import INSTALLATION, Mode
+from postroom.office import Office
 from postroom.policy.checks import Told, catalogue, told
 from postroom.reports.views import QueueLine
 from postroom.web.console.chart import Chart, chart_of
+from postroom.web.console.recent import Recent
 from postroom.web.console.routes import Pages
 from postroom.web.console.visit import Visit
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["pages"]
 
 pages = Pages()
+_recent: WeakKeyDictionary[Office, Recent] = WeakKeyDictionary()
+_RECENT_MS = 5_000.0
 _MOST_SHOWN = 8
 
 
@@ -58,13 +63,18 @@ class Day:
 @pages.get("/")
 async def overview(visit: Visit) -> Response:
     health = await visit.wait(visit.reports.health())
+    recent = _recent.setdefault(visit.office, Recent(_RECENT_MS))
     problems: tuple[Problem, ...] = ()
     if visit.may(Scope.SETTINGS_READ):
-        problems = (await visit.wait(visit.office.problems(visit.actor, visit.tenant))).problems
+        question = ("problems", visit.tenant_id, visit.office.snapshot.version)
+        looked = await recent.ask(question, lambda: visit.wait(visit.office.problems(visit.actor, visit.tenant)))
+        problems = looked.problems
     day: Day | None = None
     if visit.may(Scope.READ):
         lines = await visit.wait(visit.reports.queue(visit.actor, visit.tenant))
-        day = _day(visit, await visit.wait(visit.reports.activity(visit.actor, visit.tenant)), lines)
+        question = ("activity", visit.tenant_id, visit.office.snapshot.version)
+        found = await recent.ask(question, lambda: visit.wait(visit.reports.activity(visit.actor, visit.tenant)))
+        day = _day(visit, found, lines)
     stopped = not health.ready or not health.delivering
     light = _light(visit, problems, stopped=stopped, day=day)
     needs = [_need(visit, one) for one in problems if one.weight is not Weight.NOTE]
