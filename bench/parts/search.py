@@ -182,3 +182,4 @@ def _settle(store: Store) -> None:
         return
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT", postroom_writes=True) as connection:
         connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text("CHECKPOINT"))

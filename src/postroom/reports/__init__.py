@@ -1,5 +1,6 @@
 """Looking at what became of mail: the one way in which doors read messages, the mailing log, the queue and health."""
 
+from postroom.reports.letter import File, Letter
 from postroom.reports.reports import Reports
 from postroom.reports.views import (
     Health,
@@ -14,7 +15,9 @@ from postroom.reports.views import (
 )
 
 __all__ = [
+    "File",
     "Health",
+    "Letter",
     "MessageLine",
     "MessageView",
     "NodeHealth",

@@ -8,6 +8,7 @@ nothing is said.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -19,12 +20,32 @@ from postroom.policy.snapshot import Snapshot
 from postroom.policy.speed import narrowed
 from postroom.store import paces, queue
 
-__all__ = ["leaving"]
+__all__ = ["Going", "going", "leaving"]
 
 _MOST_ASKED = 20
 """Different places in the queue that are looked up for one message."""
 _SOON = 200
 """So much before it leaves soon through an account that nothing limits."""
+
+
+class Going(NamedTuple):
+    """`per_minute`: as many may leave now, None for any number; `slow`: less than its limits say, as its server asked.
+    `empty_ms`: when all that waits will have left, or None where nobody can say.
+    """
+
+    per_minute: int | None = None
+    slow: bool = False
+    empty_ms: int | None = None
+
+
+def going(connection: Connection, snapshot: Snapshot, account: Account, waiting: int, now_ms: int) -> Going:
+    """How an account's queue goes on. Mail of others that share the account is not counted."""
+    pace = paces.of_account(connection, account)
+    limits = narrowed(account.limits, pace.learnt, now_ms)
+    slow = limits.per_minute != account.limits.per_minute
+    if not waiting or not _sends(account, snapshot):
+        return Going(limits.per_minute, slow)
+    return Going(limits.per_minute, slow, _leaves(connection, account, now_ms, waiting - 1, now_ms))
 
 
 def leaving(connection: Connection, snapshot: Snapshot, recipients: Iterable[Recipient], now_ms: int) -> dict[int, int]:

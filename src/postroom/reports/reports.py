@@ -26,7 +26,7 @@ from postroom.policy.snapshot import NATIVE, Snapshot
 from postroom.policy.tongue import ENGLISH
 from postroom.reports.evidence import Evidence, SettingsThen, harmless
 from postroom.reports.health import look
-from postroom.reports.leaving import leaving
+from postroom.reports.leaving import Going, going, leaving
 from postroom.reports.views import Health, MessageView, Page, Query, QueueLine, RecipientView, Timeline
 from postroom.reports.wording import diagnosed, mend, retold, shown_state, words
 from postroom.store import audit, lines, messages, queue, timeline, unknown_answers, versions
@@ -170,7 +170,12 @@ class Reports:
             found = {load.account_id: load for load in queue.loads(connection, number, moment)}
             own = [account.id for account in snapshot.accounts.values() if account.tenant_id == number]
             order = [*own, *(one for one in found if one not in own)]
-            return [_queue_line(snapshot, found.get(one, Load(one))) for one in order]
+            known = {one: snapshot.accounts[one] for one in order if one is not None and one in snapshot.accounts}
+            goes = {
+                one: going(connection, snapshot, account, found.get(one, Load(one)).waiting, moment)
+                for one, account in known.items()
+            }
+            return [_queue_line(snapshot, found.get(one, Load(one)), goes.get(one or 0, Going())) for one in order]
 
         return self._store.read(work)
 
@@ -349,7 +354,7 @@ def _why_gone(recipients: list[Recipient]) -> str:
     return "The content is not kept any more: its time was over (see content_days). The rest of the log is."
 
 
-def _queue_line(snapshot: Snapshot, load: Load) -> QueueLine:
+def _queue_line(snapshot: Snapshot, load: Load, goes: Going) -> QueueLine:
     account = None if load.account_id is None else snapshot.accounts.get(load.account_id)
     state, reason = "ready" if load.account_id == NATIVE else "none", ""
     if account is not None:
@@ -366,6 +371,9 @@ def _queue_line(snapshot: Snapshot, load: Load) -> QueueLine:
         held=load.held,
         unknown=load.unknown,
         sending=load.sending,
+        per_minute=goes.per_minute,
+        slow=goes.slow,
+        empty_ms=goes.empty_ms,
     )
 
 

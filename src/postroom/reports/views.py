@@ -125,7 +125,9 @@ class QueueLine:
     """One account's part of the queue. `state`: ready, paused or disabled, or `none` for mail without an account.
 
     Counts are recipients. `waiting`: queued or deferred, `due` of them already due; `oldest_ms`: when the oldest
-    waiting message was accepted (ms UTC); `unknown`: waiting for somebody's decision.
+    waiting message was accepted (ms UTC); `unknown`: waiting for somebody's decision. `per_minute`: as many may leave
+    in a minute now, None for any number; `slow`: its server asked for less than its limits. `empty_ms`: when the last
+    of it will have left, at about (ms UTC), or None where nobody can say.
     """
 
     account_id: int | None
@@ -138,6 +140,9 @@ class QueueLine:
     held: int
     unknown: int
     sending: int
+    per_minute: int | None = None
+    slow: bool = False
+    empty_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

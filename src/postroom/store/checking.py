@@ -151,9 +151,7 @@ def waiting_on(accounts: Iterable[int]) -> tuple[ColumnElement[bool], ...]:
 
 
 def _some_recipient(tenant_id: int, checks: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    return exists(
-        select(_recipient.c.n).where(_recipient.c.message_id == _message.c.id, within(_recipient, tenant_id), *checks)
-    )
+    return exists(select(_recipient.c.n).where(_recipient.c.message_id == _message.c.id, among(tenant_id), *checks))
 
 
 def _stands_somewhere(tenant_id: int, words: str) -> ColumnElement[bool]:

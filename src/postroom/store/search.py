@@ -30,7 +30,10 @@ _message = tables.message
 
 _FEW = 5_000
 _SLICE = 5_000
-_SLOW_SLICE = 1_000
+_SLOW_SLICE = 2_000
+_FIRST_SLICE = 300
+_QUICK = 0.012
+"""Seconds for a slice after which the next may be larger."""
 _FIRST, _LIST = 200, 2_000
 _MOST_ROWS = 150_000
 _PATIENCE = 0.1
@@ -116,18 +119,23 @@ def _along(driver: Long, others: Sequence[Long], low: int) -> Source:
     return chunk
 
 
-def _sliced(connection: Connection, tenant_id: int, low: int, size: int) -> Source:
-    """The log itself, a few thousand messages at a time."""
+def _sliced(connection: Connection, tenant_id: int, low: int, most: int) -> Source:
+    """The log itself, in slices that grow as long as they are quick."""
+    size, asked = [min(_FIRST_SLICE, most)], [0.0]
 
     def chunk(below: int) -> Chunk:
+        now = time.monotonic()
+        if asked[0]:
+            size[0] = min(size[0] * 3, most) if now - asked[0] < _QUICK else max(size[0] // 2, 1)
+        asked[0] = now
         query = (
             select(_message.c.id)
             .where(within(_message, tenant_id), _message.c.id < below, _message.c.id >= low)
             .order_by(_message.c.id.desc())
-            .offset(size - 1)
+            .offset(size[0] - 1)
             .limit(1)
         )
         floor = connection.execute(query).scalar()
-        return and_(_message.c.id < below, _message.c.id >= (low if floor is None else floor)), floor, size
+        return and_(_message.c.id < below, _message.c.id >= (low if floor is None else floor)), floor, size[0]
 
     return chunk

@@ -354,6 +354,9 @@ _QUEUE_LINE = {
     "held": _number(),
     "unknown": _number("Waiting for somebody's decision."),
     "sending": _number(),
+    "per_minute": _or_null(_number("As many may leave in a minute now; null: any number.")),
+    "slow": {"type": "boolean", "description": "Whether its server asked for less than its limits."},
+    "empty_at": _or_null(_moment("When the last of it will have left, at about; null: nobody can say.")),
 }
 _INSTALLATION = {
     "version": _text("Of Postroom."),

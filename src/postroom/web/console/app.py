@@ -19,7 +19,7 @@ from starlette.routing import Route, Router
 
 from postroom.errors import Forbidden, NotFound
 from postroom.web.api import front
-from postroom.web.console import outgoing, overview, profile, set_up, signing_in, welcome
+from postroom.web.console import mail, outgoing, overview, profile, set_up, signing_in, welcome
 from postroom.web.console.assets import find
 from postroom.web.console.cookies import same_form
 from postroom.web.console.forms import TOKEN, read_form
@@ -39,6 +39,7 @@ PARTS: tuple[Pages, ...] = (
     overview.pages,
     outgoing.pages,
     profile.pages,
+    *mail.PARTS,
     *set_up.PARTS,
 )
 """The pages of every module; a new module is added here."""

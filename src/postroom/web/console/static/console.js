@@ -23,7 +23,7 @@ function live(element) {
   let etag = "";
   const look = async () => {
     if (!element.isConnected || element.dataset.live === "off") return;
-    if (!document.hidden && !element.contains(document.activeElement)) {
+    if (!document.hidden && !element.contains(document.activeElement) && !element.querySelector("tbody :checked")) {
       try {
         const answer = await fetch(from, { headers: { "x-part": element.id }, redirect: "error" });
         const text = answer.ok ? await answer.text() : "";

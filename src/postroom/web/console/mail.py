@@ -1,0 +1,9 @@
+"""The pages about mail: the log, one message and its content, the silent mailbox, the queue."""
+
+from __future__ import annotations
+
+from postroom.web.console import content, log, message, queue, silent
+
+__all__ = ["PARTS"]
+
+PARTS = (log.pages, message.pages, content.pages, silent.pages, queue.pages)
