@@ -303,7 +303,8 @@ A database knows where it lives: an SQLite file by its path, its number in the f
 by its cluster and database. When it wakes up somewhere else (`database-moved`), everything is silent and the queue is
 held until you say `postroom confirm --original` or `postroom confirm --copy`. A container has no identity of its own
 that would outlast it, so inside one only the path and the file's number count: a restart with the same volume is no
-alarm, a volume that was copied or restored is.
+alarm, a volume that was copied or restored is. Where the place changes with every start all the same, `clone_guard`
+turns it off.
 
 ## Every check
 

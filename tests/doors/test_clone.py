@@ -85,6 +85,18 @@ def test_confirmed_as_a_copy_it_is_silent_and_somebody_else(
     assert not list(sink.deliveries())
 
 
+def test_the_guard_can_be_turned_off_where_the_place_changes_with_every_start(
+    tmp_path: Path, original: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(original[0], tmp_path / "moved")
+    monkeypatch.setenv("POSTROOM_CLONE_GUARD", "off")
+    with Postroom(data=tmp_path / "moved", worker=False) as moved:
+        assert moved.office.clone(moved.actor) is None
+    monkeypatch.delenv("POSTROOM_CLONE_GUARD")
+    with Postroom(data=tmp_path / "moved", worker=False) as again:
+        assert again.office.clone(again.actor) is None, "it is its home now"
+
+
 def test_a_backup_under_load_is_whole_and_restores_as_a_held_copy(
     tmp_path: Path, sink: Sink, database_url: str
 ) -> None:

@@ -20,6 +20,12 @@ class CheckSettings:
     check_seconds: float = setting(
         spelling.duration("s", at_least=0.05), 60.0, "How often settings, queue and machine are checked, in seconds."
     )
+    clone_guard: bool = setting(
+        spelling.SWITCH,
+        True,
+        "Whether a database that wakes up in another place holds its mail until somebody says that it is the real one. "
+        "Off only where the place changes with every start, and nobody copies it.",
+    )
     webhook_retry_seconds: float = setting(
         spelling.duration("s", at_least=0.05),
         5.0,

@@ -23,8 +23,14 @@ __all__ = ["confirm", "current", "notice"]
 _HOME, _CLONE = "home", "clone"
 
 
-def notice(connection: Connection, now_ms: int) -> Clone | None:
-    """Compares where the database is with where it was; called when it is opened. The first home is simply noted."""
+def notice(connection: Connection, now_ms: int, *, guarded: bool = True) -> Clone | None:
+    """Compares where the database is with where it was; called when it is opened. The first home is simply noted.
+
+    Not `guarded`: wherever it is, is its home from now on; what was noticed before still waits for a person.
+    """
+    if not guarded:
+        _set(connection, _HOME, _home(connection))
+        return current(connection)
     here, was = _home(connection), _get(connection, _HOME)
     if was is None:
         _set(connection, _HOME, here)

@@ -37,9 +37,12 @@ T = TypeVar("T")
 
 
 class Store:
-    """Opened by `Store(url)`; closed by `close()`. Raises StoreLocked, SchemaTooNew, StoreUnavailable on opening."""
+    """Opened by `Store(url)`; closed by `close()`. `guarded`: a copy is noticed (see `clone`).
 
-    def __init__(self, url: str | URL, *, role: str = "all", readers: int = 4) -> None:
+    Raises StoreLocked, SchemaTooNew, StoreUnavailable on opening.
+    """
+
+    def __init__(self, url: str | URL, *, role: str = "all", readers: int = 4, guarded: bool = True) -> None:
         self.url = make_url(url)
         self.sqlite = is_sqlite(self.url)
         self._lock = FileLock(sqlite_path(self.url)) if self.sqlite else None
@@ -58,7 +61,7 @@ class Store:
             self.ids = Ids()
             self.join()
             self.fingerprint: str = self._writer.call(fingerprint).result()
-            self._writer.call(lambda c: clone.notice(c, now_ms())).result()
+            self._writer.call(lambda c: clone.notice(c, now_ms(), guarded=guarded)).result()
         except BaseException as error:
             self._drop_lock()
             raise explain_failure(error) from None

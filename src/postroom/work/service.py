@@ -41,7 +41,7 @@ class Engine:
         self.settings = settings
         self.role = role
         self.log = log or MailLog(settings.log_format)
-        self.store = Store(settings.database.reveal(), role=role.value)
+        self.store = Store(settings.database.reveal(), role=role.value, guarded=settings.clone_guard)
         try:
             sealed = self.store.read(credentials.any_sealed).result()
             self.ring = KeyRing.load(settings.key_file, settings.key, sealed_exist=sealed)
