@@ -17,11 +17,11 @@ from tests.rigs.sink import Sink
 
 
 @pytest.fixture
-def empty(console_rig: ConsoleRig, tmp_path: Path) -> Iterator[ConsoleRig]:
+def empty(console: ConsoleRig, tmp_path: Path) -> Iterator[ConsoleRig]:
     """A Postroom that nobody has signed in to."""
     (tmp_path / "data").mkdir()
     with open_api(tmp_path / "data", Role.ALL, discovery_seconds=2.0, dns_servers="127.0.0.1") as api:
-        rig = ConsoleRig(api, console_rig.browser)
+        rig = ConsoleRig(api, console.browser)
         yield rig
         rig.fresh()
 
@@ -43,7 +43,6 @@ def test_a_newcomer_sends_a_first_message_and_gets_a_key(empty: ConsoleRig, tmp_
     page.get_by_label("Password").fill("short")
     page.get_by_role("button", name="Begin").click()
     expect(page.get_by_role("alert")).to_contain_text("12 characters")
-    empty.looks_right(page, "welcome-1-owner-refused")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_label("Organisation").fill("Acme")
     page.get_by_role("button", name="Begin").click()
@@ -72,7 +71,6 @@ def test_a_newcomer_sends_a_first_message_and_gets_a_key(empty: ConsoleRig, tmp_
     page.get_by_role("button", name="Let mail leave from now on").click()
 
     expect(page.get_by_role("status")).to_contain_text("Mail leaves from now on")
-    empty.looks_right(page, "welcome-4-key")
     page.get_by_label("Its name").fill("Web <b>shop</b>")
     page.get_by_role("button", name="Make a key").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("All is set")
