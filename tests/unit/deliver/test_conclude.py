@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.deliver.conclude import Circumstances, Concluded, conclude, give_back, put_aside
+from postroom.deliver.conclude import SUPPRESSED_MS, Circumstances, Concluded, conclude, give_back, put_aside
 from postroom.model.account import Account, Encryption
 from postroom.model.attempt import Action, Failure, Result
 from postroom.model.job import Job, JobRecipient
+from postroom.model.preference import Why
 from postroom.model.state import WAITING, State, may_move
 from postroom.policy.retry import Schedule
 from postroom.smtp.phase import Phase
@@ -57,6 +58,30 @@ def test_one_refused_recipient_does_not_stop_the_others() -> None:
     assert [move.state for move in concluded.settlement.moves] == ["sent", "failed", "deferred"]
     assert len(concluded.settlement.events) == 3
     assert concluded.settlement.attempt is not None
+
+
+@pytest.mark.parametrize(
+    ("result", "listed"),
+    [
+        (Result("rcpt", 550, "5.1.1", "No such user"), True),
+        (Result("dot", 550, "5.1.1", "No such user"), False),  # said of the message, and who was meant is a guess
+        (Result("rcpt", 550, "5.7.1", "Relay access denied"), False),
+        (Result("rcpt", 552, "5.2.2", "Mailbox full"), False),
+        (Result("auth", 535, "5.7.8", "Authentication failed"), False),
+        (Result("rcpt", 450, "4.1.1", "No such user"), False),
+    ],
+)
+def test_only_a_mailbox_that_does_not_exist_is_suppressed_and_only_where_that_is_wanted(
+    result: Result, listed: bool
+) -> None:
+    wants = around()
+    wants.suppresses = True
+    found = conclude(job(), [result], "", wants).settlement.suppress
+    assert [(one.tenant_id, one.address, one.why, one.message_id) for one in found] == (
+        [(1, "r0@example.org", Why.NO_MAILBOX, 11)] if listed else []
+    )
+    assert all(one.expires_ms == NOW + SUPPRESSED_MS for one in found)
+    assert told(job(), result).settlement.suppress == []
 
 
 def test_a_wrong_password_bounces_nothing() -> None:
