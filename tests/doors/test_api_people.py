@@ -74,19 +74,16 @@ def test_every_operation_is_open_to_the_roles_that_have_its_right_and_to_no_othe
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda one: one[2]["operationId"])
 def test_a_session_that_has_ended_opens_nothing(api: Api, operation: Operation) -> None:
     client = _ended(api)
-    problem(
-        call(client, operation, dict.fromkeys(("user", "role", "session", "key", "account", "sender"), "x") | _REST),
-        401,
-    )
+    problem(call(client, operation, _Nothing()), 401)
 
 
-_REST = dict.fromkeys(
-    (
-        *("connector", "agent", "application", "tenant", "message", "version", "other", "passkey", "identity"),
-        *("provider", "thing", "diagnosis", "webhook", "kind", "address", "test"),
-    ),
-    "x",
-)
+class _Nothing(dict[str, str]):
+    """Names nothing, whatever a path asks for."""
+
+    def __missing__(self, name: str) -> str:
+        return "x"
+
+
 _ended_clients: dict[int, httpx2.Client] = {}
 
 

@@ -22,7 +22,7 @@ KEY = (
     Field("algorithm", "algorithm", "rsa (every server knows it, the default) or ed25519.", metavar="WORD"),
     Field("bits", "bits", "Of an RSA key: 2048, 3072 or 4096.", int, "NUMBER"),
     Field("selector", "selector", "The first part of the record's name; Postroom chooses one.", metavar="WORD"),
-    Field("private_key", "private-key", "A file with a key to import, as PEM.", Path, "FILE"),
+    Field("private_key", "private-key-file", "A file with a key to import, as PEM.", Path, "FILE"),
 )
 Domain = Annotated[str, typer.Argument(metavar="DOMAIN", help="The part behind the @.", show_default=False)]
 Ref = Annotated[str, typer.Argument(metavar="KEY", help="Its id, or the name of its record.", show_default=False)]
