@@ -94,7 +94,20 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas |= {"Problem": problems.schema(), "Message": _schema(MESSAGE), "Attachment": _schema(ATTACHMENT)}
     schemas["RawMessage"] = _schema(RAW) | {"required": ["raw"]}
-    parts = (
+    for name, shape in _shapes():
+        if name in schemas:
+            raise ValueError(f"two shapes are called {name}")
+        schemas[name] = shape
+    for _, _, operation in operations(document):
+        _tell_summary(operation)
+        _tell_problems(operation)
+    return document
+
+
+def _shapes() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every shape that answers and bodies are made of, from the modules that know them."""
+    for part in (
+        shapes,
         people_shapes,
         provider_shapes,
         version_shapes,
@@ -103,17 +116,15 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         grant_shapes,
         check_shapes,
         staged_shapes,
+        recipient_shapes,
+        discovery,
+        proofs,
+        dns_shapes,
         incoming,
         webhook_shapes,
-    )
-    for part in (shapes, *parts):
-        schemas |= part.schemas()
-    schemas |= connector_schemas() | recipient_shapes.schemas() | discovery.schemas() | proofs.schemas()
-    schemas |= dns_shapes.schemas()
-    for _, _, operation in operations(document):
-        _tell_summary(operation)
-        _tell_problems(operation)
-    return document
+    ):
+        yield from part.schemas().items()
+    yield from connector_schemas().items()
 
 
 def _tell_summary(operation: dict[str, Any]) -> None:

@@ -68,7 +68,11 @@ _EVENT: Schema = {
     "data": {"type": "object", "description": "More about it: the message, the recipient, the server's reply."},
 }
 _EVENTS: Schema = {
-    "events": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}, "description": "The oldest first."},
+    "events": {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/FeedEvent"},
+        "description": "The oldest first.",
+    },
     "next": _text("The cursor for the next question."),
     "more": _flag("There is more already."),
     "missed": _flag("Some events after the cursor were so old that they are gone."),
@@ -109,6 +113,6 @@ def schemas() -> dict[str, Schema]:
             "properties": _VALUES,
         },
         "WebhookTrial": _answer("What a test of a webhook showed.", _TRIAL),
-        "Event": _answer("Something that happened.", _EVENT),
+        "FeedEvent": _answer("Something that happened, as the feed and webhooks tell it.", _EVENT),
         "Events": _answer("Events after a cursor.", _EVENTS),
     }

@@ -318,7 +318,12 @@ GROUPS = (
                     N_("Confirmation e-mail"),
                     help=N_("Where read confirmations go; empty: to the sender."),
                 ),
-            )),
+                Input(
+                    "probe_address",
+                    N_("Address for proving senders"),
+                    help=N_("Gets a short message from each sender after changes, and daily; empty: none."),
+                ),
+            ), pair=True),
             Part((
                 Input(
                     "request_receipt",
