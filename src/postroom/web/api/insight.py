@@ -23,14 +23,17 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["insight"], route_class=Route)
 
 _COUNT = {"type": "integer"}
-_TIME = {"type": ["string", "null"], "format": "date-time"}
+_TIME = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}
 _HOUR = object_of(
     began_at={**_TIME, "description": "When it begins."},
     sent=_COUNT,
     failed=_COUNT,
     waiting=_COUNT,
     kept={**_COUNT, "description": "Silenced, disabled or cancelled."},
-    seconds={"type": ["number", "null"], "description": "How long it took on average until it was sent."},
+    seconds={
+        "anyOf": [{"type": "number"}, {"type": "null"}],
+        "description": "How long it took on average until it was sent.",
+    },
 )
 _ACTIVITY = object_of(
     hours={"type": "array", "items": _HOUR, "description": "The oldest first."},
