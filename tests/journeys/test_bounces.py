@@ -33,7 +33,7 @@ def test_a_bounce_of_a_real_server_leads_back_to_its_message(
     api = postroom.api
     good, bad = api.send("ok@sink.test"), api.send("fail@sink.test")
     assert {state for message in (good, bad) for state in api.wait_for_state(message, "sent").values()} == {"sent"}
-    (report,) = _reports(sink.wait_until(lambda found: bool(_reports(found)), "a report", seconds=60))
+    (report,) = _reports(sink.wait_until(lambda found: bool(_reports(found)), "a report", seconds=120))
     raw = b64encode(sink.source(report)).decode()
     taken = api.post("/v1/incoming", {"raw": raw}).expect(201)
     assert (taken["kind"], taken["message_id"], taken["recipient"]) == ("delivery-report", bad, 0)

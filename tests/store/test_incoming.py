@@ -53,7 +53,7 @@ def test_a_bounce_is_told_of_with_its_diagnosis_and_the_state_stays(house: House
     assert (event.kind, event.n) == (EventKind.BOUNCED, 0)
     assert event.detail["diagnosis"] == "no-such-mailbox"
     assert event.detail["reply"] == "550 5.1.1 User unknown"
-    assert event.detail["incoming"] == encode("e", taken.received.id)
+    assert event.detail["incoming"] == encode("b", taken.received.id)
     assert house.states(number) == ["sent", "sent"], "a report may be forged: it is told of and changes nothing"
 
 

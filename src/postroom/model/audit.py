@@ -34,7 +34,7 @@ NOUNS: dict[str, str] = {
     "preference": "",
     "suppression": "",
     "dkim-key": "y",
-    "incoming": "e",
+    "incoming": "b",
 }
 """What an entry may be about, and the letter of its ids."""
 

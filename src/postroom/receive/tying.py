@@ -163,7 +163,7 @@ def _tell(
     now_ms: int,
     next_id: Callable[[], int],
 ) -> None:
-    link = {"incoming": encode("e", received.id)}
+    link = {"incoming": encode("b", received.id)}
     rows = [
         (message.id, next_id(), message.tenant_id, one.n, now_ms, one.kind.value, json.dumps(one.detail | link))
         for one in told

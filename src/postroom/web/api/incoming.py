@@ -70,7 +70,7 @@ async def list_incoming(actor: Reader, desk: At, query: Annotated[_Listed, Query
     older = _number(query.cursor, "cursor") if query.cursor else None
     inbox, who = desk.outbox.inbox, at(actor, chosen(desk, query))
     found = await asyncio.wrap_future(inbox.list(who, limit=query.limit, before=older, kind=query.kind or None))
-    following = encode("e", found[-1].id) if len(found) == query.limit else None
+    following = encode("b", found[-1].id) if len(found) == query.limit else None
     return json_answer({"incoming": [_json(one, actor, brief=True) for one in found], "next": following})
 
 
@@ -109,7 +109,7 @@ def _raw(values: dict[str, Any]) -> bytes:
 
 def _number(text: str, field: str = "") -> int:
     """Raises BadInput for what is no id in a field; in a path it is one that is not there."""
-    number = decode("e", text)
+    number = decode("b", text)
     if number is None and field:
         raise BadInput((Fault(field, "is no cursor of this list.", "Give `next` of the page before."),))
     return -1 if number is None else number
@@ -117,7 +117,7 @@ def _number(text: str, field: str = "") -> int:
 
 def _json(one: Received, actor: Actor, *, brief: bool = False) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "id": encode("e", one.id),
+        "id": encode("b", one.id),
         "received_at": moment(one.received_ms),
         "kind": one.kind.value,
         "from": one.sender,
