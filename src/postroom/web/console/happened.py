@@ -40,8 +40,17 @@ TITLES: dict[EventKind, tuple[str, str]] = {
     EventKind.DIGESTED: ("good", N_("It went out in a digest")),
     EventKind.DECLINED: ("idle", N_("Its recipient does not want this kind of mail")),
     EventKind.SUPPRESSED: ("bad", N_("Its recipient is on the suppression list")),
+    EventKind.BOUNCED: ("bad", N_("A report came back: not delivered after all")),
+    EventKind.DELAYED: ("warn", N_("A report came back: not delivered yet")),
+    EventKind.RELAYED: ("note", N_("A report came back: passed on to a system that reports nothing further")),
+    EventKind.DELIVERED: ("good", N_("A report came back: it is in the mailbox")),
+    EventKind.READ: ("good", N_("A read receipt came back")),
+    EventKind.DELETED_UNREAD: ("warn", N_("A receipt came back: deleted unread")),
+    EventKind.REPLIED: ("good", N_("Somebody replied")),
+    EventKind.ANSWERED: ("note", N_("A program answered, as when somebody is away")),
+    EventKind.COMPLAINED: ("bad", N_("Its recipient reported it as unwanted")),
 }
-_DETAILS = ("title", "reply", "account", "why", "by")
+_DETAILS = ("title", "reply", "account", "why", "by", "from", "subject")
 _MOST = 500
 
 
