@@ -11,7 +11,9 @@ A skipped test is told loudly at the end of a run, with its reason. In CI nothin
 
 from __future__ import annotations
 
+import os
 import resource
+from collections.abc import Iterator
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -29,6 +31,16 @@ def pytest_configure(config: pytest.Config) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = _MOST_MEMORY if hard == resource.RLIM_INFINITY else min(_MOST_MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+@pytest.fixture(autouse=True)
+def what_it_makes_is_as_readable_as_before() -> Iterator[None]:
+    """A command that runs in a test's own process keeps all its files private; the servers of later tests have users
+    of their own, who must be able to read theirs."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    yield
+    os.umask(mask)
 
 
 def _skipped(config: pytest.Config) -> dict[str, int]:
