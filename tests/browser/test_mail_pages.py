@@ -213,6 +213,9 @@ def test_a_failed_message_says_why_and_what_to_do(console: ConsoleRig, post: Pos
     expect(page.get_by_text("What to do:")).to_be_visible()
     expect(page.get_by_text("Recipient address rejected").first).to_be_visible()
     console.looks_right(page, "message")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download all of it for a help desk").click()
+    assert download.value.suggested_filename == f"evidence-{encode('m', number)}.zip"
     german = opened(post, f"/log/{encode('m', number)}", language="de")
     expect(german.get_by_text("Was zu tun ist:")).to_be_visible()
     page.goto(f"{console.url}/log/{encode('m', number)}/why")

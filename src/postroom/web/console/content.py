@@ -18,6 +18,7 @@ from postroom.errors import NotFound
 from postroom.ids import encode
 from postroom.model.application import Scope
 from postroom.reports import Letter, MessageView
+from postroom.reports.evidence import pack
 from postroom.web.console.message import number_of, views_of
 from postroom.web.console.routes import Pages
 
@@ -91,6 +92,14 @@ async def file(visit: Visit) -> Response:
     if octets is None:
         raise NotFound("It has no such file.")
     return _download(octets, next(one.name for one in letter.files if one.number == wanted))
+
+
+@pages.get("/log/{message}/evidence", Scope.READ)
+async def evidence(visit: Visit) -> Response:
+    """All that is known of it, as one file for somebody else's help desk; with its content for who may see that."""
+    number = number_of(visit)
+    found = await visit.wait(visit.reports.evidence(visit.actor, number, visit.tenant, visit.language))
+    return _download(await asyncio.to_thread(pack, found), f"evidence-{encode('m', number)}.zip")
 
 
 def _download(octets: bytes, name: str) -> Response:
