@@ -40,7 +40,7 @@ def fates_of(status: Part) -> tuple[FateOf, ...]:
 
 def envelope_id_of(status: Part) -> str:
     """What MAIL said with ENVID (RFC 3464, 2.2.1)."""
-    return _said(_blocks(status)[0], "original-envelope-id").strip()[:100]
+    return shown(_said(_blocks(status)[0], "original-envelope-id").strip())[:100]
 
 
 def reporter_of(status: Part) -> str:

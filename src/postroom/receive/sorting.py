@@ -28,8 +28,12 @@ MAX_CONTENT = 30_000_000
 """Octets of a message that are read."""
 _MAX_IDS = 50
 
-_ID = re.compile(r"<([^<>\s@]{1,300}@[^<>\s]{1,255})>")
-_TOLD_ID = re.compile(r"^[ \t>]*message-id[ \t]*:[ \t]*(?:\n[ \t>]+)?<?([^<>\s@]{1,300}@[^<>\s]{1,255})>?", re.I | re.M)
+_ID = re.compile(r"<([^<>\s\x00-\x1f\x7f-\x9f@]{1,300}@[^<>\s\x00-\x1f\x7f-\x9f]{1,255})>")
+_TOLD_ID = re.compile(
+    r"^[ \t>]*message-id[ \t]*:[ \t]*(?:\n[ \t>]+)?"
+    r"<?([^<>\s\x00-\x1f\x7f-\x9f@]{1,300}@[^<>\s\x00-\x1f\x7f-\x9f]{1,255})>?",
+    re.IGNORECASE | re.MULTILINE,
+)
 _ADDRESSED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc", "x-failed-recipients")
 _ORIGINAL = frozenset({"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -138,6 +139,7 @@ class TestBombs:
                 part.shown("content-type")
 
 
+MOVES_A_CURSOR = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff]")
 _HEADS = (
     b"Content-Type: multipart/mixed; boundary=b",
     b"Content-Type: message/rfc822",
@@ -157,6 +159,5 @@ def test_no_octets_make_it_fail(content: bytes) -> None:
     for part in read_parts(content):
         text = part.text()
         assert "\x00" not in text
-        assert part.filename.isprintable()
-        assert part.shown("content-type").isprintable()
+        assert not MOVES_A_CURSOR.search(part.filename + part.shown("content-type"))
         assert len(part.octets()) <= 2 * len(content) + 10
