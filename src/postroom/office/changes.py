@@ -135,6 +135,22 @@ def number_of(prefix: str, ref: Ref) -> int | None:
     return int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 19 else decode(prefix, ref)
 
 
+def meant(
+    prefix: str,
+    ref: Ref,
+    get: Callable[[Connection, int, int], T | None],
+    by_name: Callable[[Connection, int, str], T | None],
+    connection: Connection,
+    tenant_id: int,
+) -> T | None:
+    """The tenant's own thing that a reference means: by its id, else by its name."""
+    number = number_of(prefix, ref)
+    found = None if number is None else get(connection, tenant_id, number)
+    if found is None and isinstance(ref, str):
+        found = by_name(connection, tenant_id, ref)
+    return found
+
+
 def _running() -> Future[T]:
     """A future that a caller who went away can't cancel: the change goes on, and its end is nobody's error."""
     future: Future[T] = Future()

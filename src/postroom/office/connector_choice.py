@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from postroom.model.account import Account
 from postroom.model.connector import Connector
-from postroom.office.changes import Ref, number_of
+from postroom.office.changes import Ref, meant
 from postroom.office.fields import Reading
 from postroom.store import connectors
 
@@ -20,11 +20,7 @@ __all__ = ["choose_connector", "connector_meant"]
 
 def connector_meant(connection: Connection, tenant_id: int, ref: Ref) -> Connector | None:
     """The tenant's connector of this id or name."""
-    number = number_of("x", ref)
-    found = None if number is None else connectors.get(connection, tenant_id, number)
-    if found is None and isinstance(ref, str):
-        found = connectors.by_name(connection, tenant_id, ref)
-    return found
+    return meant("x", ref, connectors.get, connectors.by_name, connection, tenant_id)
 
 
 def choose_connector(connection: Connection, account: Account, ref: Ref | None, reading: Reading) -> Account:

@@ -12,7 +12,7 @@ from postroom.errors import NotFound
 from postroom.model.application import Actor, Scope
 from postroom.model.kind import Kind
 from postroom.model.version import Version
-from postroom.office.changes import Changes, Ref, number_of, require, tenant_for
+from postroom.office.changes import Changes, Ref, meant, require, tenant_for
 from postroom.office.fields import Reading
 from postroom.office.kind_values import apply, read
 from postroom.store import kinds
@@ -95,11 +95,7 @@ class KindVerbs(Changes):
 
 def kind_meant(connection: Connection, tenant_id: int, ref: Ref) -> Kind | None:
     """The tenant's own kind that is meant, by id or name."""
-    number = number_of("d", ref)
-    found = kinds.get(connection, tenant_id, number) if number is not None else None
-    if found is None and isinstance(ref, str):
-        found = kinds.by_name(connection, tenant_id, ref)
-    return found
+    return meant("d", ref, kinds.get, kinds.by_name, connection, tenant_id)
 
 
 def _found(connection: Connection, tenant_id: int, ref: Ref) -> Kind:

@@ -22,7 +22,7 @@ from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.version import Version
 from postroom.model.webhook import Progress, Webhook, WebhookState
-from postroom.office.changes import Changes, Ref, number_of, require, tenant_for
+from postroom.office.changes import Changes, Ref, meant, require, tenant_for
 from postroom.office.fields import Reading
 from postroom.office.webhook_values import check_place, read
 from postroom.secrets import SealedTo, Secret
@@ -273,11 +273,7 @@ def _check_rights(actor: Actor, webhook: Webhook) -> None:
 
 def webhook_meant(connection: Connection, tenant_id: int, ref: Ref) -> Webhook | None:
     """The tenant's webhook that is meant, by id or name."""
-    number = number_of("h", ref)
-    found = webhooks.get(connection, tenant_id, number) if number is not None else None
-    if found is None and isinstance(ref, str):
-        found = webhooks.by_name(connection, tenant_id, ref)
-    return found
+    return meant("h", ref, webhooks.get, webhooks.by_name, connection, tenant_id)
 
 
 def _found(connection: Connection, tenant_id: int, ref: Ref) -> Webhook:
