@@ -427,3 +427,11 @@ def test_a_message_is_released_cancelled_and_sent_again(client: httpx2.Client) -
 def test_what_is_no_id_is_simply_not_there(client: httpx2.Client, number: str) -> None:
     problem(client.get(f"/v1/messages/{number}"), 404)
     problem(client.post(f"/v1/messages/{number}/cancel"), 404)
+
+
+def test_a_wrong_field_does_not_hide_a_wrong_address(api: Api) -> None:
+    """All faults at once, wherever they would be found one after the other."""
+    given = {"to": ["nobody", "ann@example.org"], "from": "me", "subjekt": "S", "priority": "soon"}
+    answer = api.tenant().post("/v1/messages", json=given)
+    assert answer.status_code == 422
+    assert {fault["field"] for fault in answer.json()["faults"]} == {"to[0]", "from", "subjekt", "priority"}

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from postroom.addresses import Address, BadAddress
 from postroom.clock import parse_iso
 from postroom.errors import BadInput, Fault
 from postroom.model.message import Draft, DraftAttachment, Priority
@@ -302,8 +303,29 @@ def draft_from(given: Any, faults: Faults, where: str = "") -> Draft:
     if type(given) is not dict:
         faults.add(where, f"is {kind_of(given)}, but a message is an object.", 'Write {"to": …, "subject": …}.')
         return Draft()
-    values = _checked(given, MESSAGE, f"{where}." if where else "", faults, _OTHER_WORDS)
+    prefix = f"{where}." if where else ""
+    before = len(faults)
+    values = _checked(given, MESSAGE, prefix, faults, _OTHER_WORDS)
+    if len(faults) > before:
+        _look_at_addresses(values, prefix, faults)
     return Draft() if faults else Draft(**values)
+
+
+def _look_at_addresses(values: Mapping[str, Any], prefix: str, faults: Faults) -> None:
+    """Addresses are read behind the door, which is not asked where something else is wrong: so that everything is told
+    at once, they are looked at here then.
+    """
+    told = {fault.field for fault in faults}
+    named = [("from", values.get("sender"))]
+    for name in ("to", "cc", "bcc", "reply_to"):
+        named += [(f"{name}[{place}]", text) for place, text in enumerate(values.get(name) or ())]
+    for name, text in named:
+        if not text or not isinstance(text, str) or prefix + name in told or faults.full:
+            continue
+        try:
+            Address.parse(text)
+        except BadAddress as error:
+            faults.add(prefix + name, error.problem, error.mend)
 
 
 def in_json_names(error: BadInput, where: str = "") -> BadInput:
