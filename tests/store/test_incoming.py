@@ -14,7 +14,7 @@ from postroom.model.event import Event, EventKind
 from postroom.model.incoming import IncomingKind
 from postroom.model.state import State
 from postroom.model.tenant import INSTALLATION
-from postroom.outbox.inbox import Inbox
+from postroom.outbox.inbox import Inbox, Taken
 from postroom.store import retention
 from tests.store.house import ADMIN, DAY_MS, House
 from tests.unit.receive.incoming_mail import LETTER, dsn, mail
@@ -64,6 +64,31 @@ def test_the_same_mail_again_changes_nothing(house: House, inbox: Inbox) -> None
     assert (first.again, again.again) == (False, True)
     assert first.received == again.received
     assert len(told(house, number)) == 1
+
+
+def test_many_at_once_are_each_answered_for_themselves(house: House, inbox: Inbox) -> None:
+    """One that is no mail, one that is there twice and one that had come before cost the others nothing."""
+    number, own = sent(house, "bob@y.org", "ann@y.org")
+    old, bob, ann = bounce(own, "bob@y.org", "ann@y.org"), bounce(own, "bob@y.org"), bounce(own, "ann@y.org")
+    inbox.take(ADMIN, old).result()
+    answers = inbox.take_many(ADMIN, [bob, b" ", old, ann, bob]).result()
+    assert isinstance(answers[1], BadInput)
+    taken = [one for one in answers if isinstance(one, Taken)]
+    assert [(one.again, one.received.n) for one in taken] == [(False, 0), (True, None), (False, 1), (True, 0)]
+    assert taken[0].received == taken[3].received
+    assert [event.n for event in told(house, number)] == [0, 1, 0, 1]
+    assert inbox.take_many(ADMIN, []).result() == []
+
+
+def test_one_that_the_database_refuses_is_refused_alone(house: House, inbox: Inbox) -> None:
+    house.sql(
+        "CREATE TRIGGER no BEFORE INSERT ON incoming WHEN NEW.subject = 'No' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        if house.store.sqlite
+        else "ALTER TABLE incoming ADD CONSTRAINT no CHECK (subject <> 'No')"
+    )
+    answers = inbox.take_many(ADMIN, [mail("x"), mail("x", Subject="No"), mail("y")]).result()
+    assert [isinstance(one, Taken) for one in answers] == [True, False, True]
+    assert len(inbox.list(ADMIN).result()) == 2
 
 
 def test_the_envelope_id_leads_back_where_no_message_id_does(house: House, inbox: Inbox) -> None:

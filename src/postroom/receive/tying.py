@@ -12,7 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -28,9 +28,9 @@ from postroom.policy.preference import mailbox
 from postroom.policy.verdict import Context, judge
 from postroom.store import incoming, messages, tables
 from postroom.store.acceptance import EVENT_COLUMNS
-from postroom.store.bulk import insert_rows
+from postroom.store.bulk import Row, insert_rows
 
-__all__ = ["apply"]
+__all__ = ["Mail", "apply_all"]
 
 _EVENTS = {
     Fate.FAILED: EventKind.BOUNCED,
@@ -50,27 +50,59 @@ _ADDRESSING = ("1", "2")
 """Subjects of RFC 3463 codes that speak of an address or a mailbox, as RCPT does."""
 
 
+class Mail(NamedTuple):
+    """One that came in: understood, its octets, and the SHA-256 by which it is known again."""
+
+    found: Incoming
+    content: bytes
+    digest: bytes
+
+
 class _Told(NamedTuple):
     kind: EventKind
     n: int | None
     detail: dict[str, object]
 
 
-def apply(
-    connection: Connection,
-    tenant_id: int,
-    found: Incoming,
-    content: bytes,
-    digest: bytes,
-    now_ms: int,
-    next_id: Callable[[], int],
-) -> tuple[Received, bool]:
-    """What is kept of it, and whether it had come before, in which case nothing changes."""
-    known = incoming.by_digest(connection, tenant_id, digest)
-    if known is not None:
-        return known, True
-    message = _message(connection, tenant_id, found)
-    recipients = [] if message is None else messages.recipients(connection, tenant_id, message.id)
+class _Sent(NamedTuple):
+    """What we sent that a batch of mail may be about."""
+
+    messages: dict[int, Message]
+    recipients: dict[int, list[Recipient]]
+
+
+def apply_all(
+    connection: Connection, tenant_id: int, mails: Sequence[Mail], now_ms: int, next_id: Callable[[], int]
+) -> list[tuple[Received, bool]]:
+    """Of each, in order: what is kept of it, and whether it had come before, in which case nothing changes.
+
+    However many they are, the database is asked a fixed number of times.
+    """
+    known = incoming.by_digests(connection, tenant_id, {one.digest for one in mails})
+    fresh = {one.digest: one for one in mails if one.digest not in known}
+    sent = _sent(connection, tenant_id, fresh.values())
+    kept: dict[bytes, Received] = {}
+    rows: list[Row] = []
+    for mail in fresh.values():
+        kept[mail.digest] = _applied(sent, tenant_id, mail, now_ms, next_id, rows)
+    incoming.put(connection, [(one, digest, fresh[digest].content) for digest, one in kept.items()])
+    insert_rows(connection, tables.event, EVENT_COLUMNS, rows)
+    answers = []
+    for mail in mails:
+        first = kept.pop(mail.digest, None)
+        if first is not None:
+            known[mail.digest] = first
+        answers.append((known[mail.digest], first is None))
+    return answers
+
+
+def _applied(
+    sent: _Sent, tenant_id: int, mail: Mail, now_ms: int, next_id: Callable[[], int], rows: list[Row]
+) -> Received:
+    """What is kept of one; its events join `rows`."""
+    found = mail.found
+    message = _message(sent, found)
+    recipients = [] if message is None else sent.recipients[message.id]
     told = list(_told(found, recipients))[:_MOST_EVENTS]
     numbers = {one.n for one in told}
     received = Received(
@@ -82,27 +114,39 @@ def apply(
         found.subject,
         found.text,
         found.why_automatic if message is not None else _why_untied(found),
-        len(content),
+        len(mail.content),
         None if message is None else message.id,
         numbers.pop() if len(numbers) == 1 else None,
     )
-    incoming.put(connection, received, digest, content)
     if message is not None:
-        _tell(connection, message, received, told, now_ms, next_id)
-    return received, False
+        rows += _events(message, received, told, now_ms, next_id)
+    return received
 
 
-def _message(connection: Connection, tenant_id: int, found: Incoming) -> Message | None:
-    """By the id that MAIL carried (RFC 3461, 4.4), or by a Message-ID: ours carry the message's number."""
+def _sent(connection: Connection, tenant_id: int, mails: Collection[Mail]) -> _Sent:
+    """Every message that one of them may be about, with its recipients."""
+    numbers = {number for mail in mails for number, _ in _candidates(mail.found)}
+    found = messages.get_many(connection, tenant_id, numbers) if numbers else {}
+    return _Sent(found, messages.recipients_of(connection, tenant_id, found.keys()) if found else {})
+
+
+def _candidates(found: Incoming) -> Iterator[tuple[int, str]]:
+    """By the id that MAIL carried (RFC 3461, 4.4), or by a Message-ID: ours carry the message's number. With each the
+    Message-ID that it needs to have, if any.
+    """
     number = decode("m", found.envelope_id)
-    if number is not None and (message := messages.get(connection, tenant_id, number)) is not None:
-        return message
+    if number is not None:
+        yield number, ""
     for header_id in found.message_ids:
         number = decode("m", f"m_{header_id.partition('@')[0].partition('.')[0].rjust(_WIDTH, '0')}")
-        if number is None:
-            continue
-        message = messages.get(connection, tenant_id, number)
-        if message is not None and message.message_id == header_id:
+        if number is not None:
+            yield number, header_id
+
+
+def _message(sent: _Sent, found: Incoming) -> Message | None:
+    for number, header_id in _candidates(found):
+        message = sent.messages.get(number)
+        if message is not None and header_id in ("", message.message_id):
             return message
     return None
 
@@ -155,17 +199,11 @@ def _why_untied(found: Incoming) -> str:
     return "It is about a message that Postroom did not send, or does not keep any more."
 
 
-def _tell(
-    connection: Connection,
-    message: Message,
-    received: Received,
-    told: Sequence[_Told],
-    now_ms: int,
-    next_id: Callable[[], int],
-) -> None:
+def _events(
+    message: Message, received: Received, told: Sequence[_Told], now_ms: int, next_id: Callable[[], int]
+) -> list[Row]:
     link = {"incoming": encode("b", received.id)}
-    rows = [
+    return [
         (message.id, next_id(), message.tenant_id, one.n, now_ms, one.kind.value, json.dumps(one.detail | link))
         for one in told
     ]
-    insert_rows(connection, tables.event, EVENT_COLUMNS, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
@@ -9,12 +10,17 @@ from sqlalchemy import Connection, Row, delete, select
 from postroom.ids import id_at
 from postroom.model.incoming import IncomingKind, Received
 from postroom.store import tables
+from postroom.store.bulk import insert_rows
 from postroom.store.scope import within
 
-__all__ = ["by_digest", "content", "drop_before", "get", "listed", "of_message", "put"]
+__all__ = ["by_digests", "content", "drop_before", "get", "listed", "of_message", "put"]
 
 _table = tables.incoming
 _content = tables.incoming_content
+_COLUMNS = (
+    "id", "tenant_id", "received_ms", "digest", "kind", "sender", "subject", "text", "why", "size", "message_id", "n",
+)  # fmt: skip
+_CONTENT_COLUMNS = ("incoming_id", "tenant_id", "body")
 
 
 def _from_row(row: Row[Any]) -> Received:
@@ -33,30 +39,23 @@ def _from_row(row: Row[Any]) -> Received:
     )
 
 
-def by_digest(connection: Connection, tenant_id: int, digest: bytes) -> Received | None:
-    row = connection.execute(select(_table).where(within(_table, tenant_id), _table.c.digest == digest)).one_or_none()
-    return None if row is None else _from_row(row)
+def by_digests(connection: Connection, tenant_id: int, digests: Collection[bytes]) -> dict[bytes, Received]:
+    """Those of them that came before."""
+    query = select(_table).where(within(_table, tenant_id), _table.c.digest.in_(digests))
+    return {bytes(row.digest): _from_row(row) for row in connection.execute(query)}
 
 
-def put(connection: Connection, one: Received, digest: bytes, body: bytes) -> None:
-    """Raises IntegrityError where the same octets are there already: ask `by_digest` first, in this transaction."""
-    connection.execute(
-        _table.insert().values(
-            id=one.id,
-            tenant_id=one.tenant_id,
-            received_ms=one.received_ms,
-            digest=digest,
-            kind=one.kind.value,
-            sender=one.sender,
-            subject=one.subject,
-            text=one.text,
-            why=one.why,
-            size=one.size,
-            message_id=one.message_id,
-            n=one.n,
-        )
-    )
-    connection.execute(_content.insert().values(incoming_id=one.id, tenant_id=one.tenant_id, body=body))
+def put(connection: Connection, rows: Sequence[tuple[Received, bytes, bytes]]) -> None:
+    """Each with its digest and its octets. Raises IntegrityError where the same octets are there already: ask
+    `by_digests` first, in this transaction.
+    """
+    told = [
+        (one.id, one.tenant_id, one.received_ms, digest, one.kind.value, one.sender, one.subject, one.text, one.why,
+         one.size, one.message_id, one.n)
+        for one, digest, _ in rows
+    ]  # fmt: skip
+    insert_rows(connection, _table, _COLUMNS, told)
+    insert_rows(connection, _content, _CONTENT_COLUMNS, [(one.id, one.tenant_id, body) for one, _, body in rows])
 
 
 def get(connection: Connection, tenant_id: int, incoming_id: int) -> Received | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -12,7 +13,7 @@ from postroom.model.state import State
 from postroom.store import tables
 from postroom.store.scope import within
 
-__all__ = ["content", "from_row", "get", "has_content", "recipient_from_row", "recipients"]
+__all__ = ["content", "from_row", "get", "get_many", "has_content", "recipient_from_row", "recipients", "recipients_of"]
 
 _table = tables.message
 _recipient = tables.recipient
@@ -68,6 +69,24 @@ def recipient_from_row(row: Row[Any]) -> Recipient:
 def get(connection: Connection, tenant_id: int, message_id: int) -> Message | None:
     row = connection.execute(select(_table).where(within(_table, tenant_id), _table.c.id == message_id)).one_or_none()
     return None if row is None else from_row(row)
+
+
+def get_many(connection: Connection, tenant_id: int, numbers: Collection[int]) -> dict[int, Message]:
+    rows = connection.execute(select(_table).where(within(_table, tenant_id), _table.c.id.in_(numbers)))
+    return {row.id: from_row(row) for row in rows}
+
+
+def recipients_of(connection: Connection, tenant_id: int, numbers: Collection[int]) -> dict[int, list[Recipient]]:
+    """Those of each of these messages, in the order of their numbers."""
+    found: dict[int, list[Recipient]] = {number: [] for number in numbers}
+    rows = connection.execute(
+        select(_recipient)
+        .where(within(_recipient, tenant_id), _recipient.c.message_id.in_(numbers))
+        .order_by(_recipient.c.message_id, _recipient.c.n)
+    )
+    for row in rows:
+        found[row.message_id].append(recipient_from_row(row))
+    return found
 
 
 def recipients(connection: Connection, tenant_id: int, message_id: int) -> list[Recipient]:
