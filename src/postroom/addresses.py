@@ -24,6 +24,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 import idna
 
+from postroom.sentence import Sentence
+
 __all__ = ["Address", "BadAddress", "parse_list"]
 
 MAX_LOCAL = 64
@@ -76,7 +78,10 @@ class Address:
     def parse(text: str) -> Address:
         """Reads `local@domain` or `Name <local@domain>`. Raises BadAddress for anything else."""
         if len(text) > _MAX_TEXT:
-            raise BadAddress(f"This is longer than {_MAX_TEXT} characters.", "Give one address, like name@example.com.")
+            raise BadAddress(
+                Sentence("This is longer than {max_text} characters.", max_text=_MAX_TEXT),
+                "Give one address, like name@example.com.",
+            )
         found = _BARE(text)
         if found is not None:
             name, (local, domain) = "", found.groups()
@@ -147,7 +152,12 @@ def parse_list(text: str) -> tuple[Address, ...]:
         except BadAddress as error:
             if len(pieces) == 1:
                 raise
-            raise BadAddress(f"Address {number} of {len(pieces)}: {error.problem}", error.mend) from None
+            raise BadAddress(
+                Sentence(
+                    "Address {number} of {pieces}: {problem}", number=number, pieces=len(pieces), problem=error.problem
+                ),
+                error.mend,
+            ) from None
     return tuple(found)
 
 
@@ -170,7 +180,7 @@ def _refuse_unfit(text: str) -> None:
     found = _UNFIT.search(text)
     if found is not None:
         raise BadAddress(
-            f"There is an invisible or control character (U+{ord(found.group()):04X}) in it.",
+            Sentence("There is an invisible or control character (U+{found:04X}) in it.", found=ord(found.group())),
             "Remove it; typing the address anew is the surest way.",
         )
 
@@ -230,7 +240,7 @@ def _name_from(name: str, masked: str) -> str:
 
 def _check_name(name: str) -> None:
     if len(name) > MAX_NAME:
-        raise BadAddress(f"The name is longer than {MAX_NAME} characters.", "Shorten it.")
+        raise BadAddress(Sentence("The name is longer than {max_name} characters.", max_name=MAX_NAME), "Shorten it.")
 
 
 def _split_spec(spec: str) -> tuple[str, str]:
@@ -283,10 +293,16 @@ def _check_local(local: str) -> None:
     for char in local:
         if char > "\x7f" and _unfit_in_local(char):
             raise BadAddress(
-                f"The part before the @ holds a character that can be mistaken (U+{ord(char):04X}).", "Replace it."
+                Sentence(
+                    "The part before the @ holds a character that can be mistaken (U+{char:04X}).", char=ord(char)
+                ),
+                "Replace it.",
             )
     if len(_local_spec(local).encode()) > MAX_LOCAL:
-        raise BadAddress(f"The part before the @ is longer than {MAX_LOCAL} octets.", "Check the address.")
+        raise BadAddress(
+            Sentence("The part before the @ is longer than {max_local} octets.", max_local=MAX_LOCAL),
+            "Check the address.",
+        )
 
 
 def _unfit_in_local(char: str) -> bool:
@@ -312,12 +328,16 @@ def _domain_from(text: str) -> str:
     if text.startswith("["):
         return _literal_from(text)
     if len(text) > MAX_DOMAIN:
-        raise BadAddress(f"The domain is longer than {MAX_DOMAIN} octets.", "Check the address.")
+        raise BadAddress(
+            Sentence("The domain is longer than {max_domain} octets.", max_domain=MAX_DOMAIN), "Check the address."
+        )
     domain = text.lower() if text.isascii() else _a_labels(text)
     if not _HOST_MATCH(domain):
         raise BadAddress(_what_is_wrong_with(domain), "A domain looks like example.com.")
     if len(domain) > MAX_DOMAIN:
-        raise BadAddress(f"The domain is longer than {MAX_DOMAIN} octets.", "Check the address.")
+        raise BadAddress(
+            Sentence("The domain is longer than {max_domain} octets.", max_domain=MAX_DOMAIN), "Check the address."
+        )
     if domain.rpartition(".")[2].isdigit():
         raise BadAddress("The domain ends in a number.", "Write an IP address in brackets: name@[192.0.2.1].")
     return domain

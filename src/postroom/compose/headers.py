@@ -24,6 +24,7 @@ from collections.abc import Iterable, Sequence
 
 from postroom.addresses import Address
 from postroom.errors import Fault
+from postroom.sentence import Sentence
 
 __all__ = ["addresses", "check_name", "check_value", "is_plain", "parameters", "unstructured"]
 
@@ -103,7 +104,11 @@ def check_name(field: str, name: str) -> Fault | None:
     if not _NAME(name):
         return Fault(field, "The name of a header field has characters that are not allowed.", "Use A-Z, 0-9 and -.")
     if len(name) > MAX_NAME:
-        return Fault(field, f"The name of the header field is longer than {MAX_NAME} characters.", "Shorten it.")
+        return Fault(
+            field,
+            Sentence("The name of the header field is longer than {max_name} characters.", max_name=MAX_NAME),
+            "Shorten it.",
+        )
     lowered = name.lower()
     reason = _RESERVED.get(lowered)
     if reason is None:
@@ -116,10 +121,14 @@ def check_value(field: str, value: str, name: str = "") -> Fault | None:
     if is_plain(value):
         return None
     if len(value) > MAX_VALUE:
-        return Fault(field, f"It is longer than {MAX_VALUE} characters.", "Shorten it.")
+        return Fault(field, Sentence("It is longer than {max_value} characters.", max_value=MAX_VALUE), "Shorten it.")
     found = _REFUSED.search(value)
     if found is not None:
-        return Fault(field, f"It holds {_called(found.group())}, which could begin a new header.", "Remove it.")
+        return Fault(
+            field,
+            Sentence("It holds {called}, which could begin a new header.", called=_called(found.group())),
+            "Remove it.",
+        )
     if _hides_control(value):
         return Fault(
             field, "It holds an encoded word or value that hides a line end or a control character.", "Remove it."
@@ -127,7 +136,10 @@ def check_value(field: str, value: str, name: str = "") -> Fault | None:
     if name.lower() in _ASCII_ONLY and not (value and all(_is_raw(word) for word in value.split(" "))):
         return Fault(
             field,
-            f"This field takes printable ASCII with single spaces, in words of at most {_LONGEST_TOKEN} characters.",
+            Sentence(
+                "This field takes printable ASCII with single spaces, in words of at most {longest_token} characters.",
+                longest_token=_LONGEST_TOKEN,
+            ),
             "Correct the value.",
         )
     return None

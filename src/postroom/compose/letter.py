@@ -16,6 +16,7 @@ from postroom.compose.footer import Footer
 from postroom.compose.headers import check_name, check_value, is_plain
 from postroom.compose.media import check_content_id, check_filename, check_media_type
 from postroom.errors import Fault
+from postroom.sentence import Sentence
 
 __all__ = ["Attachment", "Footer", "Letter", "faults", "is_plainly_right"]
 
@@ -112,7 +113,11 @@ def _header_faults(headers: Iterable[tuple[str, str]]) -> Iterator[Fault | None]
     seen: set[str] = set()
     for index, (name, value) in enumerate(headers):
         if index == MAX_HEADERS:
-            yield Fault("headers", f"There are more than {MAX_HEADERS} header fields.", "Leave some out.")
+            yield Fault(
+                "headers",
+                Sentence("There are more than {max_headers} header fields.", max_headers=MAX_HEADERS),
+                "Leave some out.",
+            )
             return
         # The path repeats the name only when it is harmless to show.
         path = f"headers.{name}" if _SHOWABLE(name) else f"headers[{index}]"
@@ -142,7 +147,11 @@ def _body_faults(letter: Letter) -> Iterator[Fault]:
 
 def _attachment_faults(attachments: tuple[Attachment, ...]) -> Iterator[Fault | None]:
     if len(attachments) > MAX_ATTACHMENTS:
-        yield Fault("attachments", f"There are more than {MAX_ATTACHMENTS} attachments.", "Pack them into one file.")
+        yield Fault(
+            "attachments",
+            Sentence("There are more than {max_attachments} attachments.", max_attachments=MAX_ATTACHMENTS),
+            "Pack them into one file.",
+        )
         return
     seen: set[str] = set()
     for index, attachment in enumerate(attachments):

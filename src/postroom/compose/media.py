@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from postroom.compose.headers import check_value
 from postroom.errors import Fault
+from postroom.sentence import Sentence
 
 __all__ = ["MediaType", "check_content_id", "check_filename", "check_media_type", "filename_of", "media_type"]
 
@@ -70,7 +71,9 @@ def check_media_type(field: str, text: str) -> Fault | None:
     top = read.kind.partition("/")[0]
     if top == "multipart" or (top == "message" and read.kind != "message/rfc822"):
         return Fault(
-            field, f"An attachment can't be of the type {top}/….", "Attach it as message/rfc822 or as a plain file."
+            field,
+            Sentence("An attachment can't be of the type {top}/….", top=top),
+            "Attach it as message/rfc822 or as a plain file.",
         )
     for _, value in read.parameters:
         fault = check_value(field, value)
@@ -93,7 +96,9 @@ def check_filename(field: str, text: str) -> Fault | None:
     found = _TURNING.search(text)
     if found is not None:
         return Fault(
-            field, f"It holds an invisible character (U+{ord(found.group()):04X}) that can disguise it.", "Remove it."
+            field,
+            Sentence("It holds an invisible character (U+{found:04X}) that can disguise it.", found=ord(found.group())),
+            "Remove it.",
         )
     if "\t" in text:
         return Fault(field, "It holds a tab.", "Remove it.")
@@ -101,7 +106,11 @@ def check_filename(field: str, text: str) -> Fault | None:
     if name in {"", ".", ".."}:
         return Fault(field, "There is no file name.", "Give one, like report.pdf.")
     if len(name) > MAX_FILENAME:
-        return Fault(field, f"The file name is longer than {MAX_FILENAME} characters.", "Shorten it.")
+        return Fault(
+            field,
+            Sentence("The file name is longer than {max_filename} characters.", max_filename=MAX_FILENAME),
+            "Shorten it.",
+        )
     return None
 
 
@@ -111,6 +120,8 @@ def check_content_id(field: str, text: str) -> Fault | None:
         return None if "=?" not in text else Fault(field, "It looks like an encoded word.", "Use letters and digits.")
     return Fault(
         field,
-        f"A content id has letters, digits and a few signs, at most {MAX_CONTENT_ID}.",
+        Sentence(
+            "A content id has letters, digits and a few signs, at most {max_content_id}.", max_content_id=MAX_CONTENT_ID
+        ),
         "Use something like logo or logo@example.com.",
     )

@@ -27,6 +27,7 @@ from postroom.compose.headers import addresses, unstructured
 from postroom.compose.submitted_footer import with_footer
 from postroom.compose.submitted_header import Field, Header, address_keys, mailboxes, shown
 from postroom.errors import BadInput, Fault
+from postroom.sentence import Sentence
 
 __all__ = ["MAX_HOPS", "OURS", "Mending", "Submitted", "mended", "read", "received", "with_crlf"]
 
@@ -105,11 +106,13 @@ def read(content: bytes) -> Submitted:
     header, start = Header.read(content)
     faults: list[Fault] = []
     if len(header.all("received")) > MAX_HOPS:
-        problem = f"The message has passed more than {MAX_HOPS} servers: it goes round in circles."
+        problem = Sentence(
+            "The message has passed more than {max_hops} servers: it goes round in circles.", max_hops=MAX_HOPS
+        )
         faults.append(Fault("received", problem, "Look for two servers that hand mail over to each other."))
     for name in _ONCE:
         if len(header.all(name)) > 1:
-            faults.append(Fault(name, f"There are several {name.title()} fields.", "Write one."))
+            faults.append(Fault(name, Sentence("There are several {name} fields.", name=name.title()), "Write one."))
     senders = _addresses(header.only("from"), "from", faults)
     originators = _addresses(header.only("sender"), "sender", faults)
     if len(originators) > 1:
@@ -153,7 +156,9 @@ def _asked(header: Header, faults: list[Fault]) -> dict[str, tuple[str, ...]]:
         name = one.name.removeprefix(_PREFIX)
         value = shown(one.text)
         if name not in OURS:
-            faults.append(Fault(one.name, "There is no such field.", f"There are: {', '.join(OURS)}."))
+            faults.append(
+                Fault(one.name, "There is no such field.", Sentence("There are: {ours}.", ours=", ".join(OURS)))
+            )
         elif name in asked and name != "tag":
             faults.append(Fault(one.name, "This field is there twice.", "Write it once."))
         elif not value or "\ufffd" in value:

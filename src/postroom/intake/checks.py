@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from postroom.addresses import Address, BadAddress
 from postroom.errors import Fault
 from postroom.model.message import Draft, RecipientRole
+from postroom.sentence import Sentence
 
 __all__ = ["Addressed", "address_fault", "addressees", "check_labels", "check_times"]
 
@@ -18,7 +19,13 @@ _ROLES = (RecipientRole.TO, RecipientRole.CC, RecipientRole.BCC)
 _LONGEST_LABEL = 100
 _LONGEST_VALUE = 1_000
 _MOST_LABELS = 50
-_UNFIT = (f"It is empty, holds control characters, or is longer than {_LONGEST_LABEL} characters.", "Shorten it.")
+_UNFIT = (
+    Sentence(
+        "It is empty, holds control characters, or is longer than {longest_label} characters.",
+        longest_label=_LONGEST_LABEL,
+    ),
+    "Shorten it.",
+)
 _LONGEST_AHEAD_MS = 366 * 24 * 3600 * 1000
 
 
@@ -32,7 +39,7 @@ def addressees(draft: Draft, most: int, faults: list[Fault]) -> Addressed:
     given = len(draft.to) + len(draft.cc) + len(draft.bcc)
     if given > most:
         # Said before any of them is read: reading a million takes seconds.
-        problem = f"The message has {given:,} recipients; {most:,} are allowed."
+        problem = Sentence("The message has {given:,} recipients; {most:,} are allowed.", given=given, most=most)
         faults.append(Fault("to", problem, "Split the message."))
         return found
     seen: set[str] = set()
@@ -67,14 +74,27 @@ def check_labels(draft: Draft, faults: list[Fault]) -> None:
     if draft.kind and not _fit(draft.kind, _LONGEST_LABEL):
         faults.append(Fault("kind", *_UNFIT))
     if len(draft.tags) > _MOST_LABELS:
-        faults.append(Fault("tags", f"There are more than {_MOST_LABELS} tags.", "Leave some out."))
+        faults.append(
+            Fault(
+                "tags", Sentence("There are more than {most_labels} tags.", most_labels=_MOST_LABELS), "Leave some out."
+            )
+        )
     elif any(not _fit(tag, _LONGEST_LABEL) or not tag for tag in draft.tags):
         faults.append(Fault("tags", *_UNFIT))
     if len(draft.metadata) > _MOST_LABELS:
-        faults.append(Fault("metadata", f"There are more than {_MOST_LABELS} entries.", "Leave some out."))
+        faults.append(
+            Fault(
+                "metadata",
+                Sentence("There are more than {most_labels} entries.", most_labels=_MOST_LABELS),
+                "Leave some out.",
+            )
+        )
     for name, value in draft.metadata[:_MOST_LABELS]:
         if not name or not _fit(name, _LONGEST_LABEL) or not _fit(value, _LONGEST_VALUE):
-            problem = f"An entry is empty, holds control characters, or is longer than {_LONGEST_VALUE:,} characters."
+            problem = Sentence(
+                "An entry is empty, holds control characters, or is longer than {longest_value:,} characters.",
+                longest_value=_LONGEST_VALUE,
+            )
             faults.append(Fault("metadata", problem, "Shorten it, and keep it to plain text."))
             break
 

@@ -34,6 +34,7 @@ from postroom.policy.allowed import may_use
 from postroom.policy.route import Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.policy.sourced import addresses_of
+from postroom.sentence import Sentence
 
 __all__ = ["Ready", "Terms", "envelope_faults", "ready"]
 
@@ -102,7 +103,13 @@ def ready(
     more = saying(way, draft, to)
     content = mended(submitted, _mending(submission, submitted, way, more, header_id, number, now_ms))
     if len(content) > terms.largest:
-        raise TooLarge(f"The message has {len(content):,} octets; this installation takes {terms.largest:,}.")
+        raise TooLarge(
+            Sentence(
+                "The message has {content:,} octets; this installation takes {largest:,}.",
+                content=len(content),
+                largest=terms.largest,
+            )
+        )
     international = not content[: content.find(b"\r\n\r\n")].isascii()
     return Ready(
         draft,
@@ -164,7 +171,11 @@ def _sender_faults(snapshot: Snapshot, tenant_id: int, application_id: int | Non
     application = None if application_id is None else snapshot.applications.get(application_id)
     if application is None or may_use(application, address):
         return []
-    problem = f"{address.spec} is not one of the senders that {application.name} may use."
+    problem = Sentence(
+        "{address} is not one of the senders that {application} may use.",
+        address=address.spec,
+        application=application.name,
+    )
     return [Fault("from", problem, "Name only senders that it may use.")]
 
 
@@ -203,7 +214,7 @@ def _recipients(
     if not to:
         faults.append(Fault("to", "The message has no recipient.", "Name at least one in the envelope."))
     if len(to) > most:
-        problem = f"The message has {len(to):,} recipients; {most:,} are allowed."
+        problem = Sentence("The message has {to:,} recipients; {most:,} are allowed.", to=len(to), most=most)
         faults.append(Fault("to", problem, "Split the message."))
     return to, reports
 
@@ -253,7 +264,13 @@ def _one(submitted: Submitted, name: str) -> str:
 def _priority(word: str, faults: list[Fault]) -> Priority:
     found = _PRIORITIES.get(word.lower() or "normal")
     if found is None:
-        faults.append(Fault("x-postroom-priority", "This is no priority.", f"Write one of: {', '.join(_PRIORITIES)}."))
+        faults.append(
+            Fault(
+                "x-postroom-priority",
+                "This is no priority.",
+                Sentence("Write one of: {priorities}.", priorities=", ".join(_PRIORITIES)),
+            )
+        )
     return found or Priority.NORMAL
 
 
@@ -264,7 +281,13 @@ def _moment(submitted: Submitted, name: str, faults: list[Fault]) -> int | None:
     try:
         return parse_iso(text)
     except (ValueError, OverflowError) as error:
-        faults.append(Fault(f"x-postroom-{name}", f"It {error}.", "Write a time like 2026-11-20T14:30:00+01:00."))
+        faults.append(
+            Fault(
+                f"x-postroom-{name}",
+                Sentence("It {error}.", error=error),
+                "Write a time like 2026-11-20T14:30:00+01:00.",
+            )
+        )
         return None
 
 
@@ -275,7 +298,7 @@ def _tags(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _key(text: str, faults: list[Fault]) -> str | None:
     if len(text) > _LONGEST_KEY or not text.isascii():
-        problem = f"It is longer than {_LONGEST_KEY} characters, or not ASCII."
+        problem = Sentence("It is longer than {longest_key} characters, or not ASCII.", longest_key=_LONGEST_KEY)
         faults.append(Fault("x-postroom-idempotency-key", problem, "Send a UUID."))
     return text or None
 

@@ -42,6 +42,7 @@ from postroom.policy.route import Route, route
 from postroom.policy.signing import signers, unsigned_fields
 from postroom.policy.snapshot import Snapshot
 from postroom.policy.way import Reason, Routed
+from postroom.sentence import Sentence
 from postroom.store.acceptance import MESSAGE_COLUMNS, Acceptance, Accepted
 from postroom.store.bulk import Row
 from postroom.store.choices import Choice, Diverted
@@ -169,8 +170,12 @@ class Intake:
         rendered = render(letter, message_id=header_id, date_ms=moment)
         if rendered.size > self._largest:
             raise TooLarge(
-                f"The finished message has {rendered.size:,} octets; this installation takes {self._largest:,}. "
-                "Leave out or shrink attachments."
+                Sentence(
+                    "The finished message has {size:,} octets; this installation takes {largest:,}. Leave out or "
+                    "shrink attachments.",
+                    size=rendered.size,
+                    largest=self._largest,
+                )
             )
         to = guarded.recipients
         smtputf8 = rendered.smtputf8 or any(address.needs_smtputf8 for _, address in to)

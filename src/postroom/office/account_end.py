@@ -15,6 +15,7 @@ from postroom.errors import Conflict
 from postroom.ids import encode
 from postroom.model.account import Account
 from postroom.model.tenant import INSTALLATION, Tenant
+from postroom.sentence import Sentence
 from postroom.store import accounts, queue, senders, tenants
 
 __all__ = ["AccountEnd", "account_end", "check_free", "whose_mail"]
@@ -40,16 +41,16 @@ class AccountEnd:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it can't go without an heir."""
-        found = []
+        """Why it can't go without an heir, in sentences."""
+        found: list[str] = []
         if self.waiting:
-            found.append(f"{_mails(self.waiting)} waiting in it")
+            found.append(_mails(self.waiting, "1 mail is waiting in it.", "{count:,} mails are waiting in it."))
         if self.senders:
-            found.append(f"{_some(self.senders)} {'sends' if len(self.senders) == 1 else 'send'} through it")
+            found.append(Sentence("It is used to send for {senders}.", senders=_some(self.senders)))
         if self.fallback_of:
-            found.append(f"it is the fallback of {_some(self.fallback_of)}")
+            found.append(Sentence("It is the fallback of {accounts}.", accounts=_some(self.fallback_of)))
         if self.is_default and self.heirs:
-            found.append("it is the default account")
+            found.append("It is the default account.")
         return tuple(found)
 
     @property
@@ -59,11 +60,11 @@ class AccountEnd:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What would follow, for people."""
-        found = [f"{reason[0].upper()}{reason[1:]}." for reason in self.reasons]
+        found = list(self.reasons)
         if self.is_default and not self.heirs:
             found.append("It is the only account: without it mail waits until there is another one.")
         if self.sending:
-            found.append(f"{_mails(self.sending)} being sent through it at this moment. Pause it first.")
+            found += [_under_way(self.sending), "Pause it first."]
         if self.secret:
             found.append("Its password goes with it. If the account is restored later, it has to be typed again.")
         return tuple(found)
@@ -97,21 +98,29 @@ def check_free(connection: Connection, tenant: Tenant, account: Account, *, has_
     end = account_end(connection, tenant, account)
     if end.sending:
         raise Conflict(
-            f"{_mails(end.sending)} being sent through it at this moment. Pause the account and try again in a minute.",
+            Sentence("{mails} Pause the account and try again in a minute.", mails=_under_way(end.sending)),
             sending=end.sending,
         )
     if end.needs_heir and not has_heir:
         raise Conflict(
-            f"It can't be deleted yet: {', and '.join(end.reasons)}. "
-            "Say which account is to take over (move_to), or change that first.",
+            Sentence(
+                "It can't be deleted yet. {reasons} Say which account is to take over (move_to), or change that first.",
+                reasons=end.reasons,
+            ),
             waiting=end.waiting,
             account=encode("a", account.id),
         )
 
 
 def _some(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:_MOST_NAMED])}{' and others' if len(names) > _MOST_NAMED else ''}"
+    return f"{', '.join(names[:_MOST_NAMED])}{' …' if len(names) > _MOST_NAMED else ''}"
 
 
-def _mails(count: int) -> str:
-    return "1 mail is" if count == 1 else f"{count:,} mails are"
+def _under_way(count: int) -> str:
+    return _mails(
+        count, "1 mail is being sent through it at this moment.", "{count:,} mails are being sent through it right now."
+    )
+
+
+def _mails(count: int, one: str, many: str) -> str:
+    return one if count == 1 else Sentence(many, count=count)

@@ -36,6 +36,7 @@ from postroom.policy import presets
 from postroom.secrets import Secret
 from postroom.secrets.assertion import is_key
 from postroom.secrets.reference import BadReference, parse_reference
+from postroom.sentence import Sentence
 
 __all__ = ["FOOTER_OCTETS", "apply", "read", "read_secret"]
 
@@ -230,7 +231,7 @@ def read(given: Mapping[str, object], reading: Reading) -> dict[str, Any]:
         if result is None and field in ("encryption", "port"):
             continue
         if field in origins and reading.values[field] != result:
-            reading.fault(typed, f"contradicts {origins[field]}.", "Give only one of them.")
+            reading.fault(typed, Sentence("contradicts {origins}.", origins=origins[field]), "Give only one of them.")
         origins[field] = typed
         reading.values[field] = result
     if reading.values.get(_SAFE) is False and reading.values.get("encryption") is not None:
@@ -298,7 +299,11 @@ def read_secret(given: Mapping[str, object], secret: str | Secret | None, readin
     if any(char in held.reveal() for char in ("\0" if is_key(held) else "\0\r\n")):
         reading.fault("secret", "holds a line break or a NUL.", "Type or paste it again, without the line's end.")
     if len(held.reveal().encode()) > _MOST_SECRET:
-        reading.fault("secret", f"is longer than {_MOST_SECRET} octets.", "Check what was pasted.")
+        reading.fault(
+            "secret",
+            Sentence("is longer than {most_secret} octets.", most_secret=_MOST_SECRET),
+            "Check what was pasted.",
+        )
     return held
 
 
@@ -352,7 +357,11 @@ def _by_password(account: Account, values: Mapping[str, Any], secret: Secret | N
 def _what_user(account: Account) -> str:
     """What the user name is, where the preset knows it."""
     preset = presets.of_account(account)
-    return "Give the user name, or set login to none." if preset is None else f"It is {preset.user_words}."
+    return (
+        "Give the user name, or set login to none."
+        if preset is None
+        else Sentence("It is {user_words}.", user_words=preset.user_words)
+    )
 
 
 def _with_encryption(account: Account, values: Mapping[str, Any]) -> Mapping[str, Any]:

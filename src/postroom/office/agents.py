@@ -20,6 +20,7 @@ from postroom.office import fields
 from postroom.office.changes import Ref, number_of, require, tenant_for
 from postroom.office.connectors import ConnectorVerbs, found_connector
 from postroom.office.fields import Reading
+from postroom.sentence import Sentence
 from postroom.store import agents, connectors
 
 __all__ = ["AgentVerbs", "NewAgent"]
@@ -51,7 +52,7 @@ class AgentVerbs(ConnectorVerbs):
         def work(connection: Connection) -> NewAgent:
             connector = found_connector(connection, number, ref)
             if connector.kind is not ConnectorKind.AGENT:
-                raise Conflict(f"{connector.name} is no connector for agents.")
+                raise Conflict(Sentence("{connector} is no connector for agents.", connector=connector.name))
             for present in agents.of_connector(connection, number, connector.id):
                 if present.name.casefold() == wanted.casefold():
                     if present.revoked_ms is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from postroom.addresses import Address, BadAddress
 from postroom.office.fields import Reader, Reading, Unfit, count, flag, line, name, optional
+from postroom.sentence import Sentence
 
 __all__ = ["FIELDS", "read"]
 
@@ -24,7 +25,9 @@ def _texts(value: object) -> list[str]:
         raise Unfit("is no list of texts.", 'Write ["news@example.com"].')
     found = [part.strip() for part in parts if part.strip()]
     if len(found) > _MOST:
-        raise Unfit(f"holds more than {_MOST} entries.", "Allow a whole domain, like *@example.com.")
+        raise Unfit(
+            Sentence("holds more than {most} entries.", most=_MOST), "Allow a whole domain, like *@example.com."
+        )
     return found
 
 
@@ -36,7 +39,7 @@ def _senders(value: object) -> tuple[str, ...]:
         try:
             address = Address.parse(f"any@{wild.group(1)}" if wild else text)
         except BadAddress as error:
-            raise Unfit(f"holds what is no address: {error.problem}", error.mend) from None
+            raise Unfit(Sentence("holds what is no address: {problem}", problem=error.problem), error.mend) from None
         found.append(f"*@{address.domain}" if wild else address.key)
     return tuple(dict.fromkeys(found))
 

@@ -54,6 +54,7 @@ from postroom.office.routing import DefaultMove, free_held, unproven
 from postroom.office.versions import VersionVerbs
 from postroom.policy.way import Reason
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 from postroom.store import accounts, applications, connectors, kinds, queue, senders, tenants
 
 __all__ = ["AsCodeVerbs"]
@@ -395,7 +396,14 @@ class AsCodeVerbs(VersionVerbs, KeyVerbs):
                 continue
             held = queue.held_of_sender(connection, number, sender.id, Reason.SENDER_HELD)
             if held:
-                raise Conflict(f"{held:,} mails of {sender.address} are held. Release or cancel them first.", held=held)
+                raise Conflict(
+                    Sentence(
+                        "{held:,} mails of {sender} are held. Release or cancel them first.",
+                        held=held,
+                        sender=sender.address,
+                    ),
+                    held=held,
+                )
             tenant = self._existing(connection, number)
             if tenant.settings.default_sender_id == sender.id:
                 tenants.save(connection, replace(tenant, settings=replace(tenant.settings, default_sender_id=None)))

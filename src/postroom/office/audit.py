@@ -11,6 +11,7 @@ from postroom.model.application import Actor, Scope
 from postroom.model.audit import NOUNS, Entry
 from postroom.model.tenant import INSTALLATION
 from postroom.office.changes import Changes, require, tenant_for
+from postroom.sentence import Sentence
 from postroom.store import audit
 from postroom.store.audit import Wanted
 
@@ -67,7 +68,13 @@ class AuditVerbs(Changes):
 def _wanted(looking: Looking, cursor: str | None, limit: int) -> Wanted:
     faults = []
     if not 1 <= limit <= MOST_ENTRIES:
-        faults.append(Fault("limit", f"is not from 1 to {MOST_ENTRIES}.", "Ask for fewer, and follow `next`."))
+        faults.append(
+            Fault(
+                "limit",
+                Sentence("is not from 1 to {most_entries}.", most_entries=MOST_ENTRIES),
+                "Ask for fewer, and follow `next`.",
+            )
+        )
     for name in ("who", "verb", "thing"):
         given = getattr(looking, name)
         if len(given) > _LONGEST or not given.isprintable():

@@ -29,6 +29,7 @@ from postroom.clock import now_ms
 from postroom.model.account import Account, CertificateCheck
 from postroom.office.fields import Reading, Unfit
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 
 __all__ = [
     "KEY_WORDS",
@@ -75,14 +76,20 @@ def _read(value: object, *, key_may_be_there: bool = False) -> list[x509.Certifi
     if not value.strip():
         return []
     if len(value) > _MOST_OCTETS:
-        raise Unfit(f"is larger than {_MOST_OCTETS // 1024} KiB.", "Give only the certificates that are needed.")
+        raise Unfit(
+            Sentence("is larger than {most_octets} KiB.", most_octets=_MOST_OCTETS // 1024),
+            "Give only the certificates that are needed.",
+        )
     if "PRIVATE KEY-----" in value and not key_may_be_there:
         raise Unfit("holds a private key, which belongs on its own server only.", "Give the certificate alone.")
     blocks = _CERTIFICATE.findall(value)
     if not blocks:
         raise Unfit("is no certificate in PEM.", _MEND)
     if len(blocks) > _MOST_CERTIFICATES:
-        raise Unfit(f"holds more than {_MOST_CERTIFICATES} certificates.", "Give only those that are needed.")
+        raise Unfit(
+            Sentence("holds more than {most_certificates} certificates.", most_certificates=_MOST_CERTIFICATES),
+            "Give only those that are needed.",
+        )
     try:
         found = [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
         for one in found:
@@ -102,11 +109,14 @@ def authority(value: object) -> str:
     for one in found:
         if not _is_authority(one):
             raise Unfit(
-                f"holds the certificate of a server ({_called(one)}), not of a CA.",
+                Sentence("holds the certificate of a server ({called}), not of a CA.", called=_called(one)),
                 "Give the CA's own certificate, or trust this one alone: certificate_trusted.",
             )
         if one.not_valid_after_utc < _now():
-            raise Unfit(f"holds a CA ({_called(one)}) that expired on {_day(one)}.", "Give the one that follows it.")
+            raise Unfit(
+                Sentence("holds a CA ({called}) that expired on {day}.", called=_called(one), day=_day(one)),
+                "Give the one that follows it.",
+            )
     return _pem(found)
 
 
@@ -245,7 +255,9 @@ def fit_client_key(account: Account, key: Secret | None, reading: Reading) -> Ac
         )
         return account
     if ours[0].not_valid_after_utc < _now():
-        reading.fault("client_certificate", f"expired on {_day(ours[0])}.", "Give the new one, with its key.")
+        reading.fault(
+            "client_certificate", Sentence("expired on {day}.", day=_day(ours[0])), "Give the new one, with its key."
+        )
     return replace(account, client_certificate=_pem([ours[0], *every]))
 
 

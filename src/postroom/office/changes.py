@@ -30,6 +30,7 @@ from postroom.model.tenant import Tenant
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets import KeyRing, SealedTo, Secret
 from postroom.secrets.dkim import Signer, sealed_to, signer
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import (
     accounts,
@@ -116,7 +117,7 @@ def _see_one_moment(connection: Connection) -> None:
 def require(actor: Actor, scope: Scope) -> None:
     """Raises Forbidden without this right."""
     if not actor.may(scope):
-        raise Forbidden(f"That needs the right {scope.value}.", needs=scope.value)
+        raise Forbidden(Sentence("That needs the right {scope}.", scope=scope.value), needs=scope.value)
 
 
 def tenant_for(actor: Actor, tenant_id: int | None) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postroom.errors import BadInput, Fault
+from postroom.sentence import Sentence
 
 __all__ = ["ELIXEUM", "LONGEST", "MOST", "CodeFile", "Places", "bare_or_quoted", "read_file"]
 
@@ -100,7 +101,9 @@ def _escaped(char: str) -> str:
 def read_file(text: str) -> CodeFile:
     """Raises BadInput for what is no TOML, or has no such shape."""
     if len(text) > LONGEST:
-        raise BadInput([Fault("file", f"is longer than {LONGEST:,} characters.", "Split it by tenant.")])
+        raise BadInput(
+            [Fault("file", Sentence("is longer than {longest:,} characters.", longest=LONGEST), "Split it by tenant.")]
+        )
     if _too_deep(text):
         raise BadInput([Fault("file", "has a key of more parts than any setting has.", "Make it simpler.")])
     document = _parsed_or_faults(text)
@@ -115,10 +118,14 @@ def read_file(text: str) -> CodeFile:
             elixeum[name.partition(".")[2]] = ((name,), value)
         elif name not in _TABLES:
             near = difflib.get_close_matches(name, (*_TABLES, ELIXEUM), n=1)
-            mend = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(_TABLES)}, {ELIXEUM}."
+            mend = (
+                Sentence("Did you mean {near}?", near=near[0])
+                if near
+                else Sentence("There are: {tables}, {elixeum}.", tables=", ".join(_TABLES), elixeum=ELIXEUM)
+            )
             faults.append(Fault(places.told(name), "there is no such table.", mend))
         elif not isinstance(value, dict):
-            faults.append(Fault(places.told(name), "is no table.", f"Write [{name}]."))
+            faults.append(Fault(places.told(name), "is no table.", Sentence("Write [{name}].", name=name)))
         else:
             found[name] = value if name == "settings" else _tables(name, value, places, faults)
     origins = _take_elixeum(elixeum, found, places, faults)
@@ -178,11 +185,15 @@ def _parsed_or_faults(text: str) -> dict[str, Any]:
 
 def _tables(name: str, value: Mapping[str, Any], places: Places, faults: list[Fault]) -> Tables:
     if len(value) > MOST:
-        faults.append(Fault(places.told(name), f"holds more than {MOST:,} things.", "Split the file by tenant."))
+        faults.append(
+            Fault(
+                places.told(name), Sentence("holds more than {most:,} things.", most=MOST), "Split the file by tenant."
+            )
+        )
         return {}
     for inner, one in value.items():
         if not isinstance(one, dict):
-            mend = f"Each has a table of its own: [{name}.{bare_or_quoted(inner)}]."
+            mend = Sentence("Each has a table of its own: [{name}.{inner}].", name=name, inner=bare_or_quoted(inner))
             faults.append(Fault(places.told(name, inner), "is no table.", mend))
     return {inner: one for inner, one in value.items() if isinstance(one, dict)}
 
@@ -199,12 +210,14 @@ def _take_elixeum(
         field = _ELIXEUM.get(word.lower())
         if field is None:
             known = ", ".join(f"{ELIXEUM}.{name}" for name in ("Server", "Port", "Username", "Password"))
-            mend = f"There are: {known}, {ELIXEUM}.SenderName, {ELIXEUM}.SenderAddress."
+            mend = Sentence(
+                "There are: {known}, {elixeum}.SenderName, {elixeum}.SenderAddress.", known=known, elixeum=ELIXEUM
+            )
             faults.append(Fault(places.told(*path), "there is no such key.", mend))
         else:
             values[field], origins[field] = value, path
     if any(name.casefold() == ELIXEUM.casefold() for name in found["accounts"] or ()):
-        problem = f"makes the account {ELIXEUM}, which has a table of its own as well."
+        problem = Sentence("makes the account {elixeum}, which has a table of its own as well.", elixeum=ELIXEUM)
         faults.append(Fault(ELIXEUM, problem, "Give only one of them."))
     found["accounts"] = {**(found["accounts"] or {}), ELIXEUM: values}
     address = values.get("sender_address")

@@ -32,6 +32,7 @@ from postroom.office import (
 from postroom.office.code_file import CodeFile, Tables, bare_or_quoted
 from postroom.office.fields import Reading, Unfit
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 
 __all__ = ["Wanted", "WantedAccount", "WantedConnector", "WantedSender", "WantedSettings", "wanted_of"]
 
@@ -126,7 +127,11 @@ class _Things:
             given = connector_values.read(values, reading)
             typed = connector_values.read_secret(values, reading)
             if "kind" not in values:
-                reading.fault("kind", "is missing.", f"Say what it is: {', '.join(ConnectorKind)}.")
+                reading.fault(
+                    "kind",
+                    "is missing.",
+                    Sentence("Say what it is: {connectorkind}.", connectorkind=", ".join(ConnectorKind)),
+                )
             connector = connector_values.apply(blank, given, typed, reading)
             self.take("connectors", name, reading)
             if typed is not None:
@@ -150,8 +155,9 @@ class _Things:
             typed = account_values.read_secret(values, None, reading)
             for word in certificate_values.KEY_WORDS:
                 if word in values:
-                    mend = (
-                        f"Take it out, and use `postroom account edit {bare_or_quoted(name)} --client-key-file FILE`."
+                    mend = Sentence(
+                        "Take it out, and use `postroom account edit {name} --client-key-file FILE`.",
+                        name=bare_or_quoted(name),
                     )
                     reading.fault(word, "is no setting of a file: files are no place for private keys.", mend)
             account = account_values.apply(blank, given, typed, reading)

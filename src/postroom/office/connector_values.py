@@ -10,6 +10,7 @@ from typing import Any
 from postroom.model.connector import Connector, ConnectorKind, default_connector_port
 from postroom.office.fields import Reader, Reading, Unfit, count, host, line, name, one_of
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 
 __all__ = ["SECRET_WORDS", "apply", "read", "read_secret"]
 
@@ -87,7 +88,9 @@ def _check_secret(typed: str, text: str, reading: Reading) -> None:
     if not text.startswith(_PEM) and any(char in text for char in "\0\r\n"):
         reading.fault(typed, "holds a line break or a NUL.", "Type or paste it again, without the line's end.")
     if len(text.encode()) > _MOST_SECRET:
-        reading.fault(typed, f"is longer than {_MOST_SECRET} octets.", "Check what was pasted.")
+        reading.fault(
+            typed, Sentence("is longer than {most_secret} octets.", most_secret=_MOST_SECRET), "Check what was pasted."
+        )
     if text.startswith(_PEM) and "ENCRYPTED" in text:
         problem = "is a private key with a passphrase."
         reading.fault(typed, problem, "Give one without (`ssh-keygen -p`); Postroom keeps it sealed.")
@@ -139,4 +142,8 @@ def _fit_socks(connector: Connector, secret: Secret, reading: Reading) -> None:
         return
     for field, text in (("user", connector.user), ("secret", secret.reveal())):
         if len(text.encode()) > _MOST_SOCKS:
-            reading.fault(field, f"is longer than the {_MOST_SOCKS} octets that SOCKS5 has room for.", "Shorten it.")
+            reading.fault(
+                field,
+                Sentence("is longer than the {most_socks} octets that SOCKS5 has room for.", most_socks=_MOST_SOCKS),
+                "Shorten it.",
+            )

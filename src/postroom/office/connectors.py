@@ -24,6 +24,7 @@ from postroom.office.connector_choice import connector_meant
 from postroom.office.connector_values import apply, read, read_secret
 from postroom.office.fields import Reading
 from postroom.secrets import SealedTo, Secret
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import accounts, agents, connectors, credentials
 from postroom.wire.guard import guard_for_connector
@@ -106,7 +107,7 @@ class ConnectorVerbs(Changes):
         given = read(values, reading)
         if "kind" not in values and "type" not in values:
             kinds = ", ".join(ConnectorKind)
-            reading.fault("kind", "is missing.", f"Say what it is: {kinds}.")
+            reading.fault("kind", "is missing.", Sentence("Say what it is: {kinds}.", kinds=kinds))
         typed = read_secret(values, reading)
         blank = Connector(connector_id, number, "", ConnectorKind.SOCKS5, created_ms=moment, version=version)
         connector = apply(blank, given, typed, reading)
@@ -204,7 +205,13 @@ class ConnectorVerbs(Changes):
         if users:
             names = ", ".join(name for _, name in users[:3])
             more = " and others" if len(users) > 3 else ""
-            raise Conflict(f"It can't be deleted yet: {names}{more} go through it. Choose another way for them first.")
+            raise Conflict(
+                Sentence(
+                    "It can't be deleted yet: {names}{more} go through it. Choose another way for them first.",
+                    names=names,
+                    more=more,
+                )
+            )
         connectors.remove(connection, connector.tenant_id, connector.id)
 
     def _connector_view(self, connection: Connection, connector: Connector) -> ConnectorView:
@@ -250,7 +257,9 @@ def check_place(connector: Connector, old: Connector | None, settings: Settings,
     guard = guard_for_connector(connector, settings.tenant_hosts)
     if guard.wrong_port:
         problem = "is none that a proxy or SSH server usually has, and only the operator can allow it."
-        reading.fault("port", problem, f"Use one of {guard.ports}, or ask him (setting tenant_hosts).")
+        reading.fault(
+            "port", problem, Sentence("Use one of {ports}, or ask him (setting tenant_hosts).", ports=guard.ports)
+        )
     if guard.wrong_literal:
         reading.fault(
             "host",

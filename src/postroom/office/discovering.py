@@ -23,6 +23,7 @@ from postroom.office.changes import Ref, require, tenant_for
 from postroom.office.connector_choice import choose_connector
 from postroom.office.fields import Reading
 from postroom.probe.discovery import Around, Discovered, discover
+from postroom.sentence import Sentence
 from postroom.wire.dial import Way
 from postroom.wire.dns import Dns
 from postroom.wire.guard import AccountGuard, allow_all, guard_for, refuse_internal
@@ -89,7 +90,9 @@ def _meant(text: str) -> Address:
     try:
         address = Address.parse(text.strip())
     except BadAddress as bad:
-        raise BadInput([Fault("address", f"is no address. {bad.problem}", bad.mend)]) from None
+        raise BadInput(
+            [Fault("address", Sentence("is no address. {problem}", problem=bad.problem), bad.mend)]
+        ) from None
     if address.domain.startswith("["):
         raise BadInput([Fault("address", "has no domain, only an IP address.", "Give one like you@example.com.")])
     return address

@@ -26,6 +26,7 @@ from postroom.policy.dns.dkim_record import Seen, look_for, record_of
 from postroom.policy.signing import STAY_MS, settled
 from postroom.probe.dns import Looker
 from postroom.secrets.dkim import Pair, made, sealed_to
+from postroom.sentence import Sentence
 from postroom.store import dkim_keys
 
 __all__ = ["DkimChange", "DkimVerbs", "DkimView"]
@@ -161,9 +162,17 @@ class DkimVerbs(Changes):
             mine = [one for one in known if one.domain == wanted.domain]
             taken = {one.selector for one in mine}
             if len(known) >= _MOST_KEYS:
-                raise Conflict(f"There are {_MOST_KEYS} keys already. Delete those that are retired.")
+                raise Conflict(
+                    Sentence("There are {most_keys} keys already. Delete those that are retired.", most_keys=_MOST_KEYS)
+                )
             if wanted.selector in taken:
-                raise Conflict(f"There is a key with the selector {wanted.selector} for {wanted.domain} already.")
+                raise Conflict(
+                    Sentence(
+                        "There is a key with the selector {selector} for {domain} already.",
+                        selector=wanted.selector,
+                        domain=wanted.domain,
+                    )
+                )
             if any(one.public_key == pair.public_key for one in mine):
                 raise Conflict("This very key is there already.")
             selector = wanted.selector or selector_for(pair.algorithm, moment, taken)

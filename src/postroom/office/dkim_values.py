@@ -13,6 +13,7 @@ from postroom.office.fields import Reader, Reading, Unfit, count, host, line, on
 from postroom.secrets import Secret
 from postroom.secrets.assertion import BadKey
 from postroom.secrets.dkim import RSA_BITS, Pair, read_pair
+from postroom.sentence import Sentence
 
 __all__ = ["FIELDS", "NewKey", "read", "selector_for"]
 
@@ -54,7 +55,10 @@ def _bits(value: object) -> int:
     bits: int = count(1, 65_536)(value)
     if bits not in RSA_BITS:
         listed = ", ".join(map(str, RSA_BITS))
-        raise Unfit("is no length that is made here.", f"Choose one of {listed}; every server knows 2048.")
+        raise Unfit(
+            "is no length that is made here.",
+            Sentence("Choose one of {listed}; every server knows 2048.", listed=listed),
+        )
     return bits
 
 

@@ -37,6 +37,8 @@ from postroom.policy.route import Route, route
 from postroom.policy.signing import owner_of
 from postroom.policy.snapshot import Snapshot
 from postroom.probe.dns import Looker
+from postroom.sentence import Sentence, restored
+from postroom.sentence import kept as sentences_kept
 from postroom.store import dns_checks
 from postroom.store.dns_checks import Kept
 
@@ -206,7 +208,10 @@ def _text(value: object) -> str:
 def _addresses(value: object) -> tuple[IpAddress, ...]:
     words = value.replace(",", " ").split() if isinstance(value, str) else value or ()
     if not isinstance(words, list | tuple) or len(words) > _MOST_ADDRESSES:
-        raise Unfit(f"is no list of at most {_MOST_ADDRESSES} IP addresses.", 'Write ["192.0.2.25"].')
+        raise Unfit(
+            Sentence("is no list of at most {most_addresses} IP addresses.", most_addresses=_MOST_ADDRESSES),
+            'Write ["192.0.2.25"].',
+        )
     try:
         return tuple(ip_address(str(word)) for word in words)
     except ValueError:
@@ -221,12 +226,13 @@ def _domain_of(address: str) -> str:
 
 
 def _plain(check: DnsCheck) -> dict[str, Any]:
-    return dataclasses.asdict(check)
+    found: dict[str, Any] = sentences_kept(dataclasses.asdict(check))
+    return found
 
 
 def _check_of(kept: Kept) -> DnsCheck:
     """As it was kept."""
-    told = dict(kept.result)
+    told = restored(kept.result)
     findings = tuple(
         Finding(
             **{**one, "severity": Severity(one["severity"]), "record": one["record"] and DnsRecord(**one["record"])}

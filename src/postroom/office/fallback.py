@@ -18,6 +18,7 @@ from postroom.model.tenant import INSTALLATION
 from postroom.office.fields import Reading
 from postroom.office.tenants import find_account_number
 from postroom.policy.fallback import chain_of
+from postroom.sentence import Sentence
 from postroom.store import accounts
 
 __all__ = ["FIELD", "fallback_code", "free_of", "settle_fallback", "usable"]
@@ -53,7 +54,9 @@ def settle_fallback(
         chain = chain_of(every | {account.id: account}, replace(account, fallback_account_id=number))
         if chain and chain[-1].fallback_account_id == account.id:
             way = " → ".join([account.name, *(one.name for one in chain), account.name])
-            reading.fault(FIELD, f"would make a circle: {way}.", "Take the fallback of one of them away first.")
+            reading.fault(
+                FIELD, Sentence("would make a circle: {way}.", way=way), "Take the fallback of one of them away first."
+            )
     return settled
 
 

@@ -20,6 +20,7 @@ import idna
 
 from postroom.addresses import Address, BadAddress, parse_list
 from postroom.errors import BadInput, Fault
+from postroom.sentence import Sentence
 
 __all__ = [
     "NOT_YET",
@@ -74,7 +75,11 @@ class Reading:
 
     def unknown(self, field: str, known: Iterable[str]) -> None:
         near = difflib.get_close_matches(field, list(known), n=1, cutoff=0.6)
-        mend = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
+        mend = (
+            Sentence("Did you mean {near}?", near=near[0])
+            if near
+            else Sentence("There are: {known}.", known=", ".join(sorted(known)))
+        )
         shown = field if field.isprintable() and len(field) <= 60 else ascii(field)[:60]
         self.fault(shown, "there is no such field.", mend)
 
@@ -108,7 +113,7 @@ def line(most: int = 200) -> Reader:
         if _CONTROL.search(text) or _DIRECTION.search(text):
             raise Unfit("holds a control character or a line break.", "Type it again on one line.")
         if len(text) > most:
-            raise Unfit(f"is longer than {most} characters.", "Shorten it.")
+            raise Unfit(Sentence("is longer than {most} characters.", most=most), "Shorten it.")
         return text
 
     return read
@@ -141,7 +146,10 @@ def block(most_octets: int) -> Reader:
         if _CONTROL_IN_BLOCK.search(text):
             raise Unfit("holds a control character.", "Only line breaks and tabs are possible.")
         if len(text.encode()) > most_octets:
-            raise Unfit(f"is larger than {most_octets // 1024} KiB.", "Shorten it; it goes into every message.")
+            raise Unfit(
+                Sentence("is larger than {most_octets} KiB.", most_octets=most_octets // 1024),
+                "Shorten it; it goes into every message.",
+            )
         return text
 
     return read
@@ -154,7 +162,7 @@ def address(value: object) -> str:
     try:
         parsed = Address.parse(_text(value).strip())
     except BadAddress as bad:
-        raise Unfit(f"is no address. {bad.problem}", bad.mend) from None
+        raise Unfit(Sentence("is no address. {problem}", problem=bad.problem), bad.mend) from None
     if parsed.name:
         raise Unfit("has a name in front of the address.", "Give the address alone; the name has a field of its own.")
     return parsed.spec
@@ -168,9 +176,12 @@ def addresses(value: object) -> str:
     try:
         found = parse_list(_text(text))
     except BadAddress as bad:
-        raise Unfit(f"is no address. {bad.problem}", bad.mend) from None
+        raise Unfit(Sentence("is no address. {problem}", problem=bad.problem), bad.mend) from None
     if len(found) > _MOST_ADDRESSES:
-        raise Unfit(f"holds more than {_MOST_ADDRESSES} addresses.", "Give fewer, or the address of a list.")
+        raise Unfit(
+            Sentence("holds more than {most_addresses} addresses.", most_addresses=_MOST_ADDRESSES),
+            "Give fewer, or the address of a list.",
+        )
     return ", ".join(_spelled(one) for one in found)
 
 
@@ -207,9 +218,9 @@ def one_of(words: type[StrEnum], aliases: Mapping[str, StrEnum] | None = None, l
         try:
             word = words(given)
         except ValueError:
-            raise Unfit(f"is none of {listed}.", "Choose one of these.") from None
+            raise Unfit(Sentence("is none of {listed}.", listed=listed), "Choose one of these.") from None
         if word in refused:
-            raise Unfit(NOT_YET, f"For now choose one of {listed}.")
+            raise Unfit(NOT_YET, Sentence("For now choose one of {listed}.", listed=listed))
         return word
 
     return read
@@ -241,7 +252,10 @@ def count(least: int, most: int) -> Reader:
         if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value, re.ASCII):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise Unfit(f"is not a whole number from {least:,} to {most:,}.", "Correct the number.")
+            raise Unfit(
+                Sentence("is not a whole number from {least:,} to {most:,}.", least=least, most=most),
+                "Correct the number.",
+            )
         return value
 
     return read
@@ -254,7 +268,9 @@ def numbers(least: int, most: int, at_most: int) -> Reader:
     def read(value: object) -> tuple[int, ...]:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, (list, tuple)) or not 1 <= len(parts) <= at_most:
-            raise Unfit(f"is not a list of 1 to {at_most} numbers.", "Write it like 1, 5, 15, 30.")
+            raise Unfit(
+                Sentence("is not a list of 1 to {at_most} numbers.", at_most=at_most), "Write it like 1, 5, 15, 30."
+            )
         return tuple(one(part) for part in parts)
 
     return read

@@ -20,6 +20,7 @@ from postroom.office.fields import Reader, Reading, Unfit, line, one_of
 from postroom.policy.providers import endpoints, needs_tenant
 from postroom.secrets import Secret
 from postroom.secrets.assertion import AppKey, BadKey, is_key, read_key
+from postroom.sentence import Sentence
 from postroom.wire.http import fault_of_url
 
 __all__ = ["READERS", "fit_grant", "with_expiry", "with_login"]
@@ -75,7 +76,11 @@ def fit_grant(account: Account, secret: Secret | None, reading: Reading) -> None
         reading.fault("secret_reference", "is not possible with the login oauth2.", mend)
     if account.oauth2_provider is OAuth2Provider.NONE:
         words = ", ".join(word.value for word in OAuth2Provider if word.value)
-        reading.fault("oauth2_provider", "is missing, but the account is to log in with OAuth2.", f"Choose: {words}.")
+        reading.fault(
+            "oauth2_provider",
+            "is missing, but the account is to log in with OAuth2.",
+            Sentence("Choose: {words}.", words=words),
+        )
         return
     _fit_flow(account, reading)
     _fit_urls(account, reading)
@@ -110,7 +115,9 @@ def _fit_urls(account: Account, reading: Reading) -> None:
         if not url:
             reading.fault(name, "is missing.", "Its documentation calls it the token or the authorization endpoint.")
         elif wrong := fault_of_url(url, plain_on_loopback=account.tenant_id == INSTALLATION):
-            reading.fault(name, f"can't be used. {wrong}", "Copy it from the provider's documentation.")
+            reading.fault(
+                name, Sentence("can't be used. {wrong}", wrong=wrong), "Copy it from the provider's documentation."
+            )
 
 
 def _fit_secret(account: Account, secret: Secret, reading: Reading) -> None:

@@ -31,6 +31,7 @@ from postroom.policy.providers import authorize_link, endpoints
 from postroom.policy.token import no_token
 from postroom.policy.verdict import Context, judge
 from postroom.secrets import SealedTo, Secret
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import accounts, grants
 
@@ -247,14 +248,25 @@ def _oauth_account(connection: Connection, tenant_id: int, ref: Ref, flow: OAuth
     if account is None:
         raise NotFound("There is no such account here.")
     if account.login is not Login.OAUTH2:
-        raise Conflict(f"{account.name} does not log in with OAuth2. Set login to oauth2 first.")
+        raise Conflict(
+            Sentence("{account} does not log in with OAuth2. Set login to oauth2 first.", account=account.name)
+        )
     if flow is not None and not account.oauth2_flow.needs_consent:
         raise Conflict(
-            f"{account.name} needs nobody's consent: with {account.oauth2_flow.value} its key or secret is enough. "
-            "Set oauth2_flow to authorization-code to connect it in a person's name."
+            Sentence(
+                "{account} needs nobody's consent: with {oauth2_flow} its key or secret is enough. Set oauth2_flow "
+                "to authorization-code to connect it in a person's name.",
+                account=account.name,
+                oauth2_flow=account.oauth2_flow.value,
+            )
         )
     if flow is OAuth2Flow.AUTHORIZATION_CODE and not endpoints(account).authorize_url:
-        raise Conflict(f"{account.name} has no page for consent. Give oauth2_authorize_url, or type a refresh token.")
+        raise Conflict(
+            Sentence(
+                "{account} has no page for consent. Give oauth2_authorize_url, or type a refresh token.",
+                account=account.name,
+            )
+        )
     return account
 
 

@@ -18,6 +18,7 @@ from postroom.model.tenant import INSTALLATION, Mode
 from postroom.model.webhook import WebhookState
 from postroom.office.changes import Changes, require
 from postroom.office.webhooks import pause
+from postroom.sentence import Sentence
 from postroom.store import clone, tenants, webhooks
 from postroom.store.backup import BackupMade, back_up
 
@@ -75,9 +76,13 @@ class InstallationVerbs(Changes):
         except PostroomError as error:
             future.set_exception(error)
         except OSError as error:
-            future.set_exception(StoreUnavailable(f"The backup can't be written to {file}: {error.strerror}."))
+            future.set_exception(
+                StoreUnavailable(
+                    Sentence("The backup can't be written to {file}: {strerror}.", file=file, strerror=error.strerror)
+                )
+            )
         except Exception as error:
-            future.set_exception(StoreUnavailable(f"The backup failed: {error}"))
+            future.set_exception(StoreUnavailable(Sentence("The backup failed: {error}", error=error)))
 
 
 def _operator(actor: Actor, scope: Scope) -> None:

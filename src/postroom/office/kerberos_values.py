@@ -9,6 +9,7 @@ from typing import Any
 from postroom.model.account import Account, CredentialSource, Login
 from postroom.office.fields import Reader, Reading, Unfit, line, one_of
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 from postroom.wire.integrated import missing
 
 __all__ = ["LOGIN_WORDS", "READERS", "complete", "fit"]
@@ -75,7 +76,7 @@ def complete(old: Account, values: dict[str, Any], secret: Secret | None) -> Non
 def fit(account: Account, given: Mapping[str, Any], secret: Secret | None, reading: Reading) -> None:
     """Faults for what does not go together. `given`: what was typed, whose faults are worth telling."""
     if "login" in given and (why := missing(account.login)):
-        reading.fault("login", f"can't be {account.login.value} here.", why)
+        reading.fault("login", Sentence("can't be {login} here.", login=account.login.value), why)
     if account.login not in _WINDOWS:
         for field in ("realm", *_ONLY_KERBEROS):
             if given.get(field) not in (None, "", CredentialSource.PASSWORD):

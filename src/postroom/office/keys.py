@@ -29,6 +29,7 @@ from postroom.office.fields import Reading
 from postroom.office.views import NewKey
 from postroom.policy.rights import beyond
 from postroom.secrets import KeyRing
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import applications, tenants
 from postroom.store.applications import Known
@@ -250,7 +251,9 @@ def refuse_beyond(actor: Actor, wanted: Iterable[Scope], *, sending: bool = Fals
     more = beyond(actor.scopes, wanted, sending=sending)
     if more:
         words = ", ".join(sorted(more))
-        raise Forbidden(f"You can't give or use the right {words}: you don't have it yourself.", needs=words)
+        raise Forbidden(
+            Sentence("You can't give or use the right {words}: you don't have it yourself.", words=words), needs=words
+        )
 
 
 def _check_name(connection: Connection, tenant_id: int, name: str) -> None:
@@ -266,9 +269,11 @@ def _scopes(given: Iterable[Scope | str], expires_ms: int | None, moment: int) -
         try:
             found.add(Scope(word))
         except ValueError:
-            reading.fault("scopes", "names a right that does not exist.", f"There are: {', '.join(Scope)}.")
+            reading.fault(
+                "scopes", "names a right that does not exist.", Sentence("There are: {scope}.", scope=", ".join(Scope))
+            )
     if not words:
-        reading.fault("scopes", "is empty.", f"Choose from {', '.join(Scope)}.")
+        reading.fault("scopes", "is empty.", Sentence("Choose from {scope}.", scope=", ".join(Scope)))
     if expires_ms is not None and expires_ms <= moment:
         reading.fault("expires", "is over already.", "Give a time in the future, or leave it out.")
     reading.close()

@@ -21,6 +21,7 @@ from postroom.model.tenant import INSTALLATION, Tenant, TenantSettings
 from postroom.office.changes import AGAIN, Again, Changes, require, tenant_for
 from postroom.office.routing import BATCH
 from postroom.policy.inherit import chain, inherited
+from postroom.sentence import Sentence
 from postroom.store import applications, leaving, tenants
 
 __all__ = ["LeavingVerbs"]
@@ -147,12 +148,19 @@ def _check(connection: Connection, tenant: Tenant, confirm: str, going: _Leaving
     left = leaving.remaining(connection, tenant.id)
     if confirm != tenant.name and not going.cancelled:
         raise Conflict(
-            f"Deleting a tenant takes away everything it has. Confirm it by its name. Mail that has not left: {left}."
+            Sentence(
+                "Deleting a tenant takes away everything it has. Confirm it by its name. Mail that has not left: "
+                "{left}.",
+                left=left,
+            )
         )
     if left and going.waiting is None:
         raise Conflict(
-            f"Mail of it has not left yet: {left}. Say what becomes of it: waiting=cancel takes it back, "
-            "waiting=send-first lets it leave before anything is deleted.",
+            Sentence(
+                "Mail of it has not left yet: {left}. Say what becomes of it: waiting=cancel takes it back, "
+                "waiting=send-first lets it leave before anything is deleted.",
+                left=left,
+            ),
             waiting=left.waiting,
             held=left.held,
             unknown=left.unknown,

@@ -14,6 +14,7 @@ from postroom.model.application import Actor
 from postroom.model.tenant import INSTALLATION
 from postroom.office.fields import Reading
 from postroom.secrets import SealedTo
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.wire.guard import guard_for
 
@@ -49,7 +50,7 @@ def _check_server(account: Account, settings: Settings, reading: Reading) -> Non
     """Only what is plain to see: a port that is none of mail, an internal address written as such."""
     guard = guard_for(account, settings.tenant_hosts)
     if guard.wrong_port:
-        reading.fault("port", "is no port of a mail server.", f"Use one of {guard.ports}.")
+        reading.fault("port", "is no port of a mail server.", Sentence("Use one of {ports}.", ports=guard.ports))
     if guard.wrong_literal:
         reading.fault(
             "host",

@@ -14,6 +14,7 @@ from postroom.model.application import Actor
 from postroom.model.tenant import INSTALLATION
 from postroom.office.fields import Reading
 from postroom.secrets import SealedTo
+from postroom.sentence import Sentence
 
 __all__ = ["check", "refuse"]
 
@@ -43,7 +44,7 @@ def check(
             if (field == "realm" or "@" in getattr(new, field)) and realm and realm.casefold() not in allowed:
                 reading.fault(
                     place(field),
-                    f"names the realm {realm}, which the operator has not opened to tenants.",
+                    Sentence("names the realm {realm}, which the operator has not opened to tenants.", realm=realm),
                     "Leave the realm out to use this machine's own, or ask the operator (setting tenant_realms).",
                 )
 

@@ -16,6 +16,7 @@ from postroom.office import fields
 from postroom.office.fields import Reading, Unfit
 from postroom.office.signing_in import SigningInVerbs
 from postroom.policy.tongue import LANGUAGES
+from postroom.sentence import Sentence
 from postroom.store import users
 
 __all__ = ["OwnProfileVerbs"]
@@ -25,7 +26,9 @@ def _of(words: tuple[str, ...]) -> fields.Reader:
     def read(value: object) -> str:
         text = value.strip().lower() if isinstance(value, str) else value
         if text not in ("", *words):
-            raise Unfit(f"is none of {', '.join(words)}.", "Choose one of these, or leave it empty.")
+            raise Unfit(
+                Sentence("is none of {words}.", words=", ".join(words)), "Choose one of these, or leave it empty."
+            )
         return str(text)
 
     return read

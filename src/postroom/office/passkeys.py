@@ -47,6 +47,7 @@ from postroom.office.second_factor import new_recovery_codes, recovery_digest
 from postroom.office.signing_in import SignedIn, known_elsewhere
 from postroom.office.slowing import Slowing
 from postroom.secrets import KeyRing
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import challenges, passkeys, sessions_of_people, users
 from postroom.store.database import Store
@@ -105,7 +106,7 @@ class PasskeyVerbs(OwnSecondFactorVerbs):
                 raise Conflict("You sign in by an identity provider. Add the passkey there.")
             known = self._store.read(lambda c: passkeys.of_user(c, user)).result()
             if len(known) >= MOST_PASSKEYS:
-                raise Conflict(f"You have {len(known)} passkeys already. Take one away first.")
+                raise Conflict(Sentence("You have {known} passkeys already. Take one away first.", known=len(known)))
             challenge = secrets.token_bytes(_CHALLENGE_OCTETS)
             options = options_for_new(party, _handle(user), user.login, user.name, challenge, _known(known))
             return self._ask(Asking.NEW_PASSKEY, challenge, options, user, actor.session_id)

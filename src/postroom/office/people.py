@@ -26,6 +26,7 @@ from postroom.office.fields import Reading, Unfit
 from postroom.office.keys import digest_of, refuse_beyond
 from postroom.office.roles import RoleVerbs, own_roles
 from postroom.policy.rights import READY, rights_of
+from postroom.sentence import Sentence
 from postroom.store import challenges, passkeys, providers, sessions_of_people, users
 from postroom.store.sessions_of_people import KnownLink
 
@@ -215,7 +216,9 @@ class PeopleVerbs(RoleVerbs):
             word = typed if typed in READY or typed in own else by_name.get(login_key(typed))
             if word is None:
                 names = ", ".join([*READY, *(role.name for role in own.values())])
-                reading.fault("roles", "names a role that does not exist.", f"There are: {names}.")
+                reading.fault(
+                    "roles", "names a role that does not exist.", Sentence("There are: {names}.", names=names)
+                )
             else:
                 words.append(word)
         reading.close()
@@ -251,7 +254,7 @@ def login_word(value: object) -> str:
 def _roles(value: object) -> tuple[str, ...]:
     words = value.split(",") if isinstance(value, str) else value
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
-        raise Unfit("is no list of roles.", f'Write ["{next(iter(READY))}"].')
+        raise Unfit("is no list of roles.", Sentence('Write ["{ready}"].', ready=next(iter(READY))))
     return tuple(word.strip() for word in words if word.strip())
 
 

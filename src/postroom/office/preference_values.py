@@ -11,6 +11,7 @@ from postroom.model.preference import Preference, Suppression
 from postroom.office.fields import Reader, Reading, Unfit, count, one_of, time_zone
 from postroom.policy.preference import offered, way_of
 from postroom.policy.tongue import LANGUAGES
+from postroom.sentence import Sentence
 
 __all__ = ["ChosenKind", "PreferenceView", "choices_of", "chosen_from", "may_choose"]
 
@@ -59,7 +60,10 @@ def choices_of(kinds: tuple[Kind, ...], preference: Preference, *, choose: bool)
 def _language(value: object) -> str:
     text = value.strip().lower() if isinstance(value, str) else ""
     if text and text not in LANGUAGES:
-        raise Unfit(f"is none of {', '.join(LANGUAGES)}.", "Choose one of these, or leave it empty.")
+        raise Unfit(
+            Sentence("is none of {languages}.", languages=", ".join(LANGUAGES)),
+            "Choose one of these, or leave it empty.",
+        )
     return text
 
 
@@ -103,7 +107,9 @@ def _take_ways(given: object, ways: dict[str, Way], kinds: tuple[Kind, ...], cho
         kind = known.get(str(name).casefold())
         if kind is None:
             there = ", ".join(sorted(one.name for one in kinds)) or "none yet"
-            reading.fault("ways", "names a kind of mail that is not there.", f"There are: {there}.")
+            reading.fault(
+                "ways", "names a kind of mail that is not there.", Sentence("There are: {there}.", there=there)
+            )
             continue
         if value is None:
             ways.pop(kind.name.casefold(), None)
@@ -122,4 +128,6 @@ def _take_ways(given: object, ways: dict[str, Way], kinds: tuple[Kind, ...], cho
             )
             reading.fault(f"ways.{kind.name}", problem, "Leave it out.")
         else:
-            reading.fault(f"ways.{kind.name}", "can't be chosen here.", f"There are: {', '.join(may)}.")
+            reading.fault(
+                f"ways.{kind.name}", "can't be chosen here.", Sentence("There are: {may}.", may=", ".join(may))
+            )

@@ -18,6 +18,7 @@ from postroom.clock import monotonic_ms
 from postroom.model.provider import Provider
 from postroom.policy.discovery import Discovery, Faulty, address_of_discovery, discovery_of
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 from postroom.smtp.reply import printable
 from postroom.wire.guard import allow_all
 from postroom.wire.http import HttpAnswer, HttpQuestion, NoAnswer, ask
@@ -100,10 +101,10 @@ class ProviderAsking:
         )
         answer = await ask(question, guard=allow_all, plain_on_loopback=True)
         if isinstance(answer, NoAnswer):
-            return Faulty(f"The provider can't be reached. {answer.detail}")
+            return Faulty(Sentence("The provider can't be reached. {detail}", detail=answer.detail))
         found = answer.json()
         if answer.status != 200 or not isinstance(found, dict):
-            return Faulty(f"The provider gave no token for the sign-in{_why(answer, found)}.")
+            return Faulty(Sentence("The provider gave no token for the sign-in{answer}.", answer=_why(answer, found)))
         if "id_token" not in found:
             return Faulty("The provider gave a token, but none that says who somebody is. Is openid among the scopes?")
         token: object = found["id_token"]
@@ -115,9 +116,14 @@ class ProviderAsking:
         )
         answer = await ask(question, guard=allow_all, plain_on_loopback=True)
         if isinstance(answer, NoAnswer):
-            return Faulty(f"The provider can't be reached. {answer.detail}")
+            return Faulty(Sentence("The provider can't be reached. {detail}", detail=answer.detail))
         if answer.status != 200:
-            return Faulty(f"The provider answered with status {answer.status} instead of what it says of itself.")
+            return Faulty(
+                Sentence(
+                    "The provider answered with status {status} instead of what it says of itself.",
+                    status=answer.status,
+                )
+            )
         return (answer.json(),)
 
 
@@ -129,5 +135,5 @@ def _why(answer: HttpAnswer, found: object) -> str:
     if error == "invalid_grant":
         return ": it says that the code is used, or over. Begin again"
     if isinstance(error, str):
-        return f": it says “{printable(error)[:100]}”"
-    return f" (status {answer.status})"
+        return Sentence(": it says “{error}”", error=printable(error)[:100])
+    return Sentence(" (status {status})", status=answer.status)

@@ -7,6 +7,7 @@ from typing import Any
 
 from postroom.office.fields import Reader, Reading, Unfit, address, flag, line, name
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 from postroom.wire.http import fault_of_url
 
 __all__ = ["FIELDS", "read"]
@@ -19,7 +20,10 @@ def _issuer(value: object) -> str:
     text: str = line(500)(value)
     fault = fault_of_url(text, plain_on_loopback=True)
     if fault:
-        raise Unfit(f"can't be used. {fault}", "Copy it from the provider, like https://login.example.com/acme.")
+        raise Unfit(
+            Sentence("can't be used. {fault}", fault=fault),
+            "Copy it from the provider, like https://login.example.com/acme.",
+        )
     if "?" in text or "#" in text:
         raise Unfit("holds a ? or a #.", "Give the issuer alone.")
     return text
@@ -35,7 +39,7 @@ def _needed(value: object) -> str:
 def _texts(value: object) -> list[str]:
     parts = [] if value is None else value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or len(parts) > _MOST:
-        raise Unfit(f"is no list of at most {_MOST} texts.", 'Write ["one", "two"].')
+        raise Unfit(Sentence("is no list of at most {most} texts.", most=_MOST), 'Write ["one", "two"].')
     return [line(_LONGEST)(part) for part in parts if part != ""]
 
 
@@ -67,7 +71,9 @@ def _roles(value: object) -> tuple[tuple[str, str], ...]:
     elif value is not None:
         raise Unfit("is no object of groups and roles.", 'Write {"Mail admins": "mail-administrator"}.')
     if len(pairs) > _MOST:
-        raise Unfit(f"names more than {_MOST} groups.", "Name only those that may do something here.")
+        raise Unfit(
+            Sentence("names more than {most} groups.", most=_MOST), "Name only those that may do something here."
+        )
     read = line(_LONGEST)
     found = [(read(group), read(role)) for group, role in pairs]
     if not all(group and role for group, role in found):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import idna
 
 from postroom.errors import Conflict
+from postroom.sentence import Sentence
 
 __all__ = ["RelyingParty", "public_address", "relying_party"]
 
@@ -31,14 +32,28 @@ class RelyingParty:
 def relying_party(public_url: str) -> RelyingParty:
     """Raises Conflict, with what to set, where the address is missing or one that browsers take no passkeys for."""
     if not public_url:
-        raise Conflict(f"Passkeys belong to the address that people reach this Postroom by, and none is set. {_MEND}")
+        raise Conflict(
+            Sentence(
+                "Passkeys belong to the address that people reach this Postroom by, and none is set. {mend}", mend=_MEND
+            )
+        )
     parts = urlsplit(public_url)
     host = _ascii(parts.hostname or "")
     if _is_number(host):
-        raise Conflict(f"Browsers take no passkeys for {host}, which is a number and no name. {_MEND}")
+        raise Conflict(
+            Sentence(
+                "Browsers take no passkeys for {host}, which is a number and no name. {mend}", host=host, mend=_MEND
+            )
+        )
     local = host == "localhost" or host.endswith(".localhost")
     if parts.scheme != "https" and not local:
-        raise Conflict(f"Browsers take passkeys over https only, and public_url says {parts.scheme}. {_MEND}")
+        raise Conflict(
+            Sentence(
+                "Browsers take passkeys over https only, and public_url says {scheme}. {mend}",
+                scheme=parts.scheme,
+                mend=_MEND,
+            )
+        )
     port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
     return RelyingParty(host, f"{parts.scheme}://{host}{port}")
 
@@ -48,10 +63,23 @@ def public_address(public_url: str, whose: str) -> str:
     set, where it is missing or not encrypted.
     """
     if not public_url:
-        raise Conflict(f"{whose} to the address that they reach this Postroom by, and none is set. {_MEND}")
+        raise Conflict(
+            Sentence(
+                "{whose} to the address that they reach this Postroom by, and none is set. {mend}",
+                whose=whose,
+                mend=_MEND,
+            )
+        )
     parts = urlsplit(public_url)
     if parts.scheme != "https" and not _is_local(parts.hostname or ""):
-        raise Conflict(f"{whose} over https only, and public_url says {parts.scheme}. {_MEND}")
+        raise Conflict(
+            Sentence(
+                "{whose} over https only, and public_url says {scheme}. {mend}",
+                whose=whose,
+                scheme=parts.scheme,
+                mend=_MEND,
+            )
+        )
     return public_url.rstrip("/")
 
 
@@ -63,7 +91,7 @@ def _ascii(host: str) -> str:
     try:
         return host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
     except idna.IDNAError:
-        raise Conflict(f"The host name of public_url is none. {_MEND}") from None
+        raise Conflict(Sentence("The host name of public_url is none. {mend}", mend=_MEND)) from None
 
 
 def _is_number(host: str) -> bool:

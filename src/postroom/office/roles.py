@@ -20,6 +20,7 @@ from postroom.office.changes import Ref, number_of, require, tenant_for
 from postroom.office.fields import Reading
 from postroom.office.keys import KeyVerbs, refuse_beyond
 from postroom.policy.rights import READY
+from postroom.sentence import Sentence
 from postroom.store import roles, sessions_of_people, users
 
 __all__ = ["RoleVerbs", "own_roles", "role_word"]
@@ -86,7 +87,11 @@ class RoleVerbs(KeyVerbs):
             holders = [user.login for user in users.of_tenant(connection, number) if role_word(role) in user.roles]
             if holders:
                 raise Conflict(
-                    f"{len(holders)} users have this role, {holders[0]} among them. Take it from them first."
+                    Sentence(
+                        "{holders} users have this role, {holders2} among them. Take it from them first.",
+                        holders=len(holders),
+                        holders2=holders[0],
+                    )
                 )
             roles.remove(connection, number, role.id)
             self._note(connection, actor, Entry(number, "role.deleted", moment, role.id, role.name, *_told(role, None)))
@@ -120,13 +125,15 @@ def _sign_out(connection: Connection, role: Role) -> None:
 def _scopes(value: object) -> frozenset[Scope]:
     words = value.split(",") if isinstance(value, str) else value
     if not isinstance(words, Iterable):
-        raise fields.Unfit("is no list of rights.", f"There are: {', '.join(Scope)}.")
+        raise fields.Unfit("is no list of rights.", Sentence("There are: {scope}.", scope=", ".join(Scope)))
     try:
         found = frozenset(Scope(str(word).strip()) for word in words)
     except ValueError:
-        raise fields.Unfit("names a right that does not exist.", f"There are: {', '.join(Scope)}.") from None
+        raise fields.Unfit(
+            "names a right that does not exist.", Sentence("There are: {scope}.", scope=", ".join(Scope))
+        ) from None
     if not found:
-        raise fields.Unfit("is empty.", f"Choose from {', '.join(Scope)}.")
+        raise fields.Unfit("is empty.", Sentence("Choose from {scope}.", scope=", ".join(Scope)))
     return found
 
 

@@ -18,6 +18,7 @@ from postroom.office.changes import AGAIN, Again
 from postroom.policy.inherit import chain, inherited
 from postroom.policy.snapshot import NATIVE
 from postroom.policy.way import Reason
+from postroom.sentence import Sentence
 from postroom.store import queue, tenants
 
 __all__ = ["BATCH", "DefaultMove", "free_held", "refuse_unproven", "unproven"]
@@ -71,8 +72,12 @@ def refuse_unproven(connection: Connection, tenant: Tenant, account: Account) ->
     """Raises Conflict for such an account, with what to do about it."""
     if unproven(connection, tenant, account):
         raise Conflict(
-            f"No test message has left through {account.name} yet, with this very server and login. Send one (`account "
-            "test`): when the server takes it, the account becomes the default by itself. Or insist with `force`.",
+            Sentence(
+                "No test message has left through {account} yet, with this very server and login. Send one "
+                "(`account test`): when the server takes it, the account becomes the default by itself. Or insist "
+                "with `force`.",
+                account=account.name,
+            ),
             account=account.name,
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from postroom.addresses import Address, BadAddress
 from postroom.office.fields import Reader, Reading, address, addresses, line, reference
+from postroom.sentence import Sentence
 
 __all__ = ["read"]
 
@@ -39,7 +40,7 @@ def _take_address(typed: str, value: object, reading: Reading) -> None:
     try:
         parsed = Address.parse(value.strip() if isinstance(value, str) else "")
     except BadAddress as bad:
-        reading.fault(typed, f"is no address. {bad.problem}", bad.mend)
+        reading.fault(typed, Sentence("is no address. {problem}", problem=bad.problem), bad.mend)
         return
     reading.values["address"] = parsed.spec
     if parsed.name:

@@ -22,6 +22,7 @@ from postroom.office.sender_values import read
 from postroom.office.tenants import find_account_number, find_sender_number
 from postroom.office.views import SenderView
 from postroom.policy.way import Reason
+from postroom.sentence import Sentence
 from postroom.store import queue, senders, tenants
 
 __all__ = ["SenderVerbs"]
@@ -102,8 +103,11 @@ class SenderVerbs(Changes):
             held = queue.held_of_sender(connection, number, sender.id, Reason.SENDER_HELD)
             if held:
                 raise Conflict(
-                    f"{held:,} of its mails are held because the account may not send for it. "
-                    "Release or cancel them first.",
+                    Sentence(
+                        "{held:,} of its mails are held because the account may not send for it. Release or cancel "
+                        "them first.",
+                        held=held,
+                    ),
                     held=held,
                 )
             if is_default:

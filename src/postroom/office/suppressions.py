@@ -24,6 +24,7 @@ from postroom.office.changes import Changes, require, tenant_for
 from postroom.office.fields import Reader, Reading, Unfit, line, one_of
 from postroom.office.preferences import mailbox_named
 from postroom.policy.preference import mailbox
+from postroom.sentence import Sentence
 from postroom.store import suppressions
 
 __all__ = ["MOST_ROWS", "SuppressionVerbs"]
@@ -122,14 +123,14 @@ def _until(value: object) -> int | None:
     try:
         return parse_iso(value if isinstance(value, str) else "")
     except (ValueError, OverflowError) as error:
-        raise Unfit(f"{error}.", "Leave it out for one without an end.") from None
+        raise Unfit(Sentence("{error}.", error=error), "Leave it out for one without an end.") from None
 
 
 def _address(value: object) -> str:
     try:
         return mailbox(Address.parse(value.strip() if isinstance(value, str) else ""))
     except BadAddress as bad:
-        raise Unfit(f"is no address. {bad.problem}", bad.mend) from None
+        raise Unfit(Sentence("is no address. {problem}", problem=bad.problem), bad.mend) from None
 
 
 _READERS: dict[str, Reader] = {
@@ -166,7 +167,7 @@ def _rows(text: str, tenant_id: int, moment: int) -> list[Suppression]:
     found: list[Suppression] = []
     for place, values in _named_rows(text):
         if place > MOST_ROWS + 1:
-            problem = f"There are more than {MOST_ROWS:,} rows."
+            problem = Sentence("There are more than {most_rows:,} rows.", most_rows=MOST_ROWS)
             raise BadInput([Fault("csv", problem, "Split the file.")])
         try:
             found.append(_read(values, tenant_id, "import", moment))

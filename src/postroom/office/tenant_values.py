@@ -22,6 +22,7 @@ from postroom.office.fields import (
     time_zone,
 )
 from postroom.policy.tongue import LANGUAGES
+from postroom.sentence import Sentence
 
 __all__ = ["REFERENCES", "read"]
 
@@ -34,7 +35,7 @@ _SENDING: dict[str, Sending] = {"instant": Sending.INSTANTLY, "in-the-background
 def _language(value: object) -> str:
     text = value.strip().lower() if isinstance(value, str) else ""
     if text not in LANGUAGES:
-        raise Unfit(f"is none of {', '.join(LANGUAGES)}.", "Choose one of these.")
+        raise Unfit(Sentence("is none of {languages}.", languages=", ".join(LANGUAGES)), "Choose one of these.")
     return text
 
 
@@ -43,7 +44,8 @@ def _readers(value: object) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)) or len(parts) > _MOST_READERS:
         raise Unfit(
-            f"is not a list of at most {_MOST_READERS} addresses.", "Write it like a@example.org, b@example.org."
+            Sentence("is not a list of at most {most_readers} addresses.", most_readers=_MOST_READERS),
+            "Write it like a@example.org, b@example.org.",
         )
     return tuple(address(part.strip() if isinstance(part, str) else part) for part in parts if part != "")
 
@@ -61,7 +63,8 @@ def _allowed(value: object) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)) or len(parts) > _MOST_ALLOWED:
         raise Unfit(
-            f"is not a list of at most {_MOST_ALLOWED} addresses.", "Write it like me@example.org, @example.org."
+            Sentence("is not a list of at most {most_allowed} addresses.", most_allowed=_MOST_ALLOWED),
+            "Write it like me@example.org, @example.org.",
         )
     return tuple(_entry(part) for part in parts if part != "")
 

@@ -23,6 +23,7 @@ from postroom.office.fields import Reading
 from postroom.office.views import AccountView
 from postroom.probe.certificate import NotShown, Shown, look
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 from postroom.wire.certificate import Certificate
 from postroom.wire.dial import DialTimeouts, Way
 from postroom.wire.guard import guard_for
@@ -91,8 +92,10 @@ class TrustingVerbs(AccountVerbs):
         shown = await self._look(account)
         if shown.chain[0].fingerprint != wanted:
             raise Conflict(
-                f"The server shows another certificate now: {shown.chain[0].fingerprint}. Nothing was changed; look at "
-                "it again.",
+                Sentence(
+                    "The server shows another certificate now: {fingerprint}. Nothing was changed; look at it again.",
+                    fingerprint=shown.chain[0].fingerprint,
+                ),
                 fingerprint=shown.chain[0].fingerprint,
             )
         values = {"certificate_check": "pinned", "certificate_trusted": DER_cert_to_PEM_cert(shown.der)}
@@ -101,8 +104,11 @@ class TrustingVerbs(AccountVerbs):
     async def _look(self, account: Account) -> Shown:
         if account.encryption is Encryption.NONE:
             raise Conflict(
-                f"{account.name} does not encrypt, so its server shows no certificate. Set encryption to starttls or "
-                "tls first."
+                Sentence(
+                    "{account} does not encrypt, so its server shows no certificate. Set encryption to starttls or "
+                    "tls first.",
+                    account=account.name,
+                )
             )
         settings = self._settings
         shown = await look(
@@ -117,7 +123,9 @@ class TrustingVerbs(AccountVerbs):
             verdict = shown.verdict
             field = f" The field to change is {verdict.field}." if verdict.field else ""
             text = f"{verdict.title} {verdict.explanation} {verdict.remedy}".strip()
-            raise Conflict(f"{text}{field}", diagnosis=verdict.diagnosis, account=account.name)
+            raise Conflict(
+                Sentence("{text}{field}", text=text, field=field), diagnosis=verdict.diagnosis, account=account.name
+            )
         if not shown.chain:
             raise Conflict("The server's certificate is so odd that it can't be read, so it can't be trusted.")
         return shown

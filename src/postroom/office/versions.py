@@ -31,6 +31,7 @@ from postroom.office.senders import SenderVerbs
 from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
 from postroom.office.views import AccountView, SenderView
 from postroom.office.webhooks import WebhookVerbs, WebhookView, webhook_meant
+from postroom.sentence import Sentence
 from postroom.store import accounts, connectors, senders, versions
 
 __all__ = ["Compared", "Deleted", "Restored", "Returned", "VersionVerbs"]
@@ -250,7 +251,7 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             number = find_sender_number(connection, tenant_id, ref)
             found = None if number is None else senders.get(connection, tenant_id, number)
         if found is None:
-            raise NotFound(f"There is no such {noun} here.")
+            raise NotFound(Sentence("There is no such {noun} here.", noun=noun))
         return found
 
 

@@ -10,6 +10,7 @@ from postroom.model.tenant import INSTALLATION
 from postroom.model.webhook import EVENT_TYPES, Webhook
 from postroom.office.certificate_values import authority
 from postroom.office.fields import Reader, Reading, Unfit, line, name
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.wire.guard import AccountGuard
 from postroom.wire.http import fault_of_url
@@ -28,7 +29,7 @@ def _url(value: object) -> str:
     if not text:
         raise Unfit("is empty.", "Give the address that events are sent to, like https://app.example.com/postroom.")
     if fault := fault_of_url(text, plain_on_loopback=True):
-        raise Unfit(f"can't be used. {fault}", "Write it like https://app.example.com/postroom.")
+        raise Unfit(Sentence("can't be used. {fault}", fault=fault), "Write it like https://app.example.com/postroom.")
     return text
 
 
@@ -36,10 +37,16 @@ def _types(value: object) -> tuple[str, ...]:
     """A list, or text with commas; empty or None is everything."""
     parts = [] if value is None else value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)) or len(parts) > _MOST_TYPES:
-        raise Unfit(f"is no list of at most {_MOST_TYPES} types.", 'Write ["message.sent", "message.failed"].')
+        raise Unfit(
+            Sentence("is no list of at most {most_types} types.", most_types=_MOST_TYPES),
+            'Write ["message.sent", "message.failed"].',
+        )
     for part in parts:
         if not isinstance(part, str) or not (part in EVENT_TYPES or part == "*" or _is_group(part)):
-            raise Unfit("names a type of event that there is not.", f"There are: {', '.join(EVENT_TYPES)}.")
+            raise Unfit(
+                "names a type of event that there is not.",
+                Sentence("There are: {event_types}.", event_types=", ".join(EVENT_TYPES)),
+            )
     return tuple(dict.fromkeys(parts))
 
 
@@ -75,12 +82,16 @@ def guard_for_webhook(webhook: Webhook, settings: Settings) -> AccountGuard:
 def check_place(webhook: Webhook, settings: Settings, reading: Reading) -> None:
     """Adds a fault for a host or port that only the operator may name. What a name leads to shows later."""
     if webhook.tenant_id != INSTALLATION and (fault := fault_of_url(webhook.url)):
-        reading.fault("url", f"can't be used. {fault}", "Write it like https://app.example.com/postroom.")
+        reading.fault(
+            "url", Sentence("can't be used. {fault}", fault=fault), "Write it like https://app.example.com/postroom."
+        )
         return
     guard = guard_for_webhook(webhook, settings)
     if guard.wrong_port:
         problem = "has a port that only the operator of this installation can allow."
-        reading.fault("url", problem, f"Use one of {guard.ports}, or ask him (setting tenant_hosts).")
+        reading.fault(
+            "url", problem, Sentence("Use one of {ports}, or ask him (setting tenant_hosts).", ports=guard.ports)
+        )
     if guard.wrong_literal:
         problem = "is an address that only the operator of this installation can allow."
         reading.fault("url", problem, "Give a server's name, or ask him to allow it (setting tenant_hosts).")

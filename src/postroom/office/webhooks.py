@@ -26,6 +26,7 @@ from postroom.office.changes import Changes, Ref, meant, require, tenant_for
 from postroom.office.fields import Reading
 from postroom.office.webhook_values import check_place, read
 from postroom.secrets import SealedTo, Secret
+from postroom.sentence import Sentence
 from postroom.store import feed, webhooks
 
 __all__ = ["CURSOR", "WebhookVerbs", "WebhookView", "pause", "webhook_meant"]
@@ -93,7 +94,12 @@ class WebhookVerbs(Changes):
             self._existing(connection, number)
             self._check(connection, webhook, reading)
             if len(webhooks.of_tenant(connection, number)) >= _MOST_WEBHOOKS:
-                raise Conflict(f"There are {_MOST_WEBHOOKS} webhooks already. Delete one that is not needed.")
+                raise Conflict(
+                    Sentence(
+                        "There are {most_webhooks} webhooks already. Delete one that is not needed.",
+                        most_webhooks=_MOST_WEBHOOKS,
+                    )
+                )
             webhooks.create(connection, webhook, moment)
             secret = self._seal_new(connection, webhook, moment, actor, None)
             return replace(_view(connection, _found(connection, number, webhook_id)), secret=secret)
@@ -132,7 +138,9 @@ class WebhookVerbs(Changes):
         require(actor, Scope.SETTINGS_WRITE)
         number, moment = tenant_for(actor, tenant_id), now_ms()
         if type(overlap_hours) is not int or not 0 <= overlap_hours <= _MOST_OVERLAP_HOURS:
-            problem = f"is not a whole number from 0 to {_MOST_OVERLAP_HOURS}."
+            problem = Sentence(
+                "is not a whole number from 0 to {most_overlap_hours}.", most_overlap_hours=_MOST_OVERLAP_HOURS
+            )
             raise BadInput([Fault("overlap_hours", problem, "Give the hours that you need to put in the new one.")])
 
         def work(connection: Connection) -> WebhookView:

@@ -20,6 +20,7 @@ from postroom.model.audit import Entry
 from postroom.model.incoming import IncomingKind, Received
 from postroom.receive.sorting import MAX_CONTENT, understand
 from postroom.receive.tying import Mail, apply_all
+from postroom.sentence import Sentence
 from postroom.store import audit, incoming
 from postroom.store.database import Store
 from postroom.store.engine import explain_failure
@@ -121,7 +122,13 @@ def _refusal(content: bytes) -> PostroomError | None:
     if not content.strip():
         return BadInput((Fault("body", "is empty.", "Send the mail itself, with its header."),))
     if len(content) > MAX_CONTENT:
-        return TooLarge(f"The mail has {len(content):,} octets; {MAX_CONTENT:,} are read at most.")
+        return TooLarge(
+            Sentence(
+                "The mail has {content:,} octets; {max_content:,} are read at most.",
+                content=len(content),
+                max_content=MAX_CONTENT,
+            )
+        )
     return None
 
 
@@ -136,7 +143,9 @@ def _kind(text: str | None) -> IncomingKind | None:
         return IncomingKind(text.strip().lower())
     except ValueError:
         known = ", ".join(kind.value for kind in IncomingKind)
-        raise BadInput((Fault("kind", "is no kind of incoming mail.", f"There are: {known}."),)) from None
+        raise BadInput(
+            (Fault("kind", "is no kind of incoming mail.", Sentence("There are: {known}.", known=known)),)
+        ) from None
 
 
 def _existing(connection: Connection, tenant_id: int, incoming_id: int) -> Received:
@@ -148,4 +157,4 @@ def _existing(connection: Connection, tenant_id: int, incoming_id: int) -> Recei
 
 def _require(actor: Actor, scope: Scope) -> None:
     if not actor.may(scope):
-        raise Forbidden(f"This needs the permission {scope.value}.")
+        raise Forbidden(Sentence("This needs the permission {scope}.", scope=scope.value))

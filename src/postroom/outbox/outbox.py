@@ -40,6 +40,7 @@ from postroom.outbox.receipt import Receipt, fresh_receipt, settled_receipt, sto
 from postroom.policy.route import PLACEHOLDER, Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets.dkim import Signer
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import acts, audit
 from postroom.store.acceptance import Accepted
@@ -135,7 +136,11 @@ class Outbox:
     ) -> Future[list[Receipt | PostroomError]]:
         """Takes many messages, each for itself: one that is refused stops no other. They share their commits."""
         if len(drafts) > self._largest_batch:
-            problem = f"There are {len(drafts):,} messages; one call may bring {self._largest_batch:,}."
+            problem = Sentence(
+                "There are {drafts:,} messages; one call may bring {largest_batch:,}.",
+                drafts=len(drafts),
+                largest_batch=self._largest_batch,
+            )
             raise BadInput((Fault("messages", problem, "Split them over several calls."),))
         self._check(actor, Scope.SEND)
         future: Future[list[Receipt | PostroomError]] = _promise()
@@ -435,7 +440,7 @@ class Outbox:
     @staticmethod
     def _check(actor: Actor, scope: Scope) -> None:
         if not actor.may(scope):
-            raise Forbidden(f"That needs the right {scope.value}.")
+            raise Forbidden(Sentence("That needs the right {scope}.", scope=scope.value))
 
 
 def _promise() -> Future[Any]:

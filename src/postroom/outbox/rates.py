@@ -10,6 +10,7 @@ import threading
 from postroom.clock import monotonic_ms
 from postroom.errors import TooMany
 from postroom.policy.snapshot import Snapshot
+from postroom.sentence import Sentence
 
 __all__ = ["Rates"]
 
@@ -35,5 +36,12 @@ class Rates:
             if held < 1.0:
                 self._buckets[application.id] = (held, moment)
                 seconds = int((1.0 - held) * _MINUTE_MS / size / 1000) + 1
-                raise TooMany(f"{application.name} may hand over {size:,.0f} messages a minute.", seconds=seconds)
+                raise TooMany(
+                    Sentence(
+                        "{application} may hand over {size:,.0f} messages a minute.",
+                        application=application.name,
+                        size=size,
+                    ),
+                    seconds=seconds,
+                )
             self._buckets[application.id] = (held - 1.0, moment)

@@ -17,6 +17,7 @@ from postroom.model.application import Application
 from postroom.model.message import Draft
 from postroom.model.tenant import ForeignFrom
 from postroom.policy.way import Route
+from postroom.sentence import Sentence
 
 __all__ = ["is_free", "may_use", "within_its_own"]
 
@@ -66,15 +67,25 @@ def _foreign(
         if may_use(application, rewritten.effective.wanted or rewritten.sender):
             return replace(rewritten, effective=replace(rewritten.effective, wanted=wanted))
     known = ", ".join(application.senders[:5])
-    problem = f"{wanted.spec} is not one of the senders that {application.name} may use."
-    return [Fault("sender", problem, f"Use one of {known}, or let its administrator allow this one.")]
+    problem = Sentence(
+        "{wanted} is not one of the senders that {application} may use.",
+        wanted=wanted.spec,
+        application=application.name,
+    )
+    return [
+        Fault("sender", problem, Sentence("Use one of {known}, or let its administrator allow this one.", known=known))
+    ]
 
 
 def _kind_fault(application: Application, draft: Draft) -> list[Fault]:
     if not application.kinds or draft.kind in application.kinds:
         return []
-    problem = f"is none of those that {application.name} may use." if draft.kind else "is missing."
-    return [Fault("kind", problem, f"There are: {', '.join(application.kinds[:10])}.")]
+    problem = (
+        Sentence("is none of those that {application} may use.", application=application.name)
+        if draft.kind
+        else "is missing."
+    )
+    return [Fault("kind", problem, Sentence("There are: {kinds}.", kinds=", ".join(application.kinds[:10])))]
 
 
 def _parsed(text: str) -> Address | None:

@@ -19,6 +19,7 @@ from postroom.model.account import Encryption, Login
 from postroom.policy.autoconfig import Outgoing
 from postroom.policy.presets import find
 from postroom.policy.presets.mailboxes import Recognised
+from postroom.sentence import Sentence
 
 __all__ = ["MOST", "Candidate", "Offer", "Seen", "Service", "Source", "candidates", "ranked"]
 
@@ -213,13 +214,13 @@ _BECAUSE = {
 def _reasons(seen: Seen, login: Login) -> Iterable[str]:
     yield _BECAUSE[seen.candidate.source]
     for also in seen.candidate.also:
-        yield f"Also: {_BECAUSE[also][:1].lower()}{_BECAUSE[also][1:]}"
+        yield Sentence("Also: {reason}", reason=_BECAUSE[also])
     if seen.encryption is Encryption.TLS:
         yield "It is encrypted from the start (RFC 8314), and its certificate is good."
     elif seen.encryption is Encryption.STARTTLS:
         yield "It is encrypted by STARTTLS, and its certificate is good."
     if login is not Login.NONE:
-        yield f"It offers logins that Postroom knows: {', '.join(seen.logins)}."
+        yield Sentence("It offers logins that Postroom knows: {logins}.", logins=", ".join(seen.logins))
 
 
 def _cautions(seen: Seen, login: Login, domain: str) -> Iterable[str]:
@@ -227,7 +228,7 @@ def _cautions(seen: Seen, login: Login, domain: str) -> Iterable[str]:
     if seen.encryption is Encryption.NONE:
         yield "It is not encrypted: anybody on the way can read the mail, and a password."
     if login is Login.NONE and seen.logins:
-        yield f"It offers only logins that Postroom does not know: {', '.join(seen.logins)}."
+        yield Sentence("It offers only logins that Postroom does not know: {logins}.", logins=", ".join(seen.logins))
     elif login is Login.NONE and candidate.guessed:
         yield "It offers no login. Such a server usually takes only mail for its own domain, or from machines it knows."
     if candidate.source is Source.SRV and not _within(candidate.host, domain):

@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from postroom.model.provider import Provider
 from postroom.policy.id_token import ALGORITHMS
+from postroom.sentence import Sentence
 from postroom.settings.spelling import escaped
 
 __all__ = ["Discovery", "Faulty", "address_of_discovery", "derived", "discovery_of", "way_in", "way_out"]
@@ -55,10 +56,16 @@ def discovery_of(found: object, issuer: str) -> Discovery | Faulty:
         return Faulty("What the provider says of itself is no JSON object. Is the issuer's address right?")
     if found.get("issuer") != issuer:
         named = escaped(str(found.get("issuer")))[:200]
-        return Faulty(f"The provider calls itself {named}, and not {issuer}. Write the issuer exactly as it does.")
+        return Faulty(
+            Sentence(
+                "The provider calls itself {named}, and not {issuer}. Write the issuer exactly as it does.",
+                named=named,
+                issuer=issuer,
+            )
+        )
     for name in _NEEDED:
         if not _is_address(found.get(name)):
-            return Faulty(f"The provider does not say where its {name} is.")
+            return Faulty(Sentence("The provider does not say where its {name} is.", name=name))
     if "code" not in _words(found, "response_types_supported", "code"):
         return Faulty("The provider does not offer the authorization code flow.")
     if "S256" not in _words(found, "code_challenge_methods_supported", "S256"):

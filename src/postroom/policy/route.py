@@ -35,6 +35,7 @@ from postroom.policy.explain import explain
 from postroom.policy.snapshot import NATIVE, Snapshot, own_address
 from postroom.policy.sourced import DEFAULT, MESSAGE, Sourced, of_account, of_sender
 from postroom.policy.way import Change, Effective, Explanation, Reason, Route, Routed, Wishes
+from postroom.sentence import Sentence
 
 __all__ = ["NATIVE", "PLACEHOLDER", "Explanation", "Route", "explain", "recheck", "route"]
 
@@ -179,7 +180,7 @@ class _Finding:
             return [Fault("tenant", "There is no such tenant.", "Use a key of a tenant that exists.")]
         for tenant in line:
             if tenant.suspended:
-                problem = f"{tenant.name} is suspended: nothing is accepted for it."
+                problem = Sentence("{tenant} is suspended: nothing is accepted for it.", tenant=tenant.name)
                 return [Fault("tenant", problem, "The administrator of this installation can lift that.")]
         wishes = self._wishes()
         named = self._account_named()

@@ -27,6 +27,7 @@ from postroom.policy.family import family
 from postroom.policy.presets.mailboxes import Recognised, recognise
 from postroom.policy.rule import Context
 from postroom.policy.verdict import judge
+from postroom.sentence import Sentence
 from postroom.smtp import command
 from postroom.smtp.client import Failed, Opened, Refusal, Reply, Send, SessionSettings, Step, Timeouts, open_session
 from postroom.smtp.phase import Phase
@@ -144,8 +145,10 @@ async def _facts(address: Address, around: Around) -> _Facts:
     await asyncio.gather(_mail(facts, domain, around), _services(facts, domain, around), _file(facts, address, around))
     facts.provider = recognise(domain, facts.mx)
     if facts.provider is not None:
-        by = f" Its mail goes to {facts.provider.by_mx}." if facts.provider.by_mx else ""
-        facts.heard.insert(0, Heard("provider", f"The mailbox is at {facts.provider.preset.name}.{by}"))
+        by = Sentence(" Its mail goes to {by_mx}.", by_mx=facts.provider.by_mx) if facts.provider.by_mx else ""
+        facts.heard.insert(
+            0, Heard("provider", Sentence("The mailbox is at {preset}.{by}", preset=facts.provider.preset.name, by=by))
+        )
     return facts
 
 
@@ -158,15 +161,15 @@ async def _mail(facts: _Facts, domain: str, around: Around) -> None:
 
 def _mx_words(answer: Found | NotAnswered, domain: str) -> str:
     if isinstance(answer, NotAnswered):
-        return f"Where the domain's mail goes could not be looked up. {answer.detail}"
+        return Sentence("Where the domain's mail goes could not be looked up. {detail}", detail=answer.detail)
     if not answer.exists:
-        return f"There is no domain {domain} in the DNS. Is the address spelled right?"
+        return Sentence("There is no domain {domain} in the DNS. Is the address spelled right?", domain=domain)
     hosts = [one.host for one in answer.mx]
     if hosts == [""]:
         return "The domain takes no mail at all (null MX, RFC 7505): replies and delivery reports would be lost."
     if not any(hosts):
         return "The domain names no server that takes its mail (MX)."
-    return f"The domain's mail goes to {', '.join(filter(None, hosts[:4]))}."
+    return Sentence("The domain's mail goes to {hosts}.", hosts=", ".join(filter(None, hosts[:4])))
 
 
 _SERVICES = (("_submissions._tcp", Encryption.TLS), ("_submission._tcp", Encryption.STARTTLS))
@@ -176,15 +179,19 @@ async def _services(facts: _Facts, domain: str, around: Around) -> None:
     answers = await asyncio.gather(*(around.dns.ask(f"{name}.{domain}", Kind.SRV) for name, _ in _SERVICES))
     for (name, encryption), answer in zip(_SERVICES, answers, strict=True):
         if isinstance(answer, NotAnswered):
-            facts.heard.append(Heard("srv", f"{name} could not be looked up. {answer.detail}"))
+            facts.heard.append(
+                Heard("srv", Sentence("{name} could not be looked up. {detail}", name=name, detail=answer.detail))
+            )
             continue
         there = [one for one in answer.srv if one.host and one.port]
         facts.services += [Service(one.host, one.port, encryption) for one in there]
         if there:
-            places = ", ".join(f"{one.host} port {one.port}" for one in there[:4])
-            facts.heard.append(Heard("srv", f"The domain names its service {name}: {places}."))
+            places = ", ".join(f"{one.host}:{one.port}" for one in there[:4])
+            facts.heard.append(
+                Heard("srv", Sentence("The domain names its service {name}: {places}.", name=name, places=places))
+            )
         elif answer.srv:
-            facts.heard.append(Heard("srv", f"The domain says that it has no service {name}."))
+            facts.heard.append(Heard("srv", Sentence("The domain says that it has no service {name}.", name=name)))
 
 
 async def _file(facts: _Facts, address: Address, around: Around) -> None:
@@ -200,10 +207,12 @@ async def _file(facts: _Facts, address: Address, around: Around) -> None:
         found = read_outgoing(answer.body, address.local, address.domain)
         if found:
             facts.outgoing = found
-            places = ", ".join(f"{one.host} port {one.port}" for one in found)
-            facts.heard.append(Heard("autoconfig", f"{question.url} names {places}."))
+            places = ", ".join(f"{one.host}:{one.port}" for one in found)
+            facts.heard.append(Heard("autoconfig", Sentence("{url} names {places}.", url=question.url, places=places)))
             return
-        facts.heard.append(Heard("autoconfig", f"{question.url} is there, but names no server that can be used."))
+        facts.heard.append(
+            Heard("autoconfig", Sentence("{url} is there, but names no server that can be used.", url=question.url))
+        )
 
 
 # -- trying -----------------------------------------------------------------------------------------------------------
@@ -218,7 +227,9 @@ async def _tried(candidate: Candidate, around: Around, limit: asyncio.Semaphore)
                 found = await _look(candidate, around)
         except TimeoutError:
             found = Result(
-                Phase.GREETING.value, text=f"No answer within {around.each:g} seconds.", failure=Failure.TIMEOUT
+                Phase.GREETING.value,
+                text=Sentence("No answer within {each:g} seconds.", each=around.each),
+                failure=Failure.TIMEOUT,
             )
         ms = (monotonic() - began) * 1000
     if isinstance(found, Seen):
@@ -237,7 +248,7 @@ def _late(candidate: Candidate) -> Tried:
 def _in_vain(candidate: Candidate, result: Result, ms: float) -> Tried:
     context = Context(encryption=candidate.encryption, host=candidate.host, port=candidate.port)
     verdict = judge(result, context)
-    words = f"{verdict.title} {result.words[:300]}".strip()
+    words = Sentence("{title} {words}", title=verdict.title, words=result.words[:300])
     where = (candidate.host, candidate.port, candidate.encryption)
     return Tried(*where, candidate.source.value, verdict.diagnosis, words, ms)
 
@@ -253,7 +264,7 @@ async def _look(candidate: Candidate, around: Around) -> Seen | Result:
 async def _talk(candidate: Candidate, encryption: Encryption, around: Around) -> Seen | Result:
     guard = around.guard(candidate.host, candidate.port)
     if around.via is None and guard.wrong_port:
-        text = f"Port {candidate.port} is no port of a mail server."
+        text = Sentence("Port {port} is no port of a mail server.", port=candidate.port)
         return Result(Phase.CONNECT.value, text=text, failure=Failure.FORBIDDEN_ADDRESS)
     tls = TlsSettings(minimum=around.tls_minimum)
     target = Target(candidate.host, candidate.port, encryption is Encryption.TLS, tls)

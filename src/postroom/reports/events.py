@@ -14,6 +14,7 @@ from postroom.errors import BadInput, Fault, Forbidden, NotFound
 from postroom.ids import decode, encode
 from postroom.model.application import Actor, Scope
 from postroom.model.webhook import EVENT_TYPES, FeedEntry, wants
+from postroom.sentence import Sentence
 from postroom.store import feed
 from postroom.store.database import Store
 
@@ -42,7 +43,7 @@ def pull(
     A tenant's events are kept from the first question, or the first webhook, on.
     """
     if not actor.may(Scope.READ):
-        raise Forbidden(f"That needs the right {Scope.READ.value}.", needs=Scope.READ.value)
+        raise Forbidden(Sentence("That needs the right {read}.", read=Scope.READ.value), needs=Scope.READ.value)
     number = actor.tenant_id if tenant_id is None else tenant_id
     if not actor.reaches(number):
         raise NotFound("There is no such tenant here.")
@@ -92,11 +93,17 @@ def _checked(after: str, types: tuple[str, ...], limit: int) -> int:
     if place is None:
         faults.append(Fault("after", "is no cursor of ours.", "Take `next` of the answer before, or leave it out."))
     if not 1 <= limit <= MOST:
-        faults.append(Fault("limit", f"is not from 1 to {MOST}.", "Ask for fewer, and follow `next`."))
+        faults.append(
+            Fault("limit", Sentence("is not from 1 to {most}.", most=MOST), "Ask for fewer, and follow `next`.")
+        )
     groups = {f"{one.partition('.')[0]}.*" for one in EVENT_TYPES} | {"*"}
     if any(one not in EVENT_TYPES and one not in groups for one in types):
         faults.append(
-            Fault("types", "names a type of event that there is not.", f"There are: {', '.join(EVENT_TYPES)}.")
+            Fault(
+                "types",
+                "names a type of event that there is not.",
+                Sentence("There are: {event_types}.", event_types=", ".join(EVENT_TYPES)),
+            )
         )
     if faults or place is None:
         raise BadInput(faults)

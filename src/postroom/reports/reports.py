@@ -29,6 +29,7 @@ from postroom.reports.health import look
 from postroom.reports.leaving import Going, going, leaving
 from postroom.reports.views import Health, MessageView, Page, Query, QueueLine, RecipientView, Timeline
 from postroom.reports.wording import diagnosed, mend, retold, shown_state, words
+from postroom.sentence import Sentence
 from postroom.store import audit, lines, messages, queue, timeline, unknown_answers, versions
 from postroom.store.activity import Activity, activity
 from postroom.store.database import Store
@@ -190,7 +191,9 @@ class Reports:
         _require(actor, Scope.READ)
         number, moment = _tenant_for(actor, tenant_id), now_ms()
         if not 1 <= hours <= _MOST_HOURS:
-            raise BadInput([Fault("hours", f"is not from 1 to {_MOST_HOURS}.", "24 are a day.")])
+            raise BadInput(
+                [Fault("hours", Sentence("is not from 1 to {most_hours}.", most_hours=_MOST_HOURS), "24 are a day.")]
+            )
         return self._store.read(lambda c: activity(c, number, moment, hours))
 
     # -- what no rule knows -----------------------------------------------------------------------------------------
@@ -225,7 +228,7 @@ class Reports:
 
 def _require(actor: Actor, scope: Scope) -> None:
     if not actor.may(scope):
-        raise Forbidden(f"That needs the right {scope.value}.", needs=scope.value)
+        raise Forbidden(Sentence("That needs the right {scope}.", scope=scope.value), needs=scope.value)
 
 
 def _tenant_for(actor: Actor, tenant_id: int | None) -> int:
@@ -381,11 +384,21 @@ def _wanted(snapshot: Snapshot, tenant_id: int, query: Query, cursor: str | None
     """The query as the store understands it. Raises BadInput with every fault."""
     faults: list[Fault] = []
     if not 1 <= limit <= _MOST_ON_PAGE:
-        faults.append(Fault("limit", f"is not from 1 to {_MOST_ON_PAGE}.", "Ask for fewer, and follow `next`."))
+        faults.append(
+            Fault(
+                "limit",
+                Sentence("is not from 1 to {most_on_page}.", most_on_page=_MOST_ON_PAGE),
+                "Ask for fewer, and follow `next`.",
+            )
+        )
     for field in ("recipient", "sender", "subject", "kind", "tag", "text"):
         given = getattr(query, field)
         if len(given) > _MOST_TEXT:
-            faults.append(Fault(field, f"is longer than {_MOST_TEXT} characters.", "Search for less."))
+            faults.append(
+                Fault(
+                    field, Sentence("is longer than {most_text} characters.", most_text=_MOST_TEXT), "Search for less."
+                )
+            )
         elif any(char < " " or "\ud800" <= char <= "\udfff" for char in given):
             faults.append(Fault(field, "holds a control character.", "Type it again."))
     paused = frozenset(one.id for one in snapshot.accounts.values() if one.state is AccountState.PAUSED)
@@ -411,7 +424,7 @@ def _state(given: State | str | None, faults: list[Fault]) -> State | None:
     try:
         return State(given)
     except ValueError:
-        faults.append(Fault("state", "is no state.", f"There are: {', '.join(State)}."))
+        faults.append(Fault("state", "is no state.", Sentence("There are: {state}.", state=", ".join(State))))
         return None
 
 

@@ -25,6 +25,7 @@ from postroom.model.dkim import DkimAlgorithm, DkimKey
 from postroom.secrets.assertion import BadKey
 from postroom.secrets.seal import SealedTo
 from postroom.secrets.secret import Secret
+from postroom.sentence import Sentence
 
 __all__ = ["RSA_BITS", "Pair", "Signer", "made", "read_pair", "sealed_to", "signer"]
 
@@ -84,7 +85,10 @@ def read_pair(secret: Secret) -> Pair:
     if isinstance(key, ed25519.Ed25519PrivateKey) or (isinstance(key, rsa.RSAPrivateKey) and key.key_size in RSA_BITS):
         return Pair(key)
     listed = ", ".join(map(str, RSA_BITS))
-    raise BadKey(f"is neither an RSA key of {listed} bits nor an Ed25519 key.", "Let Postroom make a new one.")
+    raise BadKey(
+        Sentence("is neither an RSA key of {listed} bits nor an Ed25519 key.", listed=listed),
+        "Let Postroom make a new one.",
+    )
 
 
 def _from_pem(text: str) -> object:

@@ -16,6 +16,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from postroom.sentence import Sentence
+
 __all__ = ["BadReference", "Kind", "Reference", "parse_reference"]
 
 _LONGEST = 1_000
@@ -60,7 +62,9 @@ def parse_reference(text: str) -> Reference:
     """Raises BadReference. What was typed is not repeated: a password may have been typed into the wrong field."""
     text = text.strip()
     if len(text) > _LONGEST or not text.isprintable():
-        raise BadReference(f"is longer than {_LONGEST} characters, or holds a control character.")
+        raise BadReference(
+            Sentence("is longer than {longest} characters, or holds a control character.", longest=_LONGEST)
+        )
     word, _, rest = text.partition(":")
     if word == Kind.ENV:
         return _environment(rest)

@@ -29,6 +29,7 @@ from postroom.model.webhook import Webhook
 from postroom.policy.providers import endpoints
 from postroom.secrets.key import KEY_ID_SIZE, Key
 from postroom.secrets.secret import Secret
+from postroom.sentence import Sentence
 
 __all__ = ["SealedTo", "key_of", "seal_with", "unseal_with"]
 
@@ -173,7 +174,11 @@ def key_of(sealed: bytes, seal_to: SealedTo) -> bytes:
 
 def _sealed(seal_to: SealedTo) -> SecretSealed:
     return SecretSealed(
-        f"The stored secret was not typed for {seal_to.host}:{seal_to.port} with these settings; type it again.",
+        Sentence(
+            "The stored secret was not typed for {host}:{port} with these settings; type it again.",
+            host=seal_to.host,
+            port=seal_to.port,
+        ),
         tenant_id=seal_to.tenant_id,
         account_id=seal_to.account_id,
     )

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, and_, select, text, update
 from postroom.errors import Conflict, NotFound
 from postroom.model.event import EventKind
 from postroom.model.state import State
+from postroom.sentence import Sentence
 from postroom.store import tables
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows
@@ -146,9 +147,17 @@ def _has_content(connection: Connection, tenant_id: int, message_id: int) -> boo
 def _conflict(act: Act, states: Sequence[State]) -> Conflict:
     words = ", ".join(sorted({state.value for state in states}))
     if State.SENDING in states:
-        return Conflict(f"It can't be {act.name}: it is being sent at this moment.", states=words)
+        return Conflict(Sentence("It can't be {act}: it is being sent at this moment.", act=act.name), states=words)
     can = ", ".join(sorted(state.value for state in act.source))
-    return Conflict(f"It can't be {act.name}: its state is {words}. That works only while it is {can}.", states=words)
+    return Conflict(
+        Sentence(
+            "It can't be {act}: its state is {words}. That works only while it is {can}.",
+            act=act.name,
+            words=words,
+            can=can,
+        ),
+        states=words,
+    )
 
 
 def silenced(connection: Connection, tenant_id: int, after: int, limit: int) -> list[int]:

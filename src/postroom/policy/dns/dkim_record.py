@@ -15,6 +15,7 @@ from postroom.model.dkim import DkimAlgorithm, DkimKey
 from postroom.model.dns import DnsRecord
 from postroom.policy.dns.question import Answer, Asking, Question
 from postroom.policy.signing import Sight
+from postroom.sentence import Sentence
 
 __all__ = ["PublishedKey", "Seen", "look_for", "read_key", "read_tags", "record_of"]
 
@@ -80,7 +81,9 @@ def _size(kind: str, public: str) -> tuple[int, str]:
     if kind != "rsa" or not isinstance(key, rsa.RSAPublicKey):
         return 0, "names a kind of key that DKIM does not know (k=)"
     if key.key_size < _LEAST_BITS:
-        return key.key_size, f"holds a key of {key.key_size} bits, which is too short to be believed (RFC 8301)"
+        return key.key_size, Sentence(
+            "holds a key of {key_size} bits, which is too short to be believed (RFC 8301)", key_size=key.key_size
+        )
     return key.key_size, ""
 
 
@@ -110,14 +113,19 @@ def _judged(key: DkimKey, answer: Answer) -> Seen:
     records = [found for text in answer.texts if (found := read_key(text)) is not None]
     if not records:
         what = "holds no DKIM key" if answer.texts else "is not there"
-        return Seen(Sight.WRONG, f"The record {key.name} {what}.")
+        return Seen(Sight.WRONG, Sentence("The record {key} {what}.", key=key.name, what=what))
     if len(records) > 1:
-        return Seen(Sight.WRONG, f"There are {len(records)} DKIM records at {key.name}; there may be one.")
+        return Seen(
+            Sight.WRONG,
+            Sentence(
+                "There are {records} DKIM records at {key}; there may be one.", records=len(records), key=key.name
+            ),
+        )
     found = records[0]
     if found.public_key != key.public_key:
         gone = "is empty, which revokes the key" if not found.public_key else "holds another key"
-        return Seen(Sight.WRONG, f"The record {key.name} {gone}.")
+        return Seen(Sight.WRONG, Sentence("The record {key} {gone}.", key=key.name, gone=gone))
     if found.fault:
-        return Seen(Sight.WRONG, f"The record {key.name} {found.fault}.")
+        return Seen(Sight.WRONG, Sentence("The record {key} {fault}.", key=key.name, fault=found.fault))
     testing = " It says that it is a test (t=y): take that out." if found.testing else ""
-    return Seen(Sight.RIGHT, f"The record {key.name} is there and right.{testing}")
+    return Seen(Sight.RIGHT, Sentence("The record {key} is there and right.{testing}", key=key.name, testing=testing))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from postroom.policy.dns.dkim_record import read_tags
 from postroom.policy.dns.question import Answer, Asking, Question
+from postroom.sentence import Sentence
 
 __all__ = ["Discovered", "DmarcRecord", "Policy", "aligned", "discover", "organisation", "read_record"]
 
@@ -52,7 +53,9 @@ def read_record(domain: str, octets: bytes) -> DmarcRecord | None:
     policy, fault = tags.get("p", "").lower(), ""
     reports = tags.get("rua", "").strip().lower().startswith("mailto:")
     if policy not in _POLICIES:
-        fault = f"says p={policy[:40]}, which is no policy" if policy else "names no policy (p=)"
+        fault = (
+            Sentence("says p={policy}, which is no policy", policy=policy[:40]) if policy else "names no policy (p=)"
+        )
         policy = "none" if reports else ""
     return DmarcRecord(
         domain,

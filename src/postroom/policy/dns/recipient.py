@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from postroom.model.dns import Finding, Severity
 from postroom.policy.dns.question import Asking, Question
+from postroom.sentence import Sentence
 
 __all__ = ["examine_recipient"]
 
@@ -18,27 +19,46 @@ def examine_recipient(domain: str) -> Asking[Finding]:
     hosts = [host for _, host in sorted(mx.mx) if host]
     if mx.mx and not hosts:
         return Finding(
-            "recipient-null-mx", Severity.FAULT, f"{domain} takes no mail",
-            "It says so itself, by a null MX (RFC 7505).", "Ask the recipient for another address.",
-        )  # fmt: skip
+            "recipient-null-mx",
+            Severity.FAULT,
+            Sentence("{domain} takes no mail", domain=domain),
+            "It says so itself, by a null MX (RFC 7505).",
+            "Ask the recipient for another address.",
+        )
     if hosts:
         shown = ", ".join(hosts[:_MOST_SHOWN]) + (" …" if len(hosts) > _MOST_SHOWN else "")
-        return Finding("recipient-ok", Severity.OK, f"{domain} takes mail", f"Its mail servers are {shown}.")
+        return Finding(
+            "recipient-ok",
+            Severity.OK,
+            Sentence("{domain} takes mail", domain=domain),
+            Sentence("Its mail servers are {shown}.", shown=shown),
+        )
     four, six = (yield Question(domain, "A")), (yield Question(domain, "AAAA"))
     if four.addresses or six.addresses:
         return Finding(
-            "recipient-no-mx", Severity.INFO, f"{domain} has no mail server of its own (MX)",
+            "recipient-no-mx",
+            Severity.INFO,
+            Sentence("{domain} has no mail server of its own (MX)", domain=domain),
             "Mail goes to the address of the domain itself, which may not take any.",
-        )  # fmt: skip
+        )
     if four.trouble or six.trouble:
         return _trouble(domain, four.trouble or six.trouble)
     known = mx.exists or four.exists or six.exists
     what = "It is in the DNS, but with neither a mail server nor an address." if known else "It is not in the DNS."
     return Finding(
-        "recipient-no-domain", Severity.FAULT, f"Mail can't be sent to {domain}", what,
+        "recipient-no-domain",
+        Severity.FAULT,
+        Sentence("Mail can't be sent to {domain}", domain=domain),
+        what,
         "Check how the address is spelled.",
-    )  # fmt: skip
+    )
 
 
 def _trouble(domain: str, why: str) -> Finding:
-    return Finding("recipient-trouble", Severity.WARNING, f"{domain} could not be looked up", why, "Check again later.")
+    return Finding(
+        "recipient-trouble",
+        Severity.WARNING,
+        Sentence("{domain} could not be looked up", domain=domain),
+        why,
+        "Check again later.",
+    )

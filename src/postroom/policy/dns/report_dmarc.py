@@ -8,6 +8,7 @@ from postroom.model.dns import DnsRecord, Finding, Severity
 from postroom.policy.dns.dmarc import DmarcRecord
 from postroom.policy.dns.examine import DkimSeen, DmarcSeen, Setup, SpfSeen
 from postroom.policy.dns.spf import Result
+from postroom.sentence import Sentence
 
 __all__ = ["dmarc_findings"]
 
@@ -29,26 +30,33 @@ def _answerable(setup: Setup, seen: DmarcSeen) -> Iterator[Finding]:
     domain = setup.from_domain
     if seen.null_mx:
         yield Finding(
-            "sender-null-mx", _FAULT, f"{domain} says that it takes no mail",
+            "sender-null-mx",
+            _FAULT,
+            Sentence("{domain} says that it takes no mail", domain=domain),
             "It has a null MX (RFC 7505), so nobody can answer, and many receivers refuse mail from such a domain.",
             "Use a sender of a domain that takes mail, or set the domain's MX records.",
-        )  # fmt: skip
+        )
     elif seen.takes_mail is False:
         what = "is not in the DNS" if not seen.exists else "has neither a mail server (MX) nor an address"
         yield Finding(
-            "sender-no-mail", _FAULT, f"{domain} can't be answered",
-            f"{domain} {what}; many receivers refuse mail from such a domain.",
+            "sender-no-mail",
+            _FAULT,
+            Sentence("{domain} can't be answered", domain=domain),
+            Sentence("{domain} {what}; many receivers refuse mail from such a domain.", domain=domain, what=what),
             "Check how the sender's address is spelled, or set the domain's MX records.",
-        )  # fmt: skip
+        )
 
 
 def _policy(setup: Setup, seen: DmarcSeen) -> Iterator[Finding]:
     domain, found = setup.from_domain, seen.found
     if found.walk.several:
         yield Finding(
-            "dmarc-several", _FAULT, f"{found.walk.several} has several DMARC records",
-            "Receivers then use none of them.", f"Leave one TXT record at _dmarc.{found.walk.several}.",
-        )  # fmt: skip
+            "dmarc-several",
+            _FAULT,
+            Sentence("{several} has several DMARC records", several=found.walk.several),
+            "Receivers then use none of them.",
+            Sentence("Leave one TXT record at _dmarc.{several}.", several=found.walk.several),
+        )
         return
     if found.record is None:
         yield _no_policy(setup, seen)
@@ -56,15 +64,21 @@ def _policy(setup: Setup, seen: DmarcSeen) -> Iterator[Finding]:
     record = found.record
     if record.fault:
         yield Finding(
-            "dmarc-broken", _FAULT, f"The DMARC record of {record.domain} is broken",
-            f"It {record.fault}: {record.text}", "Correct it, for example like this.", _simple(record.domain),
-        )  # fmt: skip
+            "dmarc-broken",
+            _FAULT,
+            Sentence("The DMARC record of {domain} is broken", domain=record.domain),
+            Sentence("It {fault}: {text}", fault=record.fault, text=record.text),
+            "Correct it, for example like this.",
+            _simple(record.domain),
+        )
         return
-    where = "" if record.domain == domain else f" (from {record.domain})"
+    where = "" if record.domain == domain else Sentence(" (from {domain})", domain=record.domain)
     yield Finding(
-        "dmarc-policy", _OK if found.policy != "none" else _INFO, f"DMARC of {domain}: {found.policy}",
-        f"The record{where} {_WORDS[found.policy]}: {record.text}",
-    )  # fmt: skip
+        "dmarc-policy",
+        _OK if found.policy != "none" else _INFO,
+        Sentence("DMARC of {domain}: {policy}", domain=domain, policy=found.policy),
+        Sentence("The record{where} {words}: {text}", where=where, words=_WORDS[found.policy], text=record.text),
+    )
     yield from _oddities(record)
 
 
@@ -72,15 +86,20 @@ def _no_policy(setup: Setup, seen: DmarcSeen) -> Finding:
     domain, top = setup.from_domain, seen.found.organisation
     if seen.found.trouble:
         return Finding(
-            "dmarc-trouble", _WARNING, f"DMARC of {domain} could not be looked up", seen.found.trouble,
+            "dmarc-trouble",
+            _WARNING,
+            Sentence("DMARC of {domain} could not be looked up", domain=domain),
+            seen.found.trouble,
             "Check again later.",
-        )  # fmt: skip
+        )
     return Finding(
-        "dmarc-missing", _WARNING, f"{domain} has no DMARC record",
+        "dmarc-missing",
+        _WARNING,
+        Sentence("{domain} has no DMARC record", domain=domain),
         "Google, Yahoo and Microsoft want one of everybody who sends much.",
         "Set this record. It changes nothing for your mail yet; give rua= an address where you want to read reports.",
         _simple(top if "." in top else domain),
-    )  # fmt: skip
+    )
 
 
 def _simple(domain: str) -> DnsRecord:
@@ -90,15 +109,21 @@ def _simple(domain: str) -> DnsRecord:
 def _oddities(record: DmarcRecord) -> Iterator[Finding]:
     if record.testing:
         yield Finding(
-            "dmarc-testing", _INFO, f"The DMARC record of {record.domain} is on trial",
-            "It says t=y, so receivers do the next milder thing.", "Take t=y out once reports look right.",
-        )  # fmt: skip
+            "dmarc-testing",
+            _INFO,
+            Sentence("The DMARC record of {domain} is on trial", domain=record.domain),
+            "It says t=y, so receivers do the next milder thing.",
+            "Take t=y out once reports look right.",
+        )
     if record.historic:
         tags = ", ".join(f"{name}=" for name in record.historic)
         yield Finding(
-            "dmarc-historic", _INFO, f"The DMARC record of {record.domain} holds words of former times",
-            f"{tags} means nothing any more (RFC 9989).", "Take it out; for a trial there is t=y.",
-        )  # fmt: skip
+            "dmarc-historic",
+            _INFO,
+            Sentence("The DMARC record of {domain} holds words of former times", domain=record.domain),
+            Sentence("{tags} means nothing any more (RFC 9989).", tags=tags),
+            "Take it out; for a trial there is t=y.",
+        )
 
 
 # -- what becomes of it -----------------------------------------------------------------------------------------------
@@ -110,25 +135,46 @@ def _outcome(setup: Setup, spf: SpfSeen | None, dkim: DkimSeen, dmarc: DmarcSeen
     replaced = setup.origin is not None and setup.origin.own_return_path
     if dmarc.aligned is False and not replaced:
         yield Finding(
-            "spf-not-aligned", _INFO if dkim.signs else _WARNING, f"The return path does not stand for {domain}",
-            f"It is in {envelope}, so SPF says nothing of {domain}, whatever it says. Only DKIM can.",
-            "" if dkim.signs else f"Set a return path in {domain}, or sign with DKIM.",
-        )  # fmt: skip
+            "spf-not-aligned",
+            _INFO if dkim.signs else _WARNING,
+            Sentence("The return path does not stand for {domain}", domain=domain),
+            Sentence(
+                "It is in {envelope}, so SPF says nothing of {domain}, whatever it says. Only DKIM can.",
+                envelope=envelope,
+                domain=domain,
+            ),
+            "" if dkim.signs else Sentence("Set a return path in {domain}, or sign with DKIM.", domain=domain),
+        )
     by_spf = None if spf is None or replaced else _passes_spf(spf)
     if dkim.signs and _aligned_key(dkim, dmarc, domain):
-        yield Finding("dmarc-passes", _OK, f"Mail from {domain} passes DMARC", "Postroom's DKIM signature is aligned.")
+        yield Finding(
+            "dmarc-passes",
+            _OK,
+            Sentence("Mail from {domain} passes DMARC", domain=domain),
+            "Postroom's DKIM signature is aligned.",
+        )
     elif by_spf and dmarc.aligned:
-        yield Finding("dmarc-passes", _OK, f"Mail from {domain} passes DMARC", "SPF covers it, and is aligned.")
+        yield Finding(
+            "dmarc-passes",
+            _OK,
+            Sentence("Mail from {domain} passes DMARC", domain=domain),
+            "SPF covers it, and is aligned.",
+        )
     elif dkim.unsure:
         return
     elif by_spf is False or (dmarc.aligned is False and not replaced):
         yield _fails(setup, dkim, dmarc)
     else:
         yield Finding(
-            "dmarc-unknown", _INFO, f"Whether mail from {domain} passes DMARC can't be known from here",
-            f"That depends on what {setup.outside} does. With a DKIM key of your own it would be certain.",
-            f"Run: postroom dkim add {domain}",
-        )  # fmt: skip
+            "dmarc-unknown",
+            _INFO,
+            Sentence("Whether mail from {domain} passes DMARC can't be known from here", domain=domain),
+            Sentence(
+                "That depends on what {outside} does. With a DKIM key of your own it would be certain.",
+                outside=setup.outside,
+            ),
+            Sentence("Run: postroom dkim add {domain}", domain=domain),
+        )
 
 
 def _passes_spf(spf: SpfSeen) -> bool | None:
@@ -157,10 +203,16 @@ def _fails(setup: Setup, dkim: DkimSeen, dmarc: DmarcSeen) -> Finding:
     domain, policy = setup.from_domain, dmarc.found.policy
     there = bool(dkim.others)
     grave = policy in ("quarantine", "reject") and not there
-    hope = f" unless {setup.outside} signs it with the key that was found" if there else ""
+    hope = Sentence(" unless {outside} signs it with the key that was found", outside=setup.outside) if there else ""
     return Finding(
-        "dmarc-fails", _FAULT if grave else _WARNING, f"Mail from {domain} does not pass DMARC",
-        f"Neither SPF nor a DKIM signature of ours speaks for {domain}{hope}."
-        + (f" Its record {_WORDS[policy]}." if policy in _WORDS else ""),
-        f"Mend SPF as said above, or sign with DKIM: postroom dkim add {domain}",
-    )  # fmt: skip
+        "dmarc-fails",
+        _FAULT if grave else _WARNING,
+        Sentence("Mail from {domain} does not pass DMARC", domain=domain),
+        Sentence(
+            "Neither SPF nor a DKIM signature of ours speaks for {domain}{hope}.{record}",
+            domain=domain,
+            hope=hope,
+            record=Sentence(" Its record {words}.", words=_WORDS[policy]) if policy in _WORDS else "",
+        ),
+        Sentence("Mend SPF as said above, or sign with DKIM: postroom dkim add {domain}", domain=domain),
+    )

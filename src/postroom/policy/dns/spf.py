@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from postroom.policy.dns.question import Answer, Asking, IpAddress, Question
 from postroom.policy.dns.spf_record import Around, Record, Term, expand, is_spf, read_record
+from postroom.sentence import Sentence
 
 __all__ = ["MOST_ASKING", "Result", "SpfVerdict", "Survey", "check_host", "find_record", "survey"]
 
@@ -64,7 +65,9 @@ class _Count:
     def ask(self) -> None:
         self.asking += 1
         if self.asking > MOST_ASKING:
-            raise _Over(Result.PERMERROR, f"it takes more than {MOST_ASKING} look-ups")
+            raise _Over(
+                Result.PERMERROR, Sentence("it takes more than {most_asking} look-ups", most_asking=MOST_ASKING)
+            )
 
     def note(self, answer: Answer, name: str) -> Answer:
         if answer.trouble:
@@ -72,7 +75,14 @@ class _Count:
         if answer.void:
             self.void += 1
             if self.void > _MOST_VOID:
-                raise _Over(Result.PERMERROR, f"more than {_MOST_VOID} names in it lead to nothing; one is {name}")
+                raise _Over(
+                    Result.PERMERROR,
+                    Sentence(
+                        "more than {most_void} names in it lead to nothing; one is {name}",
+                        most_void=_MOST_VOID,
+                        name=name,
+                    ),
+                )
         return answer
 
 
@@ -92,7 +102,9 @@ def _evaluated(around: Around, count: _Count) -> Asking[SpfVerdict]:
     if isinstance(record, SpfVerdict):
         return record
     if record.fault:
-        raise _Over(Result.PERMERROR, f"the record of {around.domain} {record.fault}")
+        raise _Over(
+            Result.PERMERROR, Sentence("the record of {domain} {fault}", domain=around.domain, fault=record.fault)
+        )
     for term in record.terms:
         if (yield from _matches(term, around, count)):
             return SpfVerdict(_OF_QUALIFIER[term.qualifier], term.text)
@@ -102,7 +114,7 @@ def _evaluated(around: Around, count: _Count) -> Asking[SpfVerdict]:
     target = expand(record.redirect, around)
     verdict = yield from _evaluated(around._replace(domain=target), count)
     if verdict.result is Result.NONE:
-        raise _Over(Result.PERMERROR, f"redirect= leads to {target}, which has no SPF record")
+        raise _Over(Result.PERMERROR, Sentence("redirect= leads to {target}, which has no SPF record", target=target))
     return verdict
 
 
@@ -115,7 +127,9 @@ def find_record(domain: str) -> Asking[Record | SpfVerdict]:
     if not found:
         return SpfVerdict(Result.NONE)
     if len(found) > 1:
-        return SpfVerdict(Result.PERMERROR, why=f"{domain} has {len(found)} SPF records")
+        return SpfVerdict(
+            Result.PERMERROR, why=Sentence("{domain} has {found} SPF records", domain=domain, found=len(found))
+        )
     return read_record(found[0])
 
 
@@ -147,7 +161,7 @@ def _included(target: str, around: Around, count: _Count) -> Asking[bool]:
     if verdict.result is Result.TEMPERROR:
         raise _Over(Result.TEMPERROR, verdict.why)
     if verdict.result in (Result.PERMERROR, Result.NONE):
-        raise _Over(Result.PERMERROR, verdict.why or f"include:{target} leads to no SPF record")
+        raise _Over(Result.PERMERROR, verdict.why or Sentence("include:{target} leads to no SPF record", target=target))
     return verdict.result is Result.PASS
 
 
@@ -165,7 +179,10 @@ def _matches_mx(target: str, term: Term, around: Around, count: _Count) -> Askin
     answer = count.note((yield Question(target, "MX")), target)
     hosts = [host for _, host in answer.mx if host]
     if len(hosts) > _MOST_HOSTS:
-        raise _Over(Result.PERMERROR, f"{target} has more than {_MOST_HOSTS} mail servers (mx)")
+        raise _Over(
+            Result.PERMERROR,
+            Sentence("{target} has more than {most_hosts} mail servers (mx)", target=target, most_hosts=_MOST_HOSTS),
+        )
     for host in hosts:
         addresses = yield from _addresses(host, around.ip, count)
         if any(around.ip in _network(one, term) for one in addresses):
@@ -231,7 +248,7 @@ def survey(domain: str) -> Asking[Survey]:
 def _surveyed(found: Survey, record: Record, way: tuple[str, ...], *, own: bool) -> Asking[None]:
     """`own`: the record decides for the domain, and is not only included."""
     if record.fault:
-        found.blame(f"The SPF record of {way[-1]} {record.fault}.")
+        found.blame(Sentence("The SPF record of {way} {fault}.", way=way[-1], fault=record.fault))
         return
     for term in record.terms:
         if term.name == "all":
@@ -252,7 +269,9 @@ def _led_to(found: Survey, target: str, way: tuple[str, ...], word: str, *, own:
         return
     name = target.lower().removesuffix(".")
     if name in way:
-        found.blame(f"The SPF record of {way[-1]} leads back to {name}: it goes round in circles.")
+        found.blame(
+            Sentence("The SPF record of {way} leads back to {name}: it goes round in circles.", way=way[-1], name=name)
+        )
         return
     if len(found.included) >= _MOST_SURVEYED:
         return
@@ -263,5 +282,5 @@ def _led_to(found: Survey, target: str, way: tuple[str, ...], word: str, *, own:
     elif record.result is Result.TEMPERROR:
         found.trouble = record.why
     else:
-        why = record.why or f"{name} has no SPF record"
-        found.blame(f"The SPF record of {way[-1]} says {word[:100]}, but {why}.")
+        why = record.why or Sentence("{name} has no SPF record", name=name)
+        found.blame(Sentence("The SPF record of {way} says {word}, but {why}.", way=way[-1], word=word[:100], why=why))

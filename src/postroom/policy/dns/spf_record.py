@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import NamedTuple
 
+from postroom.sentence import Sentence
+
 __all__ = ["Around", "Record", "Term", "expand", "is_spf", "read_record"]
 
 IpAddress = IPv4Address | IPv6Address
@@ -66,12 +68,12 @@ def read_record(octets: bytes) -> Record:
             continue
         found = _read_term(word)
         if isinstance(found, str):
-            return Record(shown, fault=f"can't be read at {word[:80]!r}: {found}")
+            return Record(shown, fault=Sentence("can't be read at {word!r}: {found}", word=word[:80], found=found))
         if found.qualifier:
             terms.append(found)
         elif found.name in ("redirect", "exp"):
             if found.name in modifiers:
-                return Record(shown, fault=f"says {found.name}= twice")
+                return Record(shown, fault=Sentence("says {found}= twice", found=found.name))
             modifiers[found.name] = found.domain
     return Record(shown, tuple(terms), modifiers.get("redirect", ""))
 

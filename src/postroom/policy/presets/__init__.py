@@ -17,6 +17,7 @@ from typing import Any
 from postroom.errors import BadSettings, Fault
 from postroom.model.account import Account, Encryption, Limits, Login
 from postroom.model.grant import OAuth2Provider
+from postroom.sentence import Sentence
 
 __all__ = ["Preset", "UnknownPreset", "filled_by", "find", "of_account", "of_preset", "presets", "read_presets"]
 
@@ -88,12 +89,17 @@ def find(text: str) -> tuple[Preset, str]:
     name, _, region = text.strip().lower().partition(":")
     preset = presets().get(name)
     if preset is None:
-        raise UnknownPreset("is no provider that Postroom knows.", f"There are: {', '.join(presets())}.")
+        raise UnknownPreset(
+            "is no provider that Postroom knows.", Sentence("There are: {presets}.", presets=", ".join(presets()))
+        )
     known = ", ".join(f"{preset.id}:{one}" for one in preset.regions)
     if region and region not in preset.regions:
-        raise UnknownPreset("names a region that is not known.", f"There are: {known}." if known else "Leave it out.")
+        raise UnknownPreset(
+            "names a region that is not known.",
+            Sentence("There are: {known}.", known=known) if known else "Leave it out.",
+        )
     if not region and not preset.host and preset.regions:
-        raise UnknownPreset("needs a region.", f"Write one of {known}.")
+        raise UnknownPreset("needs a region.", Sentence("Write one of {known}.", known=known))
     return preset, region
 
 

@@ -156,7 +156,7 @@ async def _done(visit: Visit, name: str, chosen: Sequence[int], query: dict[str,
             await visit.wait(future)
             moved.append(number)
         except PostroomError as error:
-            refused = error.text
+            refused = visit.say(error.text)
     undo = ACTS[name].undo
     if undo and moved and not visit.form.flag("undone"):
         return visit.page(

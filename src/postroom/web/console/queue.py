@@ -54,7 +54,7 @@ async def act(visit: Visit) -> Response:
             return visit.go("/queue", said=visit.say("%(name)s sends again.", name=account.name))
         await visit.wait(visit.office.pause_account(visit.actor, ref, visit.form.text("reason"), visit.tenant))
     except PostroomError as error:
-        return visit.go("/queue", said=error.text, kind="trouble")
+        return visit.go("/queue", said=visit.say(error.text), kind="trouble")
     return visit.go("/queue", said=visit.say("%(name)s is paused. Its mail waits.", name=account.name))
 
 

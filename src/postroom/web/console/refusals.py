@@ -30,13 +30,13 @@ def refuse(visit: Visit, error: Exception) -> Response:
 
 def _words(visit: Visit, error: Exception, detail: str) -> tuple[str, str]:
     if isinstance(error, Forbidden):
-        return visit.say("You may not do this"), error.text
+        return visit.say("You may not do this"), visit.say(error.text)
     if isinstance(error, NotFound):
         return visit.say("There is nothing here"), visit.say(
             "The page is gone, was never there, or belongs to somebody else."
         )
     if isinstance(error, PostroomError):
-        return visit.say("That did not work"), detail
+        return visit.say("That did not work"), visit.say(error.title if error.faults else detail)
     return visit.say("Something went wrong on our side"), visit.say(
         "Nothing was half done. Try again; if it happens again, tell whoever runs this Postroom the number below."
     )

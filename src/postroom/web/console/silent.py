@@ -80,7 +80,7 @@ async def release(visit: Visit) -> Response:
     except PostroomError as error:
         if isinstance(error, NotFound):
             raise
-        return visit.go("/silent", said=_why(error), kind="trouble", message=form.text("message"))
+        return visit.go("/silent", said=_why(visit, error), kind="trouble", message=form.text("message"))
     return visit.go(f"/log/{encode('m', receipt.message_id)}", said=visit.say("It is on its way."))
 
 
@@ -106,12 +106,12 @@ async def _release_all(visit: Visit, to: list[str] | None) -> Response:
     try:
         count = await visit.wait(visit.outbox.release_all(visit.there, to))
     except PostroomError as error:
-        return visit.go("/silent", said=_why(error), kind="trouble")
+        return visit.go("/silent", said=_why(visit, error), kind="trouble")
     return visit.go(
         "/silent", said=visit.words.count("One message is released.", "%(number)s messages are released.", count)
     )
 
 
-def _why(error: PostroomError) -> str:
+def _why(visit: Visit, error: PostroomError) -> str:
     faults = getattr(error, "faults", ())
-    return " ".join(f"{one.problem} {one.mend}" for one in faults) or error.text
+    return " ".join(f"{visit.say(one.problem)} {visit.say(one.mend)}" for one in faults) or visit.say(error.text)

@@ -15,6 +15,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 from markupsafe import Markup
 
+from postroom.policy.sentences import tell
 from postroom.policy.tongue import ENGLISH, LANGUAGES
 
 __all__ = ["FOLDER", "N_", "Words", "messages_of", "words_in"]
@@ -34,9 +35,14 @@ class Words:
         self._told = told
 
     def say(self, text: str, /, **named: Any) -> str:
-        """The text, with `%(name)s` filled in where something is named; without names nothing is special in it."""
-        told = self._told.get(text, (text,))[0]
-        return told % named if named else told
+        """The text, with `%(name)s` filled in where something is named; without names nothing is special in it, and
+        sentences of errors and findings are told as well.
+        """
+        told = self._told.get(text)
+        if told is None and not named:
+            return tell(text, self.language)
+        said = told[0] if told else text
+        return said % named if named else said
 
     def say_html(self, text: str, /, **named: Any) -> Markup:
         """The same for a text with markup of ours in it; what is filled in is escaped."""
