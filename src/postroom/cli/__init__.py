@@ -23,4 +23,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sendmail(words[1:])
     from postroom.cli.program import build
 
-    build()(args=words, prog_name="postroom")
+    build(words)(args=words, prog_name="postroom")

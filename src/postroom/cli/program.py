@@ -1,87 +1,57 @@
-"""All commands, put together."""
+"""All commands, put together. What one command needs is loaded for it; help, and a mistyped word, need all of them."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from postroom import __version__
-from postroom.cli import (
-    account_life,
-    applications,
-    as_code,
-    audit,
-    backup,
-    connectors,
-    diagnoses,
-    discover,
-    dkim,
-    dns,
-    doctor,
-    evidence,
-    history,
-    incoming,
-    installation,
-    kinds,
-    log,
-    mail,
-    proof,
-    providers,
-    recipients,
-    send,
-    senders,
-    sendmail,
-    serve,
-    setup,
-    show,
-    tenants,
-    users,
-    webhooks,
-)
-from postroom.cli.sections import Sections
+from postroom.cli.sections import Page, Sections
 
 __all__ = ["build"]
 
 _PAGES = (
-    serve.page,
-    send.page,
-    log.page,
-    show.page,
-    mail.page,
-    evidence.page,
-    diagnoses.page,
-    dns.page,
-    sendmail.page,
-    setup.page,
-    discover.page,
-    account_life.page,
-    connectors.page,
-    incoming.page,
-    kinds.page,
-    recipients.page,
-    recipients.suppressions,
-    senders.page,
-    dkim.page,
-    proof.page,
-    applications.page,
-    applications.keys,
-    users.page,
-    users.roles,
-    providers.page,
-    tenants.page,
-    history.page,
-    as_code.page,
-    audit.page,
-    doctor.page,
-    webhooks.page,
-    webhooks.events,
-    installation.page,
-    backup.page,
+    ("serve.page", "serve"),
+    ("send.page", "send"),
+    ("log.page", "log queue"),
+    ("show.page", "show"),
+    ("mail.page", "cancel hold release retry resend settle"),
+    ("evidence.page", "evidence"),
+    ("diagnoses.page", "diagnosis"),
+    ("dns.page", "dns"),
+    ("sendmail.page", "sendmail"),
+    ("setup.page", "mode sending settings explain"),
+    ("discover.page", "discover"),
+    ("account_life.page", "account"),
+    ("connectors.page", "connector"),
+    ("incoming.page", "incoming"),
+    ("kinds.page", "kind"),
+    ("recipients.page", "recipient"),
+    ("recipients.suppressions", "suppression"),
+    ("senders.page", "sender"),
+    ("dkim.page", "dkim"),
+    ("proof.page", "proof"),
+    ("applications.page", "app"),
+    ("applications.keys", "key"),
+    ("users.page", "user"),
+    ("users.roles", "role"),
+    ("providers.page", "provider"),
+    ("tenants.page", "tenant"),
+    ("history.page", "history"),
+    ("as_code.page", "export plan import"),
+    ("audit.page", "audit audit-export"),
+    ("doctor.page", "doctor"),
+    ("webhooks.page", "webhook"),
+    ("webhooks.events", "events"),
+    ("installation.page", "config rotate-key openapi"),
+    ("backup.page", "backup restore confirm"),
 )
+"""Where commands are, in the order in which help tells of them, and the words by which each page is meant."""
 _INTRODUCTION = """\
 The outgoing-mail department of business applications.
 
@@ -91,16 +61,19 @@ Start with `postroom serve`.
 Exit codes: 0 done, 1 refused or failed, 2 usage, 3 out of reach."""
 
 
-def build() -> Callable[..., Any]:
-    """The program as a callable: `build()(args=[…], prog_name="postroom")`. It ends the process."""
+def build(words: Sequence[str] = ()) -> Callable[..., Any]:
+    """The program as a callable: `build()(args=[…], prog_name="postroom")`. It ends the process.
+
+    `words`: what was typed, where that is known; then only the command that is meant is loaded.
+    """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what the terminal can't show
-    return make_app()
+    return make_app(words[0] if words else "")
 
 
-def make_app() -> typer.Typer:
-    """The tree of commands; the documentation is made from it as well."""
+def make_app(meant: str = "") -> typer.Typer:
+    """The tree of commands; the documentation is made from it as well. `meant`: the only one wanted, if it is one."""
     app = typer.Typer(
         cls=Sections,
         help=_INTRODUCTION,
@@ -111,9 +84,16 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
     app.callback()(_everywhere)
-    for page in _PAGES:
+    for page in _pages(meant):
         page.attach(app)
     return app
+
+
+def _pages(meant: str) -> Iterator[Page]:
+    places = [place for place, words in _PAGES if meant in words.split()] or [place for place, _ in _PAGES]
+    for place in places:
+        module, _, name = place.partition(".")
+        yield getattr(import_module(f"postroom.cli.{module}"), name)
 
 
 def _say_version(wanted: bool) -> None:

@@ -43,6 +43,9 @@ _OTHER_SMTP = "Like POSTROOM_LISTEN_SMTP=127.0.0.1:2587, or off"
 @page.command("serve", json=False)
 def serve(call: Call, role: RoleOption = None, listen: ListenOption = None) -> None:
     """Runs Postroom: takes mail in, delivers it, answers the other commands. Ctrl-C stops it."""
+    from postroom.work.loop import load_without_pause, new_loop
+
+    load_without_pause()
     settings = load_settings(call.where, role=role, listen=listen)
     if settings.role.value != "all" and settings.database.is_sqlite:
         raise usage(
@@ -54,8 +57,6 @@ def serve(call: Call, role: RoleOption = None, listen: ListenOption = None) -> N
     doors = _take_address(settings) if takes_mail else []
     smtp = _take_smtp(settings, doors) if takes_mail else None
     agents = _take_agents(settings, [*doors, *(smtp.plain + smtp.encrypted if smtp is not None else [])])
-    from postroom.work.loop import new_loop
-
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_serve(settings, doors, smtp, agents, call.terminal))

@@ -37,6 +37,15 @@ HARMLESS = {
 }
 
 
+def test_a_command_is_found_without_the_others_and_is_the_same() -> None:
+    """What is typed loads one page; a word that the table of pages forgot would load them all."""
+    for word, command in typer.main.get_command(make_app()).commands.items():  # type: ignore[attr-defined]
+        alone = typer.main.get_command(make_app(word))
+        assert word in alone.commands, word  # type: ignore[attr-defined]
+        assert len(alone.commands) < 7, f"{word} is not in the table of pages"  # type: ignore[attr-defined]
+        assert dict(_leaves(alone.commands[word])).keys() == dict(_leaves(command)).keys()  # type: ignore[attr-defined]
+
+
 def test_no_option_takes_a_secret_as_its_value() -> None:
     """Promise P7: the list of processes and the shell's history would show it."""
     found = {
