@@ -16,8 +16,8 @@ _LARGE_OCTETS = 262_144
 
 
 def load_without_pause() -> None:
-    """For `serve`, until `own_process`: nearly all that a start makes stays, so a tenth of it would be spent looking for
-    garbage in vain."""
+    """For `serve`, until `own_process`: what a start makes stays, so a tenth of it would go into looking for garbage in
+    vain."""
     gc.disable()
 
 
