@@ -11,7 +11,9 @@ from fastapi import Query as FromQuery
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
+from postroom.model.application import Actor
 from postroom.model.preference import Suppression, Why
+from postroom.office import Office
 from postroom.office.preference_values import ChosenKind, PreferenceView
 from postroom.web.api.answers import moment, plain
 from postroom.web.api.csv_text import csv_line
@@ -19,14 +21,14 @@ from postroom.web.api.describing import answers, answers_nothing, json_answer, o
 from postroom.web.api.login import RecipientManager
 from postroom.web.api.requests import At, Chosen, Route, TenantQuery, Tongue, Values, chosen, words_of
 
-__all__ = ["router"]
+__all__ = ["CSVCSV_MEDIA", "router", "suppression_lines"]
 
 router = APIRouter(prefix="/v1", tags=["recipients"], route_class=Route)
 
 _PREFERENCE = {"ways": {"news": "weekly"}, "time_zone": "Europe/Prague", "hour": 7}
 _COLUMNS = ("address", "why", "note", "source", "created_at", "expires_at")
 _PIECE = 1_000
-_MEDIA = "text/csv; charset=utf-8"
+CSV_MEDIA = "text/csv; charset=utf-8"
 
 
 # -- preferences ------------------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ async def import_suppressions(actor: RecipientManager, desk: At, tenant: Chosen,
     "/suppressions/export",
     response_class=StreamingResponse,
     openapi_extra={
-        "responses": {"200": {"description": "The list.", "content": {_MEDIA: {"schema": {"type": "string"}}}}}
+        "responses": {"200": {"description": "The list.", "content": {CSV_MEDIA: {"schema": {"type": "string"}}}}}
     },
 )
 async def export_suppressions(actor: RecipientManager, desk: At, tenant: Chosen) -> Response:
@@ -192,7 +194,14 @@ async def export_suppressions(actor: RecipientManager, desk: At, tenant: Chosen)
 
     A value that a spreadsheet would take for a formula has an apostrophe before it.
     """
-    first = await asyncio.wrap_future(desk.office.suppressions(actor, limit=_PIECE, tenant_id=tenant))
+    lines = await suppression_lines(desk.office, actor, tenant)
+    headers = {"content-disposition": 'attachment; filename="suppressions.csv"'}
+    return StreamingResponse(lines, media_type=CSV_MEDIA, headers=headers)
+
+
+async def suppression_lines(office: Office, actor: Actor, tenant_id: int | None) -> AsyncIterator[str]:
+    """The list as CSV, piece by piece. Who may not have it is told before the first."""
+    first = await asyncio.wrap_future(office.suppressions(actor, limit=_PIECE, tenant_id=tenant_id))
 
     async def lines() -> AsyncIterator[str]:
         page = first
@@ -200,11 +209,10 @@ async def export_suppressions(actor: RecipientManager, desk: At, tenant: Chosen)
         while page:
             shown = [_suppression(one) for one in page]
             yield "".join(csv_line([str(one[name] or "") for name in _COLUMNS]) for one in shown)
-            following = desk.office.suppressions(actor, after=page[-1].address, limit=_PIECE, tenant_id=tenant)
+            following = office.suppressions(actor, after=page[-1].address, limit=_PIECE, tenant_id=tenant_id)
             page = await asyncio.wrap_future(following)
 
-    headers = {"content-disposition": 'attachment; filename="suppressions.csv"'}
-    return StreamingResponse(lines(), media_type=_MEDIA, headers=headers)
+    return lines()
 
 
 @router.delete("/suppressions/{address:path}", **answers_nothing("He gets mail again."))

@@ -29,6 +29,8 @@ _PATHS = {
     "connector": "connectors",
     "application": "applications",
     "user": "users",
+    "kind": "kinds",
+    "webhook": "webhooks",
 }
 _MOST_SHOWN = 300
 

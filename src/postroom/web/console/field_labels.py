@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from postroom.web.console import account_fields, applications, connectors, senders
+from postroom.web.console import account_fields, applications, connectors, kinds, senders
 
 if TYPE_CHECKING:
     from postroom.web.console.visit import Visit
@@ -17,6 +17,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "sender": senders.LABELS,
     "connector": connectors.LABELS,
     "application": applications.LABELS,
+    "kind": kinds.LABELS,
 }
 
 

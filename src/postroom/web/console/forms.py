@@ -50,6 +50,10 @@ class Form:
         """Those of these that came with the form: a field that was not on the page is not changed by it."""
         return {name: self.text(name) for name in names if name in self.values}
 
+    def boxes(self, *names: str) -> dict[str, bool]:
+        """Whether these are ticked, of those that were on the page: each stands behind a hidden field of its name."""
+        return {name: bool(self.values[name][-1]) for name in names if name in self.values}
+
     def with_values(self, **more: Any) -> Form:
         return replace(self, values={**self.values, **{name: _texts(value) for name, value in more.items()}})
 

@@ -24,13 +24,23 @@ __all__ = ["pages"]
 
 pages = Pages()
 
-LETTERS = {"account": "a", "sender": "s", "connector": "x", "application": "p", "tenant": "t"}
+LETTERS = {
+    "account": "a",
+    "sender": "s",
+    "connector": "x",
+    "application": "p",
+    "tenant": "t",
+    "kind": "d",
+    "webhook": "h",
+}
 PATHS = {
     "account": "/accounts",
     "sender": "/senders",
     "connector": "/connectors",
     "application": "/applications",
     "tenant": "/outgoing",
+    "kind": "/kinds",
+    "webhook": "/webhooks",
 }
 NOUN_WORDS = {
     "account": N_("Account"),
@@ -38,6 +48,8 @@ NOUN_WORDS = {
     "connector": N_("Connector"),
     "application": N_("Application"),
     "tenant": N_("Outgoing mail"),
+    "kind": N_("Kind of mail"),
+    "webhook": N_("Webhook"),
 }
 
 

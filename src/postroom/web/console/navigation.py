@@ -15,13 +15,16 @@ __all__ = ["Entry", "Group", "Placed", "navigation"]
 
 
 class Entry(NamedTuple):
-    """`needs`: the right to see it. `own`: it belongs to the installation and is not shown within a tenant."""
+    """`needs`: the right to see it. `own`: it belongs to the installation and is not shown within a tenant. `also`: what
+    stands under its tabs.
+    """
 
     path: str
     text: str
     icon: str
     needs: Scope | None = None
     own: bool = False
+    also: tuple[str, ...] = ()
 
 
 class Group(NamedTuple):
@@ -49,11 +52,18 @@ GROUPS = (
         ),
     ),
     Group(
+        N_("Recipients"),
+        (
+            Entry("/kinds", N_("Kinds of mail"), "kinds", Scope.SETTINGS_READ),
+            Entry("/recipients", N_("Recipients"), "recipients", Scope.RECIPIENTS, also=("/suppressions",)),
+        ),
+    ),
+    Group(
         N_("Set-up"),
         (
             Entry("/outgoing", N_("Outgoing mail"), "outgoing", Scope.SETTINGS_READ),
             Entry("/accounts", N_("Accounts"), "accounts", Scope.SETTINGS_READ),
-            Entry("/senders", N_("Senders"), "senders", Scope.SETTINGS_READ),
+            Entry("/senders", N_("Senders"), "senders", Scope.SETTINGS_READ, also=("/proofs", "/dkim")),
             Entry("/connectors", N_("Connectors"), "connectors", Scope.SETTINGS_READ),
             Entry("/test", N_("Test"), "test", Scope.SETTINGS_WRITE),
         ),
@@ -63,7 +73,7 @@ GROUPS = (
         (
             Entry("/applications", N_("Applications"), "applications", Scope.SETTINGS_READ),
             Entry("/tenants", N_("Tenants"), "tenants", Scope.TENANTS, own=True),
-            Entry("/users", N_("Users"), "users", Scope.USERS),
+            Entry("/users", N_("Users"), "users", Scope.USERS, also=("/roles", "/providers")),
             Entry("/audit", N_("Audit trail"), "audit", Scope.AUDIT),
         ),
     ),
@@ -90,4 +100,6 @@ def _may_see(visit: Visit, entry: Entry) -> bool:
 
 def _is_at(visit: Visit, entry: Entry) -> bool:
     path = visit.path
-    return path == entry.path or (entry.path != "/" and path.startswith(f"{entry.path}/"))
+    return path == "/" == entry.path or any(
+        path == one or path.startswith(f"{one}/") for one in (entry.path, *entry.also) if one != "/"
+    )

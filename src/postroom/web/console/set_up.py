@@ -1,4 +1,5 @@
-"""The pages of the set-up, one list of all modules: accounts, senders, connectors, applications, people, audit."""
+"""The pages of the set-up, one list of all modules: accounts, senders, connectors, kinds, recipients, applications,
+people, audit."""
 
 from __future__ import annotations
 
@@ -12,10 +13,13 @@ from postroom.web.console import (
     audit,
     connectors,
     history,
+    kinds,
     proofs,
     providers,
+    recipients,
     roles,
     senders,
+    suppressions,
     tenants,
     trials,
     users,
@@ -39,6 +43,9 @@ PARTS = (
     roles.pages,
     providers.pages,
     audit.pages,
+    kinds.pages,
+    recipients.pages,
+    suppressions.pages,
     history.pages,
 )
 """In this order: `/accounts/new` and `/accounts/discover` have to come before `/accounts/{account}`."""

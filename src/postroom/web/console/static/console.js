@@ -7,6 +7,7 @@
 //   data-shown-for="name=value value"   on an element: shown while the field `name` has one of these values; a hidden
 //                          fieldset is not sent
 //   data-fills             on a select: the data-fill of its chosen option, JSON, goes into the form's fields
+//   data-reads="name"      on a file input: the chosen file's text goes into the form's field of that name
 //   data-once              on a form: its button can be pressed once and shows that it works
 //   data-focus             the focus goes there when the page opens
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
@@ -86,6 +87,13 @@ function fill(select) {
   });
 }
 
+function read(input) {
+  input.addEventListener("change", async () => {
+    const file = input.files[0];
+    if (file) input.form.elements[input.dataset.reads].value = await file.text();
+  });
+}
+
 function enhance(from) {
   all("[data-copy]", from).forEach((button) => {
     button.hidden = false;
@@ -99,6 +107,7 @@ function enhance(from) {
   all("[data-follows]", from).forEach(follow);
   all("[data-fills]", from).forEach(fill);
   all("[data-shown-for]", from).forEach(depend);
+  all("[data-reads]", from).forEach(read);
   all("[data-with-script]", from).forEach((one) => { one.hidden = false; });
   all("[data-without-script]", from).forEach((one) => { one.hidden = true; });
 }
