@@ -21,7 +21,7 @@ from postroom.web.api.describing import answers, answers_nothing, json_answer, o
 from postroom.web.api.login import RecipientManager
 from postroom.web.api.requests import At, Chosen, Route, TenantQuery, Tongue, Values, chosen, words_of
 
-__all__ = ["CSVCSV_MEDIA", "router", "suppression_lines"]
+__all__ = ["CSV_MEDIA", "router", "suppression_lines"]
 
 router = APIRouter(prefix="/v1", tags=["recipients"], route_class=Route)
 

@@ -15,8 +15,8 @@ __all__ = ["Entry", "Group", "Placed", "navigation"]
 
 
 class Entry(NamedTuple):
-    """`needs`: the right to see it. `own`: it belongs to the installation and is not shown within a tenant. `also`: what
-    stands under its tabs.
+    """`needs`: the right to see it. `own`: it belongs to the installation and is not shown within a tenant. `also`:
+    what stands under its tabs.
     """
 
     path: str
