@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL, create_engine, make_url
 
 from postroom.model.account import Login
+from postroom.store.schema import bring_up_to_date
 from postroom.wire.integrated import missing as missing_login
 from tests.rigs import parts
 from tests.rigs.certificates import Certificates
@@ -88,17 +91,41 @@ def own_postgres() -> Iterator[Postgres]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def postgres_with_tables(postgres: Postgres) -> str:
+    """The name of a database that has this release's tables, and nothing in them. Making them takes longer than most
+    tests; copying does not."""
+    name = postgres.create_database()
+    _make_tables(make_url(postgres.url(name)).set(drivername="postgresql+psycopg"))
+    return name
+
+
 @pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
+def postgres_url(postgres: Postgres, postgres_with_tables: str) -> Iterator[str]:
     """A fresh database on PostgreSQL."""
-    with postgres.database() as url:
+    with postgres.database(postgres_with_tables) as url:
         yield url
 
 
+@pytest.fixture(scope="session")
+def sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that has this release's tables, and nothing in them."""
+    path = tmp_path_factory.mktemp("tables") / "postroom.db"
+    _make_tables(make_url(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """A database file that does not exist yet."""
+def sqlite_url(tmp_path: Path, sqlite_with_tables: Path) -> str:
+    """A fresh database file."""
+    shutil.copyfile(sqlite_with_tables, tmp_path / "postroom.db")
     return f"sqlite:///{tmp_path / 'postroom.db'}"
+
+
+def _make_tables(url: URL) -> None:
+    engine = create_engine(url)
+    bring_up_to_date(engine)
+    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -85,10 +85,10 @@ class Postgres:
         """Kills the whole server as a crash of the machine would (its children end with it)."""
         self.process.kill9()
 
-    def create_database(self) -> str:
-        """A new empty database; its name."""
+    def create_database(self, like: str = "template1") -> str:
+        """A new database; its name. It is empty, or `like` another one that nobody is connected to."""
         name = f"postroom_{os.getpid()}_{next(_numbers)}"
-        self._run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(like)))
         return name
 
     def drop_database(self, name: str) -> None:
@@ -104,9 +104,9 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
+    def database(self, like: str = "template1") -> Iterator[str]:
         """The URL of a fresh database, dropped afterwards."""
-        name = self.create_database()
+        name = self.create_database(like)
         try:
             yield self.url(name)
         finally:
