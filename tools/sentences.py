@@ -35,12 +35,14 @@ TAKES: dict[str, tuple[int, ...]] = {
     "Faulty": (0,),
     "Finding": (2, 3, 4),
     "Heard": (1,),
+    "N_": (0,),
     "Seen": (1,),
     "SpfVerdict": (1,),
     "_Over": (1,),
     "_mails": (1, 2),
     "_unasked": (1, 3),
     "blame": (0,),
+    "say": (0,),
     "fault": (1, 2),
     **dict.fromkeys(_BAD.split(), (0, 1)),
     **dict.fromkeys(_ERRORS.split(), (0,)),
@@ -79,11 +81,12 @@ ELSEWHERE = (
 
 
 class Found(NamedTuple):
-    """A sentence, or (`wrong`) what can't be told again, and where."""
+    """A sentence, or (`wrong`) what can't be told again, and where. `filled`: braces in it are places."""
 
     text: str
     place: str
     wrong: bool = False
+    filled: bool = False
 
 
 def found() -> list[Found]:
@@ -112,7 +115,8 @@ class Module:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
                 for position in TAKES.get(_called(node), ()):
-                    yield from self._argument(node, position)
+                    filled = _called(node) == "Sentence"
+                    yield from (one._replace(filled=filled) for one in self._argument(node, position))
                 yield from self._within(node)
 
             elif isinstance(node, ast.Yield) and node.value is not None and self.name in YIELDING:
@@ -177,7 +181,7 @@ class Module:
             yield from self.leaves(part, depth + 1)
 
     def _of_call(self, node: ast.Call, depth: int) -> Iterator[ast.expr]:
-        if _called(node) in ("Sentence", "N_"):
+        if _called(node) in ("Sentence", "N_", "say"):
             yield node.args[0]
             return
         own = self._functions.get(_called(node))

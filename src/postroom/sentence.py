@@ -11,7 +11,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Filling", "Sentence", "kept", "restored"]
+__all__ = ["N_", "Filling", "Sentence", "kept", "restored"]
 
 
 class Filling(string.Formatter):
@@ -24,6 +24,11 @@ class Filling(string.Formatter):
 
 
 _ENGLISH = Filling()
+
+
+def N_(text: str) -> str:  # noqa: N802 - what gettext calls a text that is told later
+    """Marks a sentence for the catalogues where nothing else does."""
+    return text
 
 
 class Sentence(str):

@@ -13,17 +13,21 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
+from textwrap import wrap
 from typing import Any
 
 from postroom.clock import iso
 from postroom.ids import encode
 from postroom.model.attempt import Attempt
 from postroom.model.event import Event
+from postroom.policy.sentences import tell
+from postroom.policy.tongue import ENGLISH
 from postroom.reports.views import MessageView, RecipientView, Timeline
+from postroom.sentence import N_, Sentence
 from postroom.smtp.reply import printable
 
 __all__ = ["Evidence", "SettingsThen", "harmless", "pack"]
@@ -48,7 +52,7 @@ class SettingsThen:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """`content` is None where it may not be shown or is not kept, and `no_content` says why in a sentence; the same
-    for the settings."""
+    for the settings. `language`: what the README and the names of things are told in."""
 
     view: MessageView
     timeline: Timeline
@@ -56,6 +60,7 @@ class Evidence:
     no_content: str
     settings: tuple[SettingsThen, ...]
     no_settings: str
+    language: str = ENGLISH
 
 
 def harmless(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,10 +94,10 @@ def _moment(at_ms: int) -> tuple[int, int, int, int, int, int]:
 def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     if evidence.content is not None:
         yield "message.eml", evidence.content
-    yield "diagnosis.txt", _diagnosis(evidence.view).encode()
+    yield "diagnosis.txt", _diagnosis(evidence.view, evidence.language).encode()
     yield "timeline.txt", _timeline(evidence.timeline).encode()
     for number, attempt in enumerate(evidence.timeline.attempts, 1):
-        yield f"conversation-{number}.txt", _conversation(evidence.timeline, attempt).encode()
+        yield f"conversation-{number}.txt", _conversation(evidence.timeline, attempt, evidence.language).encode()
     for number, one in enumerate(evidence.settings, 1):
         told = {"account": one.account, "version": one.version, "values": one.values}
         yield f"settings-{number}.json", (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
@@ -102,49 +107,62 @@ def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
 
 
 def _readme(evidence: Evidence, names: Sequence[str]) -> str:
-    message = evidence.view.message
+    message, say = evidence.view.message, _speaker(evidence.language)
+    title = say("Evidence of one e-mail message, as Postroom recorded it")
+    about = say(
+        "What became of the message stands in diagnosis.txt, when it happened in timeline.txt, and what was said to "
+        "the mail servers, word for word with passwords blanked (****), in the conversations. All times are UTC."
+    )
     lines = [
-        "Evidence of one e-mail message, as Postroom recorded it",
-        "=" * 55,
+        title,
+        "=" * len(title),
         "",
-        "What became of the message stands in diagnosis.txt, when it happened in timeline.txt, and what was said to",
-        "the mail servers, word for word with passwords blanked (****), in the conversations. All times are UTC.",
+        *wrap(about, 110),
         "",
         *_facts(
-            ("Message", encode("m", message.id)),
+            (say("Message"), encode("m", message.id)),
             ("Message-ID", message.message_id),
-            ("From", message.sender),
-            ("Return path", message.mail_from or "<> (none)"),
-            ("Accepted", iso(message.created_ms)),
-            ("Size", f"{message.size:,} octets"),
-            ("Recipients", f"{len(evidence.view.recipients):,}"),
-            ("They are", ", ".join(f"{count} {state.value}" for state, count in evidence.view.states.items())),
+            (say("From"), message.sender),
+            (say("Return path"), message.mail_from or say("<> (none)")),
+            (say("Accepted"), iso(message.created_ms)),
+            (say("Size"), say(Sentence("{size:,} octets", size=message.size))),
+            (say("Recipients"), f"{len(evidence.view.recipients)}"),
+            (say("They are"), ", ".join(f"{count} {state.value}" for state, count in evidence.view.states.items())),
         ),
         "",
-        "Files",
-        *(f"  {name:<22} {_what(name)}" for name in names),
+        say("Files"),
+        *(f"  {name:<22} {say(_WHAT[name.partition('.')[0].partition('-')[0]])}" for name in names),
     ]
-    missing = [f"  message.eml: {evidence.no_content}"] if evidence.content is None else []
-    if evidence.no_settings:
-        missing.append(f"  settings: {evidence.no_settings}")
-    if not evidence.timeline.attempts:
-        missing.append("  conversations: nobody has tried to deliver it yet, so no server was spoken to.")
-    if evidence.timeline.more:
-        missing.append("  timeline: only the first events and the last attempts are in here; there were more.")
+    missing = [f"  {name}: {say(why)}" for name, why in _missing(evidence)]
     if missing:
-        lines += ["", "What is not in here, and why", *missing]
+        lines += ["", say("What is not in here, and why"), *missing]
     return "\n".join(lines) + "\n"
 
 
-def _what(name: str) -> str:
-    kind = name.partition(".")[0].partition("-")[0]
-    return {
-        "message": "the message as it was handed to the server",
-        "diagnosis": "where each recipient stands, whose trouble it is, what to do",
-        "timeline": "what happened, in order",
-        "conversation": "what was said to a server and heard from it, one attempt",
-        "settings": "the account's settings at an attempt; no passwords",
-    }[kind]
+def _missing(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    if evidence.content is None:
+        yield "message.eml", evidence.no_content
+    if evidence.no_settings:
+        yield "settings", evidence.no_settings
+    if not evidence.timeline.attempts:
+        yield "conversations", _NO_ATTEMPTS
+    if evidence.timeline.more:
+        yield "timeline", _MORE
+
+
+def _speaker(language: str) -> Callable[[str], str]:
+    return lambda text: tell(text, language)
+
+
+_WHAT = {
+    "message": N_("the message as it was handed to the server"),
+    "diagnosis": N_("where each recipient stands, whose trouble it is, what to do"),
+    "timeline": N_("what happened, in order"),
+    "conversation": N_("what was said to a server and heard from it, one attempt"),
+    "settings": N_("the account's settings at an attempt; no passwords"),
+}
+_NO_ATTEMPTS = N_("nobody has tried to deliver it yet, so no server was spoken to.")
+_MORE = N_("only the first events and the last attempts are in here; there were more.")
 
 
 def _facts(*rows: tuple[str, str]) -> Iterator[str]:
@@ -152,27 +170,28 @@ def _facts(*rows: tuple[str, str]) -> Iterator[str]:
         yield f"  {name:<14} {printable(value)}"
 
 
-def _diagnosis(view: MessageView) -> str:
-    blocks = [_recipient(one) for one in view.recipients[:_MOST_RECIPIENTS]]
+def _diagnosis(view: MessageView, language: str) -> str:
+    say = _speaker(language)
+    blocks = [_recipient(one, say) for one in view.recipients[:_MOST_RECIPIENTS]]
     left = len(view.recipients) - len(blocks)
     if left > 0:
-        blocks.append(f"… and {left:,} more recipients.\n")
+        blocks.append(say(Sentence("… and {left:,} more recipients.", left=left)) + "\n")
     return f"\n{_LINE}\n\n".join(blocks)
 
 
-def _recipient(one: RecipientView) -> str:
+def _recipient(one: RecipientView, say: Callable[[str], str]) -> str:
     rows = [
-        ("Recipient", one.address),
-        ("State", one.state.value),
-        ("Account", one.account),
-        ("Attempts", str(one.attempts)),
-        ("Next attempt", "" if one.due_ms is None else iso(one.due_ms)),
-        ("Server said", one.reply.replace("\n", " ")),
-        ("Diagnosis", one.diagnosis),
-        ("Concerns", one.scope),
-        ("Explanation", one.explanation),
-        ("What to do", one.remedy),
-        ("Setting", one.field),
+        (say("Recipient"), one.address),
+        (say("State"), one.state.value),
+        (say("Account"), one.account),
+        (say("Attempts"), str(one.attempts)),
+        (say("Next attempt"), "" if one.due_ms is None else iso(one.due_ms)),
+        (say("Server said"), one.reply.replace("\n", " ")),
+        (say("Diagnosis"), one.diagnosis),
+        (say("Concerns"), one.scope),
+        (say("Explanation"), one.explanation),
+        (say("What to do"), one.remedy),
+        (say("Setting"), one.field),
     ]
     return "\n".join(_facts(*[(name, value) for name, value in rows if value])) + "\n"
 
@@ -191,17 +210,18 @@ def _told(name: str, value: object) -> str:
     return iso(value) if name.endswith("_ms") and isinstance(value, int) else str(value)
 
 
-def _conversation(timeline: Timeline, attempt: Attempt) -> str:
+def _conversation(timeline: Timeline, attempt: Attempt, language: str) -> str:
+    say = _speaker(language)
     head = _facts(
-        ("Began", iso(attempt.started_ms)),
-        ("Ended", iso(attempt.ended_ms)),
-        ("Account", timeline.accounts.get(attempt.account_id or 0, "")),
-        ("Settings", f"version {attempt.account_version}"),
-        ("Server", attempt.server),
-        ("Encryption", attempt.tls or "none"),
-        ("Recipients", ", ".join(map(str, attempt.recipients[:_MOST_RECIPIENTS]))),
-        ("Decided at", attempt.phase),
-        ("Answer", attempt.reply),
+        (say("Began"), iso(attempt.started_ms)),
+        (say("Ended"), iso(attempt.ended_ms)),
+        (say("Account"), timeline.accounts.get(attempt.account_id or 0, "")),
+        (say("Settings"), say(Sentence("version {version}", version=attempt.account_version))),
+        (say("Server"), attempt.server),
+        (say("Encryption"), attempt.tls or say("none")),
+        (say("Recipients"), ", ".join(map(str, attempt.recipients[:_MOST_RECIPIENTS]))),
+        (say("Decided at"), attempt.phase),
+        (say("Answer"), attempt.reply),
     )
     told = attempt.conversation
     if len(told) > _MOST_CONVERSATION:

@@ -104,7 +104,7 @@ class Reports:
                 looked = Entry(number, "message.content-seen", now_ms(), message_id, after={"evidence": True}).by(actor)
                 audit.note(connection, [(self._store.ids.next(), looked)])
             settings, no_settings = _settings_then(connection, actor, number, happened)
-            return Evidence(view, happened, content, why, settings, no_settings)
+            return Evidence(view, happened, content, why, settings, no_settings, language)
 
         return self._store.write(work) if actor.may(Scope.CONTENT) else self._store.read(work)
 

@@ -12,7 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from postroom.policy.diagnosis import catalogue as rules
 from postroom.policy.tongue import ENGLISH, LANGUAGES
+from postroom.policy.translation import translations
 from postroom.sentence import Filling, Sentence
 
 __all__ = ["FOLDER", "catalogue", "tell"]
@@ -26,7 +28,7 @@ def tell(text: str, language: str) -> str:
         return text
     known = catalogue(language)
     if not isinstance(text, Sentence):
-        return known.get(text, text)
+        return known.get(text) or _titles(language).get(text, text)
     words = known.get(text.pattern)
     if words is None:
         return text
@@ -40,13 +42,20 @@ class _Filling(Filling):
         self._language = language
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if isinstance(value, str) and not format_spec:
+        if isinstance(value, str) and not format_spec and " " in value:  # a single word is a name or a code
             return tell(value, self._language)
         return _grouped(super().format_field(value, format_spec), format_spec, self._language)
 
 
 def _grouped(text: str, spec: str, language: str) -> str:
     return text.replace(",", ".") if "," in spec and language == "de" else text
+
+
+@cache
+def _titles(language: str) -> Mapping[str, str]:
+    """The titles of diagnoses: where one was written down alone, it is told by its words."""
+    words = translations().get(language, {})
+    return {rule.title: words[rule.id].title for rule in rules().rules if rule.id in words}
 
 
 @cache

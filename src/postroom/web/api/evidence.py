@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from postroom.reports.evidence import pack
 from postroom.web.api.login import Reader
-from postroom.web.api.requests import At, Chosen, Route, message_number
+from postroom.web.api.requests import At, Chosen, Route, Tongue, message_number
 
 __all__ = ["router"]
 
@@ -30,14 +30,15 @@ class _Zip(Response):
 
 
 @router.get("/{message}/evidence", response_class=_Zip, openapi_extra=_FILE)
-async def read_evidence(message: str, actor: Reader, desk: At, tenant: Chosen) -> Response:
+async def read_evidence(message: str, actor: Reader, desk: At, tenant: Chosen, tongue: Tongue) -> Response:
     """Download the evidence of a message
 
     One zip for a provider's help desk: the message, where each recipient stands and why, the timeline, every
     conversation, the account's settings at each attempt without secrets. The message itself is in it for who may see
-    contents, the settings for who may see settings; the README says what is missing, and why.
+    contents, the settings for who may see settings; the README says what is missing, and why, in the language of
+    Accept-Language, as far as Postroom knows it (English, German).
     """
-    found = await asyncio.wrap_future(desk.reports.evidence(actor, message_number(message), tenant))
+    found = await asyncio.wrap_future(desk.reports.evidence(actor, message_number(message), tenant, tongue))
     name = f"evidence-{message.strip().lower()}.zip"
     octets = await asyncio.to_thread(pack, found)
     return _Zip(octets, headers={"content-disposition": f'attachment; filename="{name}"'})
