@@ -25,7 +25,7 @@ SENT = State.SENT
 
 @pytest.fixture
 def inbox(house: House) -> Inbox:
-    return Inbox(house.store)
+    return Inbox(house.store, house.office)
 
 
 def sent(house: House, *to: str, **more: int) -> tuple[int, str]:

@@ -97,6 +97,8 @@ ACCOUNT = (
     Field("sender_name", "sender-name", "The name that goes with it."),
     Field("reply_to", "reply-to", "Where answers go.", metavar="ADDRESS"),
     Field("return_path", "return-path", "Where delivery errors go.", metavar="ADDRESS"),
+    Field("return_path_tag", "return-path-tag", "Delivery errors find their recipient.", metavar="off|plus|whole"),
+    Field("reply_to_tag", "reply-to-tag", "Answers find their message.", metavar="off|plus|whole"),
     Field("confirmation_address", "confirmation-address", "Where read receipts go.", metavar="ADDRESS"),
     Field("probe_address", "probe-address", "Who gets the messages that prove senders.", metavar="ADDRESS"),
     Field("request_receipt", "request-receipt", "Ask readers for a receipt.", bool),

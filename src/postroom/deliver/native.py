@@ -43,7 +43,7 @@ class NativeCourier:
                 feed.done(job, None, str)
                 continue
             ran = await run_command(
-                self.command, job.mail_from, [r.address for r in job.recipients], job.content or b"", self.timeout
+                self.command, job.return_path, [r.address for r in job.recipients], job.content or b"", self.timeout
             )
             result = _result(ran)
             feed.done(job, [result] * len(job.recipients), partial(_conversation, self.command, ran, job))

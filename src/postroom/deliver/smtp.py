@@ -304,7 +304,7 @@ def _job(transmission: Transmission) -> Job:
 def _transmission(job: Job) -> Transmission:
     return Transmission(
         job,
-        job.mail_from,
+        job.return_path,
         tuple([_recipient(recipient) for recipient in job.recipients]),
         job.content or b"",
         job.eight_bit,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from postroom.addresses import Address
@@ -27,6 +27,7 @@ from postroom.errors import BadInput, Fault, TooLarge
 from postroom.ids import encode
 from postroom.intake.checks import Addressed, check_labels, check_times
 from postroom.intake.saying import Said
+from postroom.model.account import AddressTag
 from postroom.model.message import Draft, Priority, RecipientRole
 from postroom.model.submission import Submission
 from postroom.model.tenant import ForeignFrom
@@ -80,6 +81,7 @@ def ready(
     key: str | None,
     application_id: int | None = None,
     saying: Callable[[Route, Draft, Addressed], Said] = lambda _way, _draft, _to: Said(),
+    replies: Callable[[Route, Addressed], tuple[Address, ...]] = lambda way, _to: way.reply_to,
 ) -> Ready:
     """`key`: the door's own idempotency key; it goes before the message's. `application_id`: who hands it over.
 
@@ -101,6 +103,8 @@ def ready(
         raise BadInput(faults)
     header_id = message_id(number, way.sender.domain, mark=terms.mark)
     more = saying(way, draft, to)
+    if way.reply_tag is not AddressTag.OFF:
+        way = replace(way, reply_to=replies(way, to))
     content = mended(submitted, _mending(submission, submitted, way, more, header_id, number, now_ms))
     if len(content) > terms.largest:
         raise TooLarge(

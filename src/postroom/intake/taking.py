@@ -9,12 +9,10 @@ instantly or in the background, it is the same way; the caller only waits longer
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from postroom.clock import now_ms
@@ -25,10 +23,14 @@ from postroom.compose.render import render
 from postroom.errors import BadInput, Fault, PostroomError, TooLarge
 from postroom.failpoints import reach
 from postroom.ids import Ids
+from postroom.intake.answering import led_back
+from postroom.intake.beginning import accepted_detail
 from postroom.intake.checks import Addressed, addressees, check_labels, check_times
 from postroom.intake.placement import Placed, Placement
+from postroom.intake.request import digest_of
 from postroom.intake.saying import Linking, Said, said
 from postroom.intake.submission import Terms, ready
+from postroom.model.account import AddressTag
 from postroom.model.dkim import DkimKey
 from postroom.model.event import EventKind
 from postroom.model.job import Job, JobRecipient
@@ -42,6 +44,7 @@ from postroom.policy.route import Route, route
 from postroom.policy.signing import signers, unsigned_fields
 from postroom.policy.snapshot import Snapshot
 from postroom.policy.way import Reason, Routed
+from postroom.secrets.tagging import Tagging
 from postroom.sentence import Sentence
 from postroom.store.acceptance import MESSAGE_COLUMNS, Acceptance, Accepted
 from postroom.store.bulk import Row
@@ -85,6 +88,11 @@ class Taken:
         return len(self.recipients) - len(self.kept) - len(self.diverted)
 
     @property
+    def mail_from(self) -> str:
+        """What MAIL names, for its first recipient where each has his own."""
+        return self.jobs[0].return_path if self.jobs else self.route.return_path
+
+    @property
     def created_ms(self) -> int:
         return int(self.unit.message[_CREATED])
 
@@ -113,11 +121,13 @@ class Intake:
         snapshot: Callable[[], Snapshot],
         placement: Placement,
         linking: Linking,
+        tagging: Tagging,
         *,
         largest: int,
         most: int,
     ) -> None:
         self._linking = linking
+        self._tagging = tagging
         self._store = store
         self._snapshot = snapshot
         self._placement = placement
@@ -166,6 +176,8 @@ class Intake:
         number = self._ids.next()
         header_id = message_id(number, way.sender.domain, mark=self._mark)
         guarded = self._guarded(tenant_id, way, to)
+        if way.reply_tag is not AddressTag.OFF:
+            letter = replace(letter, reply_to=led_back(self._tagging, way, number, guarded.recipients))
         letter = _saying(letter, said(self._linking, self._snapshot(), way, draft, guarded, kinds, moment))
         rendered = render(letter, message_id=header_id, date_ms=moment)
         if rendered.size > self._largest:
@@ -208,6 +220,7 @@ class Intake:
             saying=lambda way, draft, to: said(
                 self._linking, self._snapshot(), way, draft, self._guarded(tenant_id, way, to), (), moment
             ),
+            replies=lambda way, to: led_back(self._tagging, way, number, to),
         )
         envelope = Envelope(
             number, tenant_id, application_id, found.header_id, moment, found.eight_bit, found.smtputf8,
@@ -254,11 +267,11 @@ class Intake:
             _message_row(draft, way, envelope, len(content), resend_of),
             [],
             [(envelope.number, self._ids.next(), envelope.tenant_id, None, moment, EventKind.ACCEPTED.value,
-              _accepted_detail(way.state.value, way.reason, resend_of, guarded.instead_of, bool(guarded.kept),
+              accepted_detail(way.state.value, way.reason, resend_of, guarded.instead_of, bool(guarded.kept),
                                envelope.origin))],
             content if way.state is not State.DISABLED else None,
             key,
-            (digest(draft) if request is None else request) if key is not None else b"",
+            (digest_of(draft) if request is None else request) if key is not None else b"",
         )  # fmt: skip
         if resend_of is None:
             unit.choice = self._choice(draft, guarded, way, moment)
@@ -268,7 +281,7 @@ class Intake:
         )  # fmt: skip
         ready = waiting and due is not None and due <= moment and way.account_id is not None
         if ready:
-            taken.jobs = list(_jobs(draft, way, envelope, guarded, content))
+            taken.jobs = list(_jobs(draft, way, envelope, guarded, content, self._tagging))
         return taken
 
     def _choice(self, draft: Draft, guarded: Guarded, way: Route, moment: int) -> Choice | None:
@@ -398,6 +411,7 @@ def _message_row(draft: Draft, way: Route, envelope: Envelope, size: int, resend
         envelope.eight_bit, envelope.smtputf8, draft.send_at_ms, draft.expires_at_ms, way.unknown_policy.value,
         draft.secret, resend_of, json.dumps(draft.tags) if draft.tags else None,
         json.dumps(dict(draft.metadata)) if draft.metadata else None, envelope.ret, envelope.envid,
+        way.return_tag.value,
     )  # fmt: skip
 
 
@@ -423,7 +437,9 @@ _NO_REPORT = (None, None)
 _NOT_HELD = (None, 0)
 
 
-def _jobs(draft: Draft, way: Route, envelope: Envelope, guarded: Guarded, content: bytes) -> list[Job]:
+def _jobs(
+    draft: Draft, way: Route, envelope: Envelope, guarded: Guarded, content: bytes, tagging: Tagging
+) -> list[Job]:
     most = way.recipients_per_transaction
     to = [
         JobRecipient(n, address.spec, 0, *envelope.reports.get(address.key, _NO_REPORT))
@@ -455,42 +471,9 @@ def _jobs(draft: Draft, way: Route, envelope: Envelope, guarded: Guarded, conten
                 ret=envelope.ret,
                 envid=envelope.envid,
                 sender=way.sender.spec,
+                tagged_from=tagging.return_path(
+                    envelope.tenant_id, envelope.number, recipients[0].n, way.return_path, way.return_tag
+                ),
             )
         )
     return jobs
-
-
-_MOST_TOLD = 20
-
-
-@lru_cache(maxsize=64)
-def _accepted_detail(
-    state: str,
-    reason: str,
-    resend_of: int | None,
-    instead_of: tuple[str, ...] = (),
-    kept: bool = False,
-    origin: tuple[tuple[str, str], ...] = (),
-) -> str:
-    detail: dict[str, object] = {"state": state, **dict(origin)}
-    if reason:
-        detail["why"] = reason
-    if instead_of:
-        detail |= {"guard": "redirected", "instead_of": instead_of[:_MOST_TOLD]}
-    if kept:
-        detail["guard"] = "silenced"
-    if resend_of is not None:
-        detail["resend_of"] = resend_of
-    return json.dumps(detail)
-
-
-def digest(draft: Draft) -> bytes:
-    """What a request asked for, as 32 octets: two requests with one idempotency key must be the same request."""
-    hasher = hashlib.blake2b(digest_size=32)
-    for part in fields(draft):
-        value = getattr(draft, part.name)
-        if part.name == "attachments":
-            value = [(a.filename, a.content_type, a.content_id, a.inline, hashlib.blake2b(a.content).hexdigest())
-                     for a in value]  # fmt: skip
-        hasher.update(repr((part.name, value)).encode("utf-8", "surrogatepass"))
-    return hasher.digest()

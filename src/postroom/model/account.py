@@ -14,6 +14,7 @@ from postroom.model.grant import OAuth2Flow, OAuth2Provider
 __all__ = [
     "Account",
     "AccountState",
+    "AddressTag",
     "CertificateCheck",
     "CredentialSource",
     "Encryption",
@@ -59,6 +60,16 @@ class CertificateCheck(StrEnum):
     OWN_CA = "own-ca"
     PINNED = "pinned"
     IGNORE = "ignore"
+
+
+class AddressTag(StrEnum):
+    """Whether an address that mail comes back to carries a signed tag that leads to its message, and where: behind a
+    plus (`post+TAG@example.com`), or as the whole local part, for a domain that takes mail for any address.
+    """
+
+    OFF = "off"
+    PLUS = "plus"
+    WHOLE = "whole"
 
 
 class AccountState(StrEnum):
@@ -137,6 +148,8 @@ class Account:
     sender_name: str = ""
     reply_to: str = ""
     return_path: str = ""
+    return_path_tag: AddressTag = AddressTag.OFF
+    reply_to_tag: AddressTag = AddressTag.OFF
     confirmation_address: str = ""
     probe_address: str = ""
     request_receipt: bool = False

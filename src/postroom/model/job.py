@@ -28,7 +28,8 @@ class Job:
     Times are ms UTC; `since_ms` is from when its days of trying count. `marked`: the journal says durably that the
     end of the body may leave. `fallback_of`: the account it belongs to, when another sends it in its stead;
     `rendering`: what is then different, if anything, and done to `content` already when that is there. `sender`: the
-    address in From, as the message was accepted.
+    address in From, as the message was accepted. `tagged_from`: `mail_from` with the tag that leads back to its one
+    recipient, or "" where it has none.
     """
 
     message_id: int
@@ -53,9 +54,15 @@ class Job:
     fallback_of: int | None = None
     rendering: Rendering | None = None
     sender: str = ""
+    tagged_from: str = ""
     marked: bool = False
     mark_asked: bool = False
     mark_answered: bool = False
     lease_lost: bool = False
     started_ms: int = 0
     on_marked: Callable[[], None] | None = None
+
+    @property
+    def return_path(self) -> str:
+        """What MAIL names."""
+        return self.tagged_from or self.mail_from

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from postroom.model.account import Account, CertificateCheck, Encryption, Login, default_port
+from postroom.model.account import Account, AddressTag, CertificateCheck, Encryption, Login, default_port
 from postroom.office import certificate_values, kerberos_values
 from postroom.office.fields import (
     NOT_YET,
@@ -33,6 +33,8 @@ from postroom.office.fields import (
 from postroom.office.grant_values import READERS as GRANT_READERS
 from postroom.office.grant_values import fit_grant, with_expiry, with_login
 from postroom.policy import presets
+from postroom.policy.address_tag import fits
+from postroom.policy.sourced import addresses_of
 from postroom.secrets import Secret
 from postroom.secrets.assertion import is_key
 from postroom.secrets.reference import BadReference, parse_reference
@@ -131,6 +133,8 @@ _READERS: dict[str, Reader] = {
     "sender_name": line(256),
     "reply_to": addresses,
     "return_path": address,
+    "return_path_tag": one_of(AddressTag),
+    "reply_to_tag": one_of(AddressTag),
     "confirmation_address": address,
     "probe_address": address,
     "request_receipt": flag,
@@ -384,3 +388,10 @@ def _fit(account: Account, reading: Reading) -> None:
         reading.fault("user", "is missing, but the account is to log in.", _what_user(account))
     if account.rewrite_from and not account.sender_address:
         reading.fault("rewrite_from", "needs an address to write there.", "Give sender_address as well.")
+    for field, how in (("return_path", account.return_path_tag), ("reply_to", account.reply_to_tag)):
+        own = next(iter(addresses_of(getattr(account, field) or account.sender_address)), None)
+        if own is not None and how is not AddressTag.OFF and not fits(own, how):
+            problem = Sentence(
+                "does not fit behind {local}: 26 characters before the @ leave room for it.", local=own.local
+            )
+            reading.fault(f"{field}_tag", problem, "Use a shorter address of plain letters, or `whole`.")

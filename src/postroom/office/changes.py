@@ -30,6 +30,7 @@ from postroom.model.tenant import Tenant
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets import KeyRing, SealedTo, Secret
 from postroom.secrets.dkim import Signer, sealed_to, signer
+from postroom.secrets.tagging import Tagging
 from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import (
@@ -165,6 +166,7 @@ class Changes:
     def __init__(self, store: Store, ring: KeyRing, settings: Settings) -> None:
         self._store = store
         self._ring = ring
+        self.tagging = Tagging(ring)
         self._settings = settings
         self._lock = threading.Lock()
         moment = now_ms()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -18,8 +18,10 @@ from postroom.errors import BadInput, Fault, Forbidden, NotFound, PostroomError,
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.incoming import IncomingKind, Received
+from postroom.policy.snapshot import Snapshot
 from postroom.receive.sorting import MAX_CONTENT, understand
 from postroom.receive.tying import Mail, apply_all
+from postroom.secrets.tagging import Tagging
 from postroom.sentence import Sentence
 from postroom.store import audit, incoming
 from postroom.store.database import Store
@@ -30,6 +32,16 @@ __all__ = ["Inbox", "Taken"]
 _MOST_ON_PAGE = 200
 
 
+class Settled(Protocol):
+    """The office, as far as mail that comes in needs it."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    @property
+    def tagging(self) -> Tagging: ...
+
+
 class Taken(NamedTuple):
     """`again`: the same octets had come before; nothing changed."""
 
@@ -38,8 +50,9 @@ class Taken(NamedTuple):
 
 
 class Inbox:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, office: Settled) -> None:
         self._store = store
+        self._office = office
 
     def take(self, actor: Actor, content: bytes) -> Future[Taken]:
         """Takes one mail, once: the same octets again change nothing. Raises Forbidden, BadInput, TooLarge."""

@@ -40,6 +40,7 @@ from postroom.outbox.receipt import Receipt, fresh_receipt, settled_receipt, sto
 from postroom.policy.route import PLACEHOLDER, Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets.dkim import Signer
+from postroom.secrets.tagging import Tagging
 from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import acts, audit
@@ -61,6 +62,9 @@ class Settled(Protocol):
 
     @property
     def snapshot(self) -> Snapshot: ...
+
+    @property
+    def tagging(self) -> Tagging: ...
 
     def open_dkim_key(self, key: DkimKey) -> Signer | None: ...
 
@@ -84,12 +88,13 @@ class Outbox:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rates = Rates()
         self._signing = Signing(office.open_dkim_key, log.signing_trouble)
-        self.inbox = Inbox(store)
+        self.inbox = Inbox(store, office)
         self._intake = Intake(
             store,
             lambda: office.snapshot,
             placement,
             office,
+            office.tagging,
             largest=settings.max_message_bytes,
             most=settings.max_recipients,
         )

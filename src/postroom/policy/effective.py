@@ -15,10 +15,13 @@ The rules that are more than "the nearest wins":
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from postroom.addresses import Address
-from postroom.model.account import Account
+from postroom.model.account import Account, AddressTag
 from postroom.model.sender import Sender
 from postroom.model.tenant import Footer
+from postroom.policy.address_tag import fits
 from postroom.policy.inherit import Inherited
 from postroom.policy.snapshot import Snapshot, own_address
 from postroom.policy.sourced import DEFAULT, MESSAGE, Sourced, address_of, addresses_of, of_account, of_sender
@@ -49,6 +52,8 @@ def effective(
         wanted=means.wanted,
         reply_to=means.reply_to(),
         return_path=means.return_path(),
+        return_tag=means.return_tag(),
+        reply_tag=means.reply_tag(),
         receipt_to=means.receipt_to(),
         footer=_footer(settings, account.value),
         unknown_policy=settings.unknown_policy if unknown is None else Sourced(unknown, MESSAGE),
@@ -100,6 +105,26 @@ class _Means:
         if self._account is not None and (set_here := address_of(self._account.return_path)):
             return Sourced(set_here.spec, self._from_account)
         return Sourced(self.sender.value.spec, self.sender.source)
+
+    def return_tag(self) -> Sourced[AddressTag]:
+        """A message's own return path is left to whoever chose it."""
+        path = self.return_path()
+        address = None if path.source == MESSAGE else address_of(path.value)
+        return self._tag(address, lambda account: account.return_path_tag)
+
+    def reply_tag(self) -> Sourced[AddressTag]:
+        """What a message names itself stays as it is, and so does a From that was rewritten: it is another mailbox."""
+        replies = self.reply_to()
+        address = next(iter(replies.value), self.sender.value)
+        if replies.source == MESSAGE or (self.wanted is not None and address.key == self.wanted.key):
+            return Sourced(AddressTag.OFF, MESSAGE)
+        return self._tag(address, lambda account: account.reply_to_tag)
+
+    def _tag(self, address: Address | None, pick: Callable[[Account], AddressTag]) -> Sourced[AddressTag]:
+        if self._account is None or address is None:
+            return Sourced(AddressTag.OFF, DEFAULT)
+        how = pick(self._account)
+        return Sourced(how if fits(address, how) else AddressTag.OFF, self._from_account)
 
     def receipt_to(self) -> Sourced[Address | None]:
         """None when no receipt is asked for. Whoever names an address for receipts asks for one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroom.addresses import Address
-from postroom.model.account import Account
+from postroom.model.account import Account, AddressTag
 from postroom.model.state import State
 from postroom.model.tenant import Mode, Sending, UnknownPolicy
 from postroom.policy.presets import of_preset
@@ -26,6 +26,10 @@ _CHOSEN = {
     Routed.MESSAGE: "It goes through the account that the message names.",
     Routed.RELEASED: "It was released by a person and goes through this account.",
     Routed.TEST: "It tests this account.",
+}
+_TAGS = {
+    AddressTag.PLUS: "behind a plus in the address",
+    AddressTag.WHOLE: "in the place of the local part, so the domain has to take mail for any address",
 }
 _REASONS = {
     Reason.NO_ACCOUNT: "It waits, because no account is set up; it leaves once there is one.",
@@ -118,12 +122,19 @@ def _addresses(found: Effective) -> Iterable[Explanation]:
     replies = _listed(found.reply_to.value)
     told = "Replies go there." if replies else "Replies go to the From address."
     yield _step("reply_to", replies or found.sender.value.spec, found.reply_to, told)
+    yield from _tag("reply_to_tag", found.reply_tag, "Replies lead back to this message by a signed tag")
     path = found.return_path.value
     told = "Delivery reports go there." if path else "Delivery reports are not wanted (null return path)."
     yield _step("return_path", path or "<>", found.return_path, told)
+    yield from _tag("return_path_tag", found.return_tag, "Reports lead back to each recipient by a signed tag")
     receipt = found.receipt_to.value
     told = "Recipients are asked to confirm there that they read it." if receipt else "No read receipt is asked for."
     yield _step("receipt_to", receipt.spec if receipt else "none", found.receipt_to, told)
+
+
+def _tag(name: str, how: Sourced[AddressTag], told: str) -> Iterable[Explanation]:
+    if how.value is not AddressTag.OFF:
+        yield _step(name, how.value.value, how, f"{told} {_TAGS[how.value]}.")
 
 
 def _listed(addresses: tuple[Address, ...]) -> str:

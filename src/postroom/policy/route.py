@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from postroom.addresses import Address, BadAddress
 from postroom.errors import Fault
 from postroom.ids import decode
-from postroom.model.account import Account, AccountState
+from postroom.model.account import Account, AccountState, AddressTag
 from postroom.model.message import Draft, Priority
 from postroom.model.sender import Sender
 from postroom.model.state import State
@@ -395,9 +395,11 @@ class _Finding:
             footer=found.footer.value,
             unknown_policy=found.unknown_policy.value,
             instantly=found.sending.value is Sending.INSTANTLY,
-            recipients_per_transaction=max(most, 1),
+            recipients_per_transaction=max(most, 1) if found.return_tag.value is AddressTag.OFF else 1,
             effective=found,
             fallback=self._fallback_of(account),
+            return_tag=found.return_tag.value,
+            reply_tag=found.reply_tag.value,
         )
 
     def _fallback_of(self, account: Account | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from postroom.addresses import Address
-from postroom.model.account import Account
+from postroom.model.account import Account, AddressTag
 from postroom.model.state import State
 from postroom.model.tenant import Footer, Mode, Sending, UnknownPolicy
 from postroom.policy.sourced import Sourced
@@ -62,7 +62,8 @@ class Effective:
     """Everything that holds for one message, each value with its source.
 
     `return_path` is the envelope's sender ("" is the null reverse-path); `receipt_to` gets read receipts, None when
-    none is asked for; `wanted` is the From that was rewritten to the account's own, else None.
+    none is asked for; `wanted` is the From that was rewritten to the account's own, else None. The two tags: how the
+    addresses that mail comes back to lead to this message.
     """
 
     mode: Sourced[Mode]
@@ -72,6 +73,8 @@ class Effective:
     wanted: Address | None
     reply_to: Sourced[tuple[Address, ...]]
     return_path: Sourced[str]
+    return_tag: Sourced[AddressTag]
+    reply_tag: Sourced[AddressTag]
     receipt_to: Sourced[Address | None]
     footer: Sourced[Footer | None]
     unknown_policy: Sourced[UnknownPolicy]
@@ -109,6 +112,8 @@ class Route:
     recipients_per_transaction: int
     effective: Effective
     fallback: str = ""
+    return_tag: AddressTag = AddressTag.OFF
+    reply_tag: AddressTag = AddressTag.OFF
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from postroom.compose.reading import Part, body_of, read_parts
 from postroom.compose.submitted_header import mailboxes
 from postroom.compose.text import text_from_html
 from postroom.model.incoming import Incoming, IncomingKind
+from postroom.policy.address_tag import find_tags
 from postroom.receive.automatic import why_automatic
 from postroom.receive.loose_report import is_loose_report, loose_fates
 from postroom.receive.receipts import complaint_in, receipt_in
 from postroom.receive.report import envelope_id_of, fates_of, reporter_of, status_part
-from postroom.receive.tag import find_tags
 from postroom.receive.written import written
 
 __all__ = ["MAX_CONTENT", "understand"]

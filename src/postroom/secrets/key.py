@@ -60,6 +60,10 @@ class Key:
         """The tenant's data key, derived (HKDF-SHA-256, RFC 5869; `info` names the tenant) and ready to use."""
         return _data_key(self, tenant_id)
 
+    def derived(self, info: bytes) -> bytes:
+        """32 octets for one purpose, which `info` names (HKDF-SHA-256, RFC 5869); they tell nothing of the key."""
+        return HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=None, info=info).derive(self._material)
+
     def __repr__(self) -> str:
         return f"<Key {self.name}>"
 
@@ -75,5 +79,4 @@ class Key:
 
 @lru_cache(maxsize=1024)
 def _data_key(key: Key, tenant_id: int) -> AESGCM:
-    info = b"postroom tenant %d" % tenant_id
-    return AESGCM(HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=None, info=info).derive(key._material))
+    return AESGCM(key.derived(b"postroom tenant %d" % tenant_id))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, FromClause, Row, Select, and_, delete, or_, s
 from postroom.model.account import (
     Account,
     AccountState,
+    AddressTag,
     CertificateCheck,
     CredentialSource,
     Encryption,
@@ -65,6 +66,8 @@ _ENUMS: dict[str, Any] = {
     "oauth2_flow": OAuth2Flow,
     "certificate_check": CertificateCheck,
     "state": AccountState,
+    "return_path_tag": AddressTag,
+    "reply_to_tag": AddressTag,
 }
 _FLAGS = frozenset(field.name for field in fields(Account) if field.type == "bool")
 

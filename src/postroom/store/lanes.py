@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from postroom.errors import StoreUnavailable
 from postroom.failpoints import reach
+from postroom.model.account import AddressTag
 from postroom.model.event import EventKind
 from postroom.model.rendering import Rendering
 from postroom.model.tenant import UnknownPolicy
@@ -54,7 +55,7 @@ _DUE = (
     "m.mail_from, m.subject, m.message_id, m.size, m.eight_bit, m.smtputf8, "
     "CASE WHEN m.send_at_ms > m.created_ms THEN m.send_at_ms ELSE m.created_ms END, m.expires_ms, "
     "m.unknown_policy, m.secret, m.kind, m.priority, r.routed, CASE WHEN m.size <= 32768 THEN c.body END, "
-    "m.ret, m.envid, r.notify, r.orcpt, r.fallback_of "
+    "m.ret, m.envid, r.notify, r.orcpt, r.fallback_of, m.return_tag "
     "FROM recipient r JOIN message m ON m.id = r.message_id LEFT JOIN content c ON c.message_id = r.message_id "
     "WHERE r.account_id = ? AND r.priority = ? AND r.tenant_id = ? AND r.due_ms <= ? "
     "ORDER BY r.due_ms, r.message_id, r.n LIMIT ? OFFSET ?"
@@ -69,7 +70,8 @@ class Claimed(NamedTuple):
     """One recipient taken from the queue with all an attempt needs. `body` is None where it is read in its turn.
 
     `ret` to `orcpt` are what was asked of delivery reports (RFC 3461), None where nothing was. `fallback_of`: the
-    account that it belongs to, when another sends it; `rendering`: what is different then.
+    account that it belongs to, when another sends it; `rendering`: what is different then. `return_tag`: how its return
+    path is tagged.
     """
 
     message_id: int
@@ -99,6 +101,7 @@ class Claimed(NamedTuple):
     notify: str | None = None
     orcpt: str | None = None
     fallback_of: int | None = None
+    return_tag: str = AddressTag.OFF
     rendering: Rendering | None = None
 
 
@@ -218,7 +221,7 @@ def claim(
         _take(connection, rows, fence, now_ms, next_id)
         reach("claim.before-commit")
     return [
-        Claimed._make((*row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:27], None))
+        Claimed._make((*row[:12], bool(row[12]), bool(row[13]), *row[14:17], bool(row[17]), *row[18:28], None))
         for row in rows
     ]
 

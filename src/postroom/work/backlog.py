@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from postroom.addresses import Address
 from postroom.compose.second_rendering import render_again
-from postroom.model.account import Account
+from postroom.model.account import Account, AddressTag
 from postroom.model.job import Job, JobRecipient
 from postroom.model.rendering import Rendering
 from postroom.policy.pace import allowance
 from postroom.policy.speed import narrowed
+from postroom.secrets.tagging import Tagging
 from postroom.store import lanes, paces
 from postroom.store.diversion import renderings
 from postroom.store.lanes import Claimed
@@ -71,7 +72,8 @@ def _rendered(connection: Connection, account: Account, claimed: list[Claimed], 
 
 def _as_rendered(one: Claimed, rendering: Rendering, sign: Signs) -> Claimed:
     body = None if one.body is None else rendered(one.body, rendering, sign)
-    return one._replace(mail_from=rendering.mail_from, body=body, rendering=rendering)
+    plain = AddressTag.OFF.value  # the other account's return path is another mailbox, which may know no tags
+    return one._replace(mail_from=rendering.mail_from, body=body, rendering=rendering, return_tag=plain)
 
 
 def rendered(content: bytes, rendering: Rendering | None, sign: Signs = _unsigned) -> bytes:
@@ -82,21 +84,24 @@ def rendered(content: bytes, rendering: Rendering | None, sign: Signs = _unsigne
     return sign(rendering, again) + again if rendering.signers else again
 
 
-def jobs_of(claimed: Sequence[Claimed], account: Account, fence: int) -> list[Job]:
-    """Recipients of one message that were claimed together share a transaction, up to the account's limit."""
+def jobs_of(claimed: Sequence[Claimed], account: Account, fence: int, tagging: Tagging) -> list[Job]:
+    """Recipients of one message that were claimed together share a transaction, up to the account's limit. Where the
+    return path is tagged, each has his own.
+    """
     jobs: list[Job] = []
     group: list[Claimed] = []
     for one in claimed:
-        if group and (group[0].message_id != one.message_id or len(group) >= account.limits.recipients):
-            jobs.append(_job(group, account, fence))
+        most = account.limits.recipients if one.return_tag == AddressTag.OFF else 1
+        if group and (group[0].message_id != one.message_id or len(group) >= most):
+            jobs.append(_job(group, account, fence, tagging))
             group = []
         group.append(one)
     if group:
-        jobs.append(_job(group, account, fence))
+        jobs.append(_job(group, account, fence, tagging))
     return jobs
 
 
-def _job(group: Sequence[Claimed], account: Account, fence: int) -> Job:
+def _job(group: Sequence[Claimed], account: Account, fence: int, tagging: Tagging) -> Job:
     first = group[0]
     return Job(
         message_id=first.message_id,
@@ -121,4 +126,7 @@ def _job(group: Sequence[Claimed], account: Account, fence: int) -> Job:
         fallback_of=first.fallback_of,
         rendering=first.rendering,
         sender=first.sender,
+        tagged_from=tagging.return_path(
+            first.tenant_id, first.message_id, first.n, first.mail_from, AddressTag(first.return_tag)
+        ),
     )

@@ -396,7 +396,7 @@ def _transmission(taken: Taken) -> Transmission:
     message = taken.unit.message
     recipients = tuple(Recipient(address.spec) for _, address in taken.recipients)
     return Transmission(
-        taken.number, taken.route.return_path, recipients, taken.content, bool(message[_8BIT]), bool(message[_UTF8])
+        taken.number, taken.mail_from, recipients, taken.content, bool(message[_8BIT]), bool(message[_UTF8])
     )
 
 

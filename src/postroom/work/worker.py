@@ -319,7 +319,7 @@ class Worker:
         if taken.again_ms is not None:
             room.backlog = False
             self._wake_later(account.id, max(0, taken.again_ms - now_ms()))
-        for job in jobs_of(taken.claimed, account, lane.fence):
+        for job in jobs_of(taken.claimed, account, lane.fence, self._office.tagging):
             lane.reserve(job)
             lane.add(job)
         if room.backlog:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
 
+from postroom.model.account import AddressTag
 from postroom.model.message import RecipientRole
 from postroom.model.state import LEASED, WAITING, State
 from postroom.model.tenant import UnknownPolicy
@@ -41,6 +42,7 @@ message = Table(
     words("metadata", None),
     words("ret", None),
     words("envid", None),
+    words("return_tag", AddressTag.OFF.value),
     Index("ix_message_tenant_id_id", "tenant_id", "id"),
     one_of("unknown_policy", UnknownPolicy),
 )

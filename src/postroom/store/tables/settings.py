@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from postroom.model.account import AccountState, CertificateCheck, CredentialSource, Encryption, Login
+from postroom.model.account import AccountState, AddressTag, CertificateCheck, CredentialSource, Encryption, Login
 from postroom.model.grant import OAuth2Flow
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.store.tables.columns import flag, key, metadata, number, one_of, tenant_of, words
@@ -118,12 +118,16 @@ account = Table(
     number("created_ms", 0),
     number("version", 1),
     words("preset"),
+    words("return_path_tag", AddressTag.OFF.value),
+    words("reply_to_tag", AddressTag.OFF.value),
     UniqueConstraint("tenant_id", "name"),
     CheckConstraint("port BETWEEN 1 AND 65535", name="port"),
     one_of("encryption", Encryption),
     one_of("login", Login),
     one_of("credential_source", CredentialSource),
     one_of("certificate_check", CertificateCheck),
+    one_of("return_path_tag", AddressTag),
+    one_of("reply_to_tag", AddressTag),
     one_of("state", AccountState),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from postroom.model.account import AccountState, CertificateCheck, CredentialSource, Encryption, Login
+from postroom.model.account import AccountState, AddressTag, CertificateCheck, CredentialSource, Encryption, Login
 from postroom.model.application import Scope
 from postroom.model.event import EventKind
 from postroom.model.message import RecipientRole
@@ -121,6 +121,12 @@ _ACCOUNT = {
     "sender_name": _text("The name that goes with it."),
     "reply_to": _text("Where answers go."),
     "return_path": _text("Where delivery reports go."),
+    "return_path_tag": _words(
+        AddressTag,
+        "The return path carries a signed tag, by which a report is believed and leads back to its recipient. `plus`: "
+        "behind a plus; `whole`: in the place of the local part, for a domain that takes mail for any address.",
+    ),
+    "reply_to_tag": _words(AddressTag, "The same for the reply address: an answer finds its message."),
     "confirmation_address": _text("Where read confirmations go."),
     "probe_address": _text("Who gets the messages by which senders are proven. Empty: none are sent."),
     "request_receipt": _flag("Ask for read confirmations."),

@@ -11,8 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from postroom.model.account import Account, CertificateCheck, CredentialSource, Encryption, Login, default_port
-from postroom.model.grant import OAuth2Flow, OAuth2Provider
+from postroom.model.account import (
+    Account,
+    CredentialSource,
+    Encryption,
+    Login,
+)
+from postroom.model.grant import OAuth2Provider
+from postroom.web.console.account_choices import CHECKS, ENCRYPTIONS, FLOWS, LOGINS, PROVIDERS, SOURCES, TAGS, Choice
 from postroom.web.console.words import N_
 
 __all__ = ["GROUPS", "LABELS", "SECRETS", "Choice", "Group", "Input", "Kind", "Part", "given_values", "stored_values"]
@@ -32,16 +38,6 @@ class Kind(StrEnum):
     CHECK = "check"
     NAMED = "named"
     """A choice among things that have names (accounts, connectors); the page knows them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """`follows`: what another field becomes with this choice, while nobody typed another value there."""
-
-    value: str
-    text: str
-    sentence: str = ""
-    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,83 +91,6 @@ _MICROSOFT = f"oauth2_provider={_words(one for one in OAuth2Provider if one.is_m
 _CUSTOM = f"oauth2_provider={OAuth2Provider.CUSTOM}"
 _ENCRYPTED = f"encryption={_words([Encryption.STARTTLS, Encryption.TLS])}"
 
-_ENCRYPTIONS = (
-    Choice(
-        Encryption.STARTTLS,
-        N_("STARTTLS"),
-        N_("Begins in clear and is encrypted before anything is said. Usual with port 587."),
-        str(default_port(Encryption.STARTTLS)),
-    ),
-    Choice(
-        Encryption.TLS,
-        N_("TLS from the start"),
-        N_("Many call it SSL. Usual with port 465."),
-        str(default_port(Encryption.TLS)),
-    ),
-    Choice(
-        Encryption.NONE,
-        N_("Not encrypted"),
-        N_("Only for a server on this machine or in a network you trust. Usual with port 25."),
-        str(default_port(Encryption.NONE)),
-    ),
-)
-_LOGINS = (
-    Choice(Login.NONE, N_("No login: the server takes mail from this machine")),
-    Choice(Login.PASSWORD, N_("User name and password (the strongest way both sides know)")),
-    Choice(Login.OAUTH2, N_("OAuth2: with access tokens (Microsoft 365, Google and others)")),
-    Choice(Login.KERBEROS, N_("Kerberos: integrated, with a ticket")),
-    Choice(Login.NTLM, N_("NTLM: integrated, of Windows")),
-    Choice(Login.PLAIN, N_("Password, only PLAIN")),
-    Choice(Login.LOGIN, N_("Password, only LOGIN")),
-    Choice(Login.CRAM_MD5, N_("Password, only CRAM-MD5")),
-    Choice(Login.SCRAM_SHA_1, N_("Password, only SCRAM-SHA-1")),
-    Choice(Login.SCRAM_SHA_256, N_("Password, only SCRAM-SHA-256")),
-)
-_SOURCES = (
-    Choice(CredentialSource.PASSWORD, N_("User name and password")),
-    Choice(CredentialSource.KEYTAB, N_("A keytab of this machine")),
-    Choice(CredentialSource.TICKET_CACHE, N_("The tickets of the account this service runs as")),
-)
-_PROVIDERS = (
-    Choice(OAuth2Provider.NONE, N_("Choose one")),
-    Choice(OAuth2Provider.MICROSOFT, N_("Microsoft 365")),
-    Choice(OAuth2Provider.GOOGLE, N_("Google")),
-    Choice(OAuth2Provider.CUSTOM, N_("Another provider")),
-    Choice(OAuth2Provider.MICROSOFT_US_GOV, N_("Microsoft 365 US Government")),
-    Choice(OAuth2Provider.MICROSOFT_US_DOD, N_("Microsoft 365 US DoD")),
-    Choice(OAuth2Provider.MICROSOFT_CHINA, N_("Microsoft 365 China (21Vianet)")),
-)
-_FLOWS = (
-    Choice(OAuth2Flow.AUTHORIZATION_CODE, N_("Somebody consents once, in the browser")),
-    Choice(OAuth2Flow.CLIENT_CREDENTIALS, N_("The application logs in in its own name (Microsoft)")),
-    Choice(OAuth2Flow.SERVICE_ACCOUNT, N_("A service account (Google)")),
-    Choice(OAuth2Flow.REFRESH_TOKEN, N_("With a refresh token got elsewhere")),
-)
-_CHECKS = (
-    Choice(
-        CertificateCheck.VERIFY,
-        N_("Check it by the authorities this machine trusts"),
-        N_("Right for every public provider."),
-    ),
-    Choice(
-        CertificateCheck.PINNED,
-        N_("Trust one certificate that you looked at"),
-        N_(
-            "For a server with a certificate of its own making. When it shows another one, mail waits and you are told."
-        ),
-    ),
-    Choice(
-        CertificateCheck.OWN_CA,
-        N_("Check it by your own authority (CA)"),
-        N_("For companies that issue their own certificates."),
-    ),
-    Choice(
-        CertificateCheck.IGNORE,
-        N_("Ignore certificate errors"),
-        N_("The last resort: whoever stands in between can read and change all mail. The warning stays visible."),
-    ),
-)
-
 GROUPS = (
     Group(
         "server",
@@ -195,7 +114,7 @@ GROUPS = (
                     follows="encryption",
                 ),
             ), pair=True),
-            Part((Input("encryption", N_("Encryption"), Kind.RADIOS, choices=_ENCRYPTIONS),)),
+            Part((Input("encryption", N_("Encryption"), Kind.RADIOS, choices=ENCRYPTIONS),)),
         ),
     ),
     Group(
@@ -203,9 +122,9 @@ GROUPS = (
         N_("Login"),
         N_("How Postroom proves to the server who it is."),
         (
-            Part((Input("login", N_("Way of logging in"), Kind.SELECT, choices=_LOGINS),)),
+            Part((Input("login", N_("Way of logging in"), Kind.SELECT, choices=LOGINS),)),
             Part((
-                Input("credential_source", N_("What it proves itself with"), Kind.SELECT, choices=_SOURCES),
+                Input("credential_source", N_("What it proves itself with"), Kind.SELECT, choices=SOURCES),
             ), _KERBEROS),
             Part((
                 Input("user", N_("User name"), help=N_("Often the full e-mail address of the mailbox.")),
@@ -237,8 +156,8 @@ GROUPS = (
                 ),
             ), _KERBEROS),
             Part((
-                Input("oauth2_provider", N_("Who gives the access tokens"), Kind.SELECT, choices=_PROVIDERS),
-                Input("oauth2_flow", N_("How they are got"), Kind.SELECT, choices=_FLOWS),
+                Input("oauth2_provider", N_("Who gives the access tokens"), Kind.SELECT, choices=PROVIDERS),
+                Input("oauth2_flow", N_("How they are got"), Kind.SELECT, choices=FLOWS),
                 Input(
                     "oauth2_tenant",
                     N_("Directory (tenant) at Microsoft"),
@@ -314,6 +233,25 @@ GROUPS = (
             ), pair=True),
             Part((
                 Input(
+                    "reply_to_tag",
+                    N_("Signed mark for answers"),
+                    Kind.SELECT,
+                    N_("An answer then finds its message, whatever the writer's program does. Send yourself a test."),
+                    choices=TAGS,
+                ),
+                Input(
+                    "return_path_tag",
+                    N_("Signed mark for delivery errors"),
+                    Kind.SELECT,
+                    N_(
+                        "A report is then known to be about a mail of yours and to which recipient, so that it may "
+                        "suppress an address. Some servers refuse such a sender: test it."
+                    ),
+                    choices=TAGS,
+                ),
+            ), pair=True),
+            Part((
+                Input(
                     "confirmation_address",
                     N_("Confirmation e-mail"),
                     help=N_("Where read confirmations go; empty: to the sender."),
@@ -366,7 +304,7 @@ GROUPS = (
         N_("How Postroom knows that the server is the right one."),
         (
             Part((
-                Input("certificate_check", N_("The server's certificate"), Kind.RADIOS, choices=_CHECKS),
+                Input("certificate_check", N_("The server's certificate"), Kind.RADIOS, choices=CHECKS),
                 Input(
                     "certificate_pin",
                     N_("Fingerprint (SHA-256) of the certificate you trust"),
