@@ -34,6 +34,8 @@ POINTS = (
     "reclaim.after-commit",
     "digest.before-commit",  # its mails are out of their state, the digest is not in
     "digest.after-commit",
+    "job.before-commit",  # a batch of a job's messages is done, not yet durably
+    "job.after-commit",
     "grant.after-answer",  # the identity provider has replaced a token, which is known here and nowhere else
     "webhook.after-answer",  # an event was taken over there, which is known here and nowhere else
     "grant.after-commit",  # the new token is durable, and not used yet

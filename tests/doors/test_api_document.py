@@ -85,7 +85,9 @@ class Things:
         incoming = client.post("/v1/incoming", json={"raw": "U3ViamVjdDogUmU6IFMKClQK"}).json()
         hook = {"name": "Hook", "url": "https://shop.example.com/hook"}
         webhook = client.post("/v1/webhooks", json=hook).json()
+        job = client.post("/v1/jobs", json={"act": "hold", "search": {"state": "failed"}}).json()
         self.names = {
+            "job": job["id"],
             "incoming": incoming["id"],
             "account": account["id"],
             "connector": connector["id"],
@@ -133,6 +135,7 @@ class Things:
             "roles",
             "deleted",
             "dkim-keys",
+            "jobs",
         ]
         pages += [f"messages/{self.names['message']}", f"messages/{self.names['message']}/timeline"]
         return [self.client.get(f"/v1/{page}").json() for page in pages]

@@ -250,6 +250,7 @@ ELSEWHERE = {
     "test_oauth2_trouble.py": {"grant.after-answer", "grant.after-commit"},
     "test_digest_kills.py": {"digest.before-commit", "digest.after-commit"},
     "test_webhooks.py": {"webhook.after-answer"},
+    "test_job_kills.py": {"job.before-commit", "job.after-commit"},
 }
 
 

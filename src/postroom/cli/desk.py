@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from postroom.cli import local
@@ -86,6 +86,23 @@ class Desk:
         """The octets of an answer that is not JSON."""
         return self._send("GET", path, None, None, None).content
 
+    def save(self, path: str, query: Mapping[str, Any], into: IO[bytes]) -> int:
+        """Writes an answer that may be long into a file, as it comes; how many octets it has."""
+        import httpx2
+
+        asked = self._asked(query)
+        count = 0
+        try:
+            with self._client.stream("GET", path, params=asked) as response:
+                if response.is_error or response.is_redirect:
+                    response.read()
+                    raise self._refusal(response)
+                for some in response.iter_bytes():
+                    count += into.write(some)
+        except httpx2.HTTPError as error:
+            raise out_of_reach(f"No Postroom answers at {self._name}, or not to the end.", str(error)) from None
+        return count
+
     def alive(self) -> bool:
         """Whether a Postroom is there. One that is busy or refuses us is there all the same."""
         import httpx2
@@ -104,9 +121,7 @@ class Desk:
     ) -> httpx2.Response:
         import httpx2
 
-        asked = {name: value for name, value in (query or {}).items() if value not in (None, "")}
-        if self.tenant:
-            asked["tenant"] = self.tenant
+        asked = self._asked(query or {})
         try:
             response = self._client.request(method, path, params=asked, json=body, headers=headers)
         except httpx2.TimeoutException:
@@ -116,6 +131,10 @@ class Desk:
         if response.is_error or response.is_redirect:
             raise self._refusal(response)
         return response
+
+    def _asked(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        asked = {name: value for name, value in query.items() if value not in (None, "")}
+        return asked | {"tenant": self.tenant} if self.tenant else asked
 
     def _refusal(self, response: httpx2.Response) -> CommandError:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +17,7 @@ from postroom.cli.terminal import Cell
 from postroom.cli.times import local, moment
 from postroom.cli.words import me, state_cell
 
-__all__ = ["FILTERS", "page"]
+__all__ = ["FILTERS", "Since", "Until", "asked", "page"]
 
 page = Page(MAIL)
 
@@ -27,6 +28,7 @@ FILTERS = (
     Field("state", "state", "Only messages with a recipient in this state.", metavar="STATE"),
     Field("kind", "kind", "Only this kind of mail.", metavar="WORD"),
     Field("application", "app", "Only mail of this application."),
+    Field("account", "account", "Only mail that goes or went through this account."),
     Field("tag", "tag", "Only mail with this tag.", metavar="WORD"),
     Field("text", "text", "Words anywhere in the line."),
 )
@@ -41,14 +43,29 @@ Follow = Annotated[bool, typer.Option("--follow", help="Go on, and show what is 
 
 @page.command("log", fields=FILTERS)
 def log(
-    call: Call, values: dict[str, Any], since: Since = "", until: Until = "", limit: Limit = 20, follow: Follow = False
+    call: Call,
+    values: dict[str, Any],
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 20,
+    follow: Follow = False,
+    count: Annotated[bool, typer.Option("--count", help="Only say how many there are.")] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write all of it into this new file.")
+    ] = None,
 ) -> None:
     """Shows the mailing log, one line a message, the newest last."""
-    query = dict(values)
-    if since:
-        query["since"] = moment(since, option="--since", back=True)
-    if until:
-        query["until"] = moment(until, option="--until", back=True)
+    query = asked(values, since, until)
+    if count:
+        answer = call.desk.get("/v1/message-count", **query)
+        least = "" if answer.get("exact") else "more than "
+        call.answer(answer, lambda: call.terminal.line(f"{least}{int(answer.get('count') or 0):,}"))
+        return
+    if csv is not None:
+        with csv.open("xb") as stream:
+            octets = call.desk.save("/v1/messages.csv", query, stream)
+        call.answer({"file": str(csv), "octets": octets}, lambda: call.terminal.line(f"{csv} has {octets:,} octets."))
+        return
     lines, more = _read(call, query, limit)
     if follow:
         if call.as_json:
@@ -63,6 +80,16 @@ def queue(call: Call) -> None:
     """Shows what waits, per account, and since when."""
     answer = call.desk.get("/v1/queue")
     call.answer(answer, lambda: _queue(call, answer.get("queue", [])))
+
+
+def asked(values: dict[str, Any], since: str, until: str) -> dict[str, Any]:
+    """The filters as Postroom is asked."""
+    query = dict(values)
+    if since:
+        query["since"] = moment(since, option="--since", back=True)
+    if until:
+        query["until"] = moment(until, option="--until", back=True)
+    return query
 
 
 def _read(call: Call, query: dict[str, Any], limit: int) -> tuple[list[dict[str, Any]], bool]:

@@ -21,6 +21,7 @@ _PAGES = (
     ("log.page", "log queue"),
     ("show.page", "show"),
     ("mail.page", "cancel hold release retry resend settle"),
+    ("jobs.page", "job"),
     ("evidence.page", "evidence"),
     ("diagnoses.page", "diagnosis"),
     ("dns.page", "dns"),

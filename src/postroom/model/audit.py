@@ -35,6 +35,7 @@ NOUNS: dict[str, str] = {
     "suppression": "",
     "dkim-key": "y",
     "incoming": "b",
+    "job": "j",
 }
 """What an entry may be about, and the letter of its ids."""
 

@@ -32,12 +32,12 @@ from postroom.model.dkim import DkimKey
 from postroom.model.message import Draft, Priority
 from postroom.model.state import WAITING, State
 from postroom.model.submission import Submission
+from postroom.outbox.acting import INSISTING, act_in
 from postroom.outbox.copies import Original, copy_of, original
 from postroom.outbox.inbox import Inbox
 from postroom.outbox.noted import act_noted, resend_noted
 from postroom.outbox.rates import Rates
 from postroom.outbox.receipt import Receipt, fresh_receipt, settled_receipt, stored_receipt
-from postroom.policy.route import PLACEHOLDER, Route, route
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets.dkim import Signer
 from postroom.secrets.tagging import Tagging
@@ -46,15 +46,14 @@ from postroom.settings import Settings
 from postroom.store import acts, audit
 from postroom.store.acceptance import Accepted
 from postroom.store.acts import Act
+from postroom.store.bulk_jobs import Once
 from postroom.store.database import Store
-from postroom.store.first_sender import give_sender
 from postroom.store.transmission import Move
 
 __all__ = ["Outbox", "Told"]
 
 Told = Callable[[Receipt | PostroomError], None]
 _RELEASE_BATCH = 200
-_INSISTING = (acts.RETRY, acts.SEND_AGAIN)
 
 
 class Settled(Protocol):
@@ -188,9 +187,9 @@ class Outbox:
         self._on_loop(lambda: self._accept(taken, _teller(future)))
         return future
 
-    def wake(self, account_id: int) -> None:
-        """There is more in this account's queue."""
-        self._on_loop(partial(self._placement.wake, account_id))
+    def wake(self, account_id: int, *, insist: bool = False) -> None:
+        """There is more in this account's queue; `insist`: that is tried now, whatever the account waits for."""
+        self._on_loop(partial(self._placement.wake, account_id, insist=insist))
 
     def test_account(self, actor: Actor, ref: str | int, to: str, subject: str, text: str) -> Future[Receipt]:
         """A real message through this account on the production road, awaited, whatever the mode is."""
@@ -377,11 +376,13 @@ class Outbox:
         except Exception as error:
             future.set_exception(error)
 
-    def resend(self, actor: Actor, message_id: int, to: Sequence[str] | None = None) -> Future[Receipt]:
+    def resend(
+        self, actor: Actor, message_id: int, to: Sequence[str] | None = None, *, once: Once | None = None
+    ) -> Future[Receipt]:
         """The same bytes once more as a new message: to those who did not get it, or to other recipients.
 
         Who sends a copy to whom he likes can read it, so that needs the right to see contents; what is marked secret
-        goes to nobody else at all: Forbidden.
+        goes to nobody else at all: Forbidden. `once`: for a job, which is noted in the audit trail as a whole.
         """
         self._check_copies(actor, to)
         future: Future[Receipt] = _promise()
@@ -390,7 +391,9 @@ class Outbox:
         def go(done: Future[Original]) -> None:
             try:
                 taken = copy_of(self._intake, self._office.snapshot, self._store.ids, actor, done.result(), to)
-                taken.unit.noted = [resend_noted(actor, taken, message_id, to, self._store.ids.next())]
+                taken.unit.once = once
+                if once is None:
+                    taken.unit.noted = [resend_noted(actor, taken, message_id, to, self._store.ids.next())]
                 self._on_loop(lambda: self._accept(taken, _teller(future)))
             except Exception as error:
                 future.set_exception(error)
@@ -401,15 +404,12 @@ class Outbox:
     def _act(self, actor: Actor, message_id: int, n: Sequence[int] | None, act: Act) -> Future[Receipt]:
         self._check(actor, Scope.ACT)
         moment, ids = now_ms(), self._store.ids.next
-        account_id = self._office.snapshot.account_for(actor.tenant_id)
+        snapshot = self._office.snapshot
         future: Future[Receipt] = _promise()
 
         def work(connection: Connection) -> tuple[acts.Acted, Receipt]:
             tenant_id = actor.tenant_id
-            if act is acts.RELEASE:
-                way = partial(self._way_now, tenant_id)
-                give_sender(connection, tenant_id, message_id, PLACEHOLDER.spec, way, moment, ids)
-            acted = acts.perform(connection, tenant_id, message_id, n, act, moment, ids, actor.name, account_id)
+            acted = act_in(connection, snapshot, tenant_id, message_id, n, act, moment, ids, actor.name)
             audit.note(connection, [(ids(), act_noted(actor, message_id, act, acted, moment))])
             return acted, stored_receipt(connection, tenant_id, message_id)
 
@@ -423,19 +423,10 @@ class Outbox:
             acted, receipt = answer.result()
             future.set_result(receipt)
             for account in acted.accounts:
-                self._on_loop(partial(self._placement.wake, account, insist=act in _INSISTING))
+                self._on_loop(partial(self._placement.wake, account, insist=act in INSISTING))
 
         done.add_done_callback(told)
         return future
-
-    def _way_now(self, tenant_id: int) -> Route:
-        """The way of a message that names nothing itself, by the settings of this moment."""
-        way = route(self._office.snapshot, tenant_id, Draft())
-        if isinstance(way, Route) and way.sender.key != PLACEHOLDER.key:
-            return way
-        raise Conflict(
-            "It was taken before any sender was set up, and there is none yet. Add an account or a sender first."
-        )
 
     def _check_copies(self, actor: Actor, to: Sequence[str] | None) -> None:
         self._check(actor, Scope.ACT)

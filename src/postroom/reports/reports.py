@@ -12,10 +12,9 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from postroom.addresses import Address, BadAddress
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Fault, Forbidden, NotFound
-from postroom.ids import decode, encode, id_at, time_of
+from postroom.ids import encode, time_of
 from postroom.model.account import AccountState
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
@@ -33,17 +32,16 @@ from postroom.sentence import Sentence
 from postroom.store import audit, lines, messages, queue, timeline, unknown_answers, versions
 from postroom.store.activity import Activity, activity
 from postroom.store.database import Store
+from postroom.store.query import wanted_of
 from postroom.store.queue import Load
-from postroom.store.search import Wanted, search
+from postroom.store.search import Count, count, search
 from postroom.store.unknown_answers import UnknownAnswer
 from postroom.store.volumes import Volume, volumes
 
 __all__ = ["Reports"]
 
-_MOST_ON_PAGE = 200
 _MOST_EVENTS = 2_000
 _MOST_ATTEMPTS = 200
-_MOST_TEXT = 1_000
 _MOST_HOURS = 168
 _DAY_MS = 24 * 3600 * 1000
 
@@ -143,7 +141,7 @@ class Reports:
         """Newest first, up to 200 a page; `cursor` is the `next` of the page before. Raises BadInput."""
         _require(actor, Scope.READ)
         number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
-        wanted = _wanted(snapshot, number, query or Query(), cursor, limit)
+        wanted = wanted_of(snapshot, number, query or Query(), cursor, limit)
 
         def work(connection: Connection) -> Page:
             found = search(connection, number, wanted, limit)
@@ -153,6 +151,13 @@ class Reports:
             return Page(items, encode("c", found.below), time_of(found.below))
 
         return self._store.read(work)
+
+    def count(self, actor: Actor, query: Query | None = None, tenant_id: int | None = None) -> Future[Count]:
+        """How many messages a search finds, as far as can be told within a second. Raises BadInput."""
+        _require(actor, Scope.READ)
+        number, snapshot = _tenant_for(actor, tenant_id), self._office.snapshot
+        wanted = wanted_of(snapshot, number, query or Query())
+        return self._store.read(lambda c: count(c, number, wanted))
 
     def silenced(
         self, actor: Actor, cursor: str | None = None, limit: int = 50, tenant_id: int | None = None
@@ -378,97 +383,3 @@ def _queue_line(snapshot: Snapshot, load: Load, goes: Going) -> QueueLine:
         slow=goes.slow,
         empty_ms=goes.empty_ms,
     )
-
-
-def _wanted(snapshot: Snapshot, tenant_id: int, query: Query, cursor: str | None, limit: int) -> Wanted:
-    """The query as the store understands it. Raises BadInput with every fault."""
-    faults: list[Fault] = []
-    if not 1 <= limit <= _MOST_ON_PAGE:
-        faults.append(
-            Fault(
-                "limit",
-                Sentence("is not from 1 to {most_on_page}.", most_on_page=_MOST_ON_PAGE),
-                "Ask for fewer, and follow `next`.",
-            )
-        )
-    for field in ("recipient", "sender", "subject", "kind", "tag", "text"):
-        given = getattr(query, field)
-        if len(given) > _MOST_TEXT:
-            faults.append(
-                Fault(
-                    field, Sentence("is longer than {most_text} characters.", most_text=_MOST_TEXT), "Search for less."
-                )
-            )
-        elif any(char < " " or "\ud800" <= char <= "\udfff" for char in given):
-            faults.append(Fault(field, "holds a control character.", "Type it again."))
-    paused = frozenset(one.id for one in snapshot.accounts.values() if one.state is AccountState.PAUSED)
-    wanted = Wanted(
-        sender=query.sender.strip(),
-        subject=query.subject.strip(),
-        kind=query.kind.strip(),
-        tag=query.tag,
-        state=_state(query.state, faults),
-        application_id=_application_id(snapshot, tenant_id, query.application),
-        held_accounts=paused,
-    )
-    wanted = _with_recipient(wanted, query.recipient.strip())
-    wanted = _with_bounds(wanted, query, cursor, faults)
-    if faults:
-        raise BadInput(faults)
-    return wanted
-
-
-def _state(given: State | str | None, faults: list[Fault]) -> State | None:
-    if given is None or given == "":
-        return None
-    try:
-        return State(given)
-    except ValueError:
-        faults.append(Fault("state", "is no state.", Sentence("There are: {state}.", state=", ".join(State))))
-        return None
-
-
-def _application_id(snapshot: Snapshot, tenant_id: int, given: str | int | None) -> int | None:
-    """-1, which no message has, for an application that is not there."""
-    if given is None or given == "":
-        return None
-    number = given if isinstance(given, int) else decode("p", given)
-    for application in snapshot.applications.values():
-        if application.tenant_id == tenant_id and (application.id == number or application.name == given):
-            return application.id
-    return -1
-
-
-def _with_recipient(wanted: Wanted, given: str) -> Wanted:
-    if not given or given.endswith("*"):
-        return replace(wanted, recipient=given)
-    try:
-        address = Address.parse(given)
-    except BadAddress:
-        return replace(wanted, recipient=given)
-    whole = "." in address.domain or address.domain.startswith("[")
-    return replace(wanted, recipient=address.spec if whole else given, exact=whole)
-
-
-def _with_bounds(wanted: Wanted, query: Query, cursor: str | None, faults: list[Fault]) -> Wanted:
-    low, high = wanted.low, wanted.high
-    if query.since_ms is not None:
-        low = max(low, _bound(query.since_ms))
-    if query.until_ms is not None:
-        high = min(high, _bound(query.until_ms))
-    said = query.text.strip()
-    named = decode("m", said) if said else None
-    if named is not None:
-        low, high, said = max(low, named), min(high, named + 1), ""
-    if cursor:
-        below = decode("c", cursor)
-        if below is None:
-            faults.append(Fault("cursor", "is no cursor of ours.", "Take it from the page before, or leave it out."))
-        else:
-            high = min(high, below)
-    return replace(wanted, words=said, low=low, high=high)
-
-
-def _bound(at_ms: int) -> int:
-    """An id for a time, whatever was typed: the column takes 63 bits."""
-    return min(id_at(min(at_ms, 1 << 45)), (1 << 63) - 1)

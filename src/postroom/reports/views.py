@@ -10,6 +10,7 @@ from postroom.model.message import Message, RecipientRole
 from postroom.model.state import State
 from postroom.store.activity import Activity, Hour
 from postroom.store.lines import MessageLine
+from postroom.store.query import Query
 from postroom.store.volumes import Volume
 
 __all__ = [
@@ -26,29 +27,6 @@ __all__ = [
     "Timeline",
     "Volume",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is searched for in the mailing log; everything set must hold. Empty means: not looked at.
-
-    `recipient`: an address finds exactly that one, whatever its case; `abc*` what begins so; anything else a part of
-    it. `sender`, `subject`: every word typed is in it. `application`: its id or name. `since_ms`, `until_ms`: accepted
-    in this time (ms UTC, the end not included). `text`: every word typed is in the subject, the sender or a recipient;
-    or the Message-ID, or a message's id. Parts and words are found where a word begins, whatever their case and
-    accents; with `*` before them, anywhere. `recipient` and `state` must hold of the same recipient.
-    """
-
-    recipient: str = ""
-    sender: str = ""
-    subject: str = ""
-    state: State | str | None = None
-    kind: str = ""
-    application: str | int | None = None
-    tag: str = ""
-    since_ms: int | None = None
-    until_ms: int | None = None
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from postroom.errors import Conflict
 from postroom.failpoints import reach
-from postroom.store import audit, tables
+from postroom.store import audit, bulk_jobs, tables
 from postroom.store.bulk import Row, insert_rows
 from postroom.store.choices import Choice, Diverted, applied, collect, look_up
 from postroom.store.digests import Gathering, take
@@ -57,6 +57,8 @@ class Acceptance:
     """What has to be looked up of its recipients; None where nobody has a say."""
     gathering: Gathering | None = None
     """The mails that it takes the place of, when it is a digest. One that finds some of them gone is not accepted."""
+    once: bulk_jobs.Once | None = None
+    """The message of a job that is sent again by this. What the job has sent already is not accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class AcceptanceBatch:
         else:
             fresh = units
             answers = [Accepted(unit.message[0]) for unit in units]
-        if any(unit.gathering is not None for unit in fresh):
+        if any(unit.gathering is not None or unit.once is not None for unit in fresh):
             fresh = self._gather(connection, fresh, units, answers)
         if fresh:
             recipients = [row for unit in fresh for row in unit.recipients]
@@ -108,10 +110,12 @@ class AcceptanceBatch:
         places = {id(unit): place for place, unit in enumerate(units)}
         left = []
         for unit in fresh:
-            if unit.gathering is None or take(connection, unit.gathering):
-                left.append(unit)
-            else:
+            if unit.gathering is not None and not take(connection, unit.gathering):
                 answers[places[id(unit)]] = Conflict("Somebody else was faster: these mails wait no more.")
+            elif unit.once is not None and not bulk_jobs.claim(connection, unit.once, unit.message[0]):
+                answers[places[id(unit)]] = Conflict("The job has sent it already, or was stopped.")
+            else:
+                left.append(unit)
         return left
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Holding messages against what was searched for: by conditions in SQL, and words by looking at each.
 
-What is wanted of one recipient (address, state) has to hold of one and the same.
+What is wanted of one recipient (address, state, account) has to hold of one and the same.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Check:
         own = {row.id: (row.sender, row.subject) for row in rows}
         missing = {row.id for row in rows if not _all_in(self._words, own[row.id])} if self._words else set()
         needed = [row.id for row in rows] if self._recipient else list(missing)
-        to = self._addresses(needed, only_state=False) if missing else {}
-        fitting = self._addresses(needed, only_state=True) if self._recipient else {}
+        to = self._addresses(needed, same_one=False) if missing else {}
+        fitting = self._addresses(needed, same_one=True) if self._recipient else {}
         return [
             row
             for row in rows
@@ -79,11 +79,13 @@ class Check:
         left = [token for token in self._words if token.text.strip("<>") != own]
         return _all_in(left, (row.sender, row.subject, *addresses))
 
-    def _addresses(self, ids: Sequence[int], *, only_state: bool) -> dict[int, list[str]]:
+    def _addresses(self, ids: Sequence[int], *, same_one: bool) -> dict[int, list[str]]:
         c = _recipient.c
         where = [among(self._tenant_id), c.message_id.in_(ids)]
-        if only_state and self._wanted.state is not None:
+        if same_one and self._wanted.state is not None:
             where.append(_shown_as(self._wanted.state, self._wanted.held_accounts))
+        if same_one and self._wanted.account_id is not None:
+            where.append(_recipient.c.account_id == self._wanted.account_id)
         found: dict[int, list[str]] = {}
         for row in self._connection.execute(select(c.message_id, c.address).where(*where)):
             found.setdefault(row.message_id, []).append(row.address)
@@ -134,6 +136,8 @@ def _recipient_checks(wanted: Wanted) -> list[ColumnElement[bool]]:
             checks += [_contains(_recipient.c.address, text) for text in _anywhere(wanted.recipient)]
     if wanted.state is not None:
         checks.append(_shown_as(wanted.state, wanted.held_accounts))
+    if wanted.account_id is not None:
+        checks.append(_recipient.c.account_id == wanted.account_id)
     return checks
 
 

@@ -21,8 +21,8 @@ from postroom.model.event import EventKind
 from postroom.model.rendering import Rendering
 from postroom.model.tenant import UnknownPolicy
 from postroom.store import tables
-from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import Row, fetch, insert_rows, update_rows
+from postroom.store.events import EVENT_COLUMNS
 
 __all__ = [
     "Claimed",

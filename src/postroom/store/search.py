@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
+from postroom.ids import time_of
 from postroom.store import tables, terms
 from postroom.store.checking import Check
 from postroom.store.lists import by_recipients, by_terms
 from postroom.store.postings import Few, Long, of_ids
 from postroom.store.scope import within
-from postroom.store.wanted import Found, Wanted
+from postroom.store.wanted import HIGHEST_ID, Found, Wanted
 
-__all__ = ["Found", "Wanted", "search"]
+__all__ = ["Count", "Found", "Wanted", "count", "search"]
 
 _message = tables.message
 
@@ -38,6 +40,8 @@ _FIRST, _LIST = 200, 2_000
 _MOST_ROWS = 150_000
 _PATIENCE = 0.1
 """Seconds that a page may look; the lines of what it found are read after that."""
+_COUNTING = 0.8
+_COUNTED = 5_000
 
 Chunk = tuple[ColumnElement[bool], int | None, int]
 """Which messages to check now, below which id the next chunk begins (None: this is the last), how many rows it has."""
@@ -56,6 +60,37 @@ def search(connection: Connection, tenant_id: int, wanted: Wanted, limit: int, *
                 return Found(tuple(walk.found), goes_on if goes_on > wanted.low else None)
             below = floor
     return Found(tuple(walk.found), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """`exact`: that is all; else there are more, for it was counted no further back than `counted_to_ms` (ms UTC)."""
+
+    number: int
+    exact: bool = True
+    counted_to_ms: int | None = None
+
+
+def count(connection: Connection, tenant_id: int, wanted: Wanted, *, patience: float = _COUNTING) -> Count:
+    """How many messages there are, as far as can be told within its patience (seconds)."""
+    until = time.monotonic() + patience
+    number, below = 0, wanted.high
+    if replace(wanted, low=0, high=HIGHEST_ID, held_accounts=frozenset()) == Wanted():
+        return Count(_all_between(connection, tenant_id, wanted))
+    while True:
+        found = search(connection, tenant_id, replace(wanted, high=below), _COUNTED, patience=until - time.monotonic())
+        number += len(found.ids)
+        if found.below is None:
+            return Count(number)
+        below = found.below
+        if time.monotonic() >= until:
+            return Count(number, exact=False, counted_to_ms=time_of(below))
+
+
+def _all_between(connection: Connection, tenant_id: int, wanted: Wanted) -> int:
+    c = _message.c
+    chosen = (within(_message, tenant_id), c.id >= wanted.low, c.id < wanted.high)
+    return int(connection.execute(select(func.count()).select_from(_message).where(*chosen)).scalar_one())
 
 
 class _Walk:

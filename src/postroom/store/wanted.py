@@ -17,7 +17,7 @@ class Wanted:
 
     `recipient`: an exact address, with `*` at its end what an address begins with, else a part of one that begins where
     a word does. `sender`, `subject`, `words`: every token must stand there (see `policy.terms`). Of one and the same
-    recipient `recipient` and `state` must hold. Waiting mail of `held_accounts` counts as held.
+    recipient `recipient`, `state` and `account_id` must hold. Waiting mail of `held_accounts` counts as held.
     """
 
     recipient: str = ""
@@ -28,6 +28,7 @@ class Wanted:
     state: State | None = None
     kind: str = ""
     application_id: int | None = None
+    account_id: int | None = None
     tag: str = ""
     low: int = 0
     high: int = HIGHEST_ID

@@ -1,4 +1,4 @@
-"""What every door of the web is given: the settings, the store, the facades, the ways through connectors, the tests."""
+"""What every door of the web is given: settings, store, facades, the ways through connectors, tests, jobs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from postroom.office import Office
 from postroom.outbox import Outbox
+from postroom.outbox.jobs import Jobs
 from postroom.reports import Reports
 from postroom.settings import Settings
 from postroom.store.database import Store
@@ -30,3 +31,4 @@ class Desk:
     grants: Grants = field(repr=False)
     testing: Testing = field(repr=False)
     webhooks: Webhooks = field(repr=False)
+    jobs: Jobs = field(repr=False)

@@ -14,6 +14,7 @@ from postroom.maillog import MailLog
 from postroom.office import Office
 from postroom.outbox import Outbox
 from postroom.outbox.digests import Digests
+from postroom.outbox.jobs import Jobs
 from postroom.reports import Reports
 from postroom.secrets import KeyRing
 from postroom.settings import Role, Settings
@@ -61,12 +62,13 @@ class Engine:
         self.webhooks = Webhooks(self.store, self.office, settings, self.log)
         alarms = Alarms(self.store, self.office, self.outbox, settings, self.log, delivers=works)
         self.digests = Digests(self.store, self.office, self.outbox, self.log, largest=settings.max_message_bytes)
-        self._upkeep = Upkeep(*around, self.worker, alarms, self.digests, self.webhooks)
+        self.jobs = Jobs(self.store, self.office, self.outbox, self.log)
+        self._upkeep = Upkeep(*around, self.worker, alarms, self.digests, self.webhooks, self.jobs)
 
     @property
-    def parts(self) -> tuple[Store, Office, Outbox, Reports, Connecting, Grants, Testing, Webhooks]:
+    def parts(self) -> tuple[Store, Office, Outbox, Reports, Connecting, Grants, Testing, Webhooks, Jobs]:
         """What a door may call, in the order in which a desk takes it."""
-        ways = (self.connecting, self.grants, self.testing, self.webhooks)
+        ways = (self.connecting, self.grants, self.testing, self.webhooks, self.jobs)
         return self.store, self.office, self.outbox, self.reports, *ways
 
     async def start(self) -> None:
@@ -89,6 +91,7 @@ class Engine:
         if self.worker is not None:
             await self.worker.stop(_STOP_SECONDS)
         await self._upkeep.stop()
+        await self.jobs.stop_working()
         await self.webhooks.stop()
         await self.connecting.close()
         await self.grants.stop(_STOP_SECONDS)

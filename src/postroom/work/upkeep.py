@@ -15,6 +15,7 @@ from postroom.failpoints import reach
 from postroom.maillog import MailLog
 from postroom.office import Office
 from postroom.outbox.digests import Digests
+from postroom.outbox.jobs import Jobs
 from postroom.settings import Settings
 from postroom.store import expiry, lanes, nodes, retention, staged, unknown_answers
 from postroom.store.database import Store
@@ -55,6 +56,7 @@ class Upkeep:
         alarms: Alarms,
         digests: Digests,
         webhooks: Webhooks,
+        jobs: Jobs,
     ) -> None:
         self._digests = digests
         self._connecting = connecting
@@ -87,8 +89,10 @@ class Upkeep:
                 Duty("dkim", 60.0, self.look_for_dkim_records),
                 Duty("dns", 300.0, self.check_dns_again),
                 Duty("webhooks", poll, webhooks.run_once),
+                Duty("jobs", min(poll, 1.0), jobs.run_once),
                 Duty("sweep", 300.0, self.sweep),
                 Duty("feed", 300.0, webhooks.sweep),
+                Duty("old jobs", 300.0, jobs.sweep),
                 Duty("list", 2.0, Listing(store).run_once),
             ]
         self.duties = tuple(duties)

@@ -4,6 +4,7 @@ Rules it keeps: every row has its tenant (P8); times are milliseconds UTC. How c
 business.
 """
 
+from postroom.store.tables.bulk_jobs import bulk_item, bulk_job
 from postroom.store.tables.checking import alarm, problem
 from postroom.store.tables.columns import metadata
 from postroom.store.tables.connecting import agent, connector, connector_event, connector_secret
@@ -48,6 +49,8 @@ __all__ = [
     "application",
     "attempt",
     "audit",
+    "bulk_item",
+    "bulk_job",
     "challenge",
     "client_key",
     "collected",

@@ -40,7 +40,9 @@ from postroom.web.api import (
     incoming,
     insight,
     installation,
+    jobs,
     kinds,
+    log_searches,
     messages,
     passkeys,
     people,
@@ -148,7 +150,9 @@ def create_app(desk: Desk) -> FastAPI:
     app.router.routes.append(Route(_HOT, app.posting, methods=["POST"]))
     app.router.routes.append(Route(RAW_PATH, app.raw, methods=["POST"]))
     for part in (
+        log_searches,
         messages,
+        jobs,
         evidence,
         account_life,
         accounts,

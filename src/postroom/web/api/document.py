@@ -22,6 +22,7 @@ from postroom.web.api import (
     grant_shapes,
     incoming,
     insight_shapes,
+    jobs,
     people_shapes,
     problems,
     proofs,
@@ -121,6 +122,7 @@ def _shapes() -> Iterator[tuple[str, dict[str, Any]]]:
         proofs,
         dns_shapes,
         incoming,
+        jobs,
         webhook_shapes,
     ):
         yield from part.schemas().items()

@@ -9,10 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from postroom.clock import parse_iso
 from postroom.errors import BadInput
-from postroom.model.state import State
-from postroom.reports import Query as Wanted
 from postroom.web.api import reading
 from postroom.web.api.describing import answers, json_answer, object_of, receipt_answer, ref
 from postroom.web.api.faults import Faults, kind_of
@@ -23,12 +20,12 @@ from postroom.web.api.requests import (
     Chosen,
     OptionalValues,
     Route,
-    TenantQuery,
     Tongue,
     Values,
     chosen,
     message_number,
 )
+from postroom.web.api.searching import Filters, searched
 
 __all__ = ["router"]
 
@@ -57,20 +54,7 @@ _PAGE = object_of(
 )
 
 
-class _Search(TenantQuery):
-    recipient: str = Field(
-        "",
-        description="An address; or its beginning with * behind it; or a part that begins a word.",
-    )
-    sender: str = Field("", description="A part of the sender that begins a word.")
-    subject: str = Field("", description="Words of the subject, or their beginnings; with * before it, a part.")
-    state: State | None = Field(None, description="Messages with a recipient in this state.")
-    kind: str = Field("", description="The kind, as it was given.")
-    application: str = Field("", description="The application's id or name.")
-    tag: str = Field("", description="One of its tags.")
-    since: str = Field("", description="Not older than this time (RFC 3339).")
-    until: str = Field("", description="Older than this time (RFC 3339).")
-    text: str = Field("", description="Words of subject, sender or recipients; a Message-ID; a message's id.")
+class _Search(Filters):
     limit: int = Field(50, ge=1, le=200, description="How many at once.")
     cursor: str = Field("", description="`next` of the page before.")
 
@@ -81,35 +65,10 @@ async def list_messages(actor: Reader, desk: At, query: Annotated[_Search, Query
 
     Every filter that is given has to fit. Without any: all messages.
     """
-    faults = Faults()
-    wanted = Wanted(
-        recipient=query.recipient,
-        sender=query.sender,
-        subject=query.subject,
-        state=query.state,
-        kind=query.kind,
-        application=query.application,
-        tag=query.tag,
-        since_ms=_moment("since", query.since, faults),
-        until_ms=_moment("until", query.until, faults),
-        text=query.text,
-    )
-    if faults:
-        raise BadInput(faults)
     page = await asyncio.wrap_future(
-        desk.reports.search(actor, wanted, query.cursor or None, query.limit, chosen(desk, query))
+        desk.reports.search(actor, searched(query), query.cursor or None, query.limit, chosen(desk, query))
     )
     return json_answer(reading.page_json(page))
-
-
-def _moment(name: str, text: str, faults: Faults) -> int | None:
-    if not text:
-        return None
-    try:
-        return parse_iso(text)
-    except ValueError as error:
-        faults.add(name, f"{error}.", "In an address, write + as %2B.")
-        return None
 
 
 @router.get("/{message}", **answers(ref("MessageView"), "The message."))
