@@ -16,9 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from html import escape
 
-import nh3
-from babel.dates import format_datetime
-
 from postroom.compose.letter import Attachment
 from postroom.compose.media import check_filename, check_media_type
 from postroom.compose.reading import Part, body_of, read_parts
@@ -173,6 +170,8 @@ class _Shown:
         self._zone = zone
 
     def _time(self, mail: Original) -> str:
+        from babel.dates import format_datetime  # late, as nh3 below: only who reads digests needs them
+
         moment = datetime.fromtimestamp(mail.at_ms / 1000, self._zone)
         return format_datetime(moment, self._words["pattern"], locale=self._language)
 
@@ -247,6 +246,8 @@ def _picture(mail: Original, place: int) -> str:
 def _clean(mail: Original) -> str:
     """The mail's HTML as it may stand beside others. Pictures from elsewhere are left out: who reads a digest of many
     senders has not agreed to tell them all that he does."""
+    import nh3
+
     pictures = {one.content_id: _picture(mail, place) for place, one in enumerate(mail.files) if one.is_picture}
 
     def attribute(tag: str, name: str, value: str) -> str | None:

@@ -15,9 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from joserfc import jwk, jwt
-from joserfc.errors import JoseError
-
 from postroom.settings.spelling import escaped
 
 __all__ = ["ALGORITHMS", "Expected", "NoKey", "Wrong", "checked"]
@@ -102,6 +99,9 @@ def _fits(key: Mapping[str, Any], algorithm: str, name: object) -> bool:
 
 
 def _signed(token: str, keys: Sequence[Mapping[str, Any]], algorithm: str) -> dict[str, Any] | None:
+    from joserfc import jwk, jwt  # late: only who signs people in by a provider needs it
+    from joserfc.errors import JoseError
+
     for key in keys:
         public: dict[str, str | list[str]] = {name: value for name, value in key.items() if isinstance(value, str)}
         public.pop("d", None)

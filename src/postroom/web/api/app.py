@@ -6,8 +6,9 @@ about mail: rights, tenants and faults are the facades'.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -72,13 +73,13 @@ from postroom.web.api.problems import (
 )
 from postroom.web.api.raw import RAW_PATH, RawPosting
 from postroom.web.api.requests import query_faults
-from postroom.web.choosing import choose
-from postroom.web.consent import come_back
-from postroom.web.console import Console
 from postroom.web.desk import Desk
 from postroom.web.forwarded import client_of
 from postroom.web.letters import CHOOSING
 from postroom.web.preferences import hand_out_file, own_page
+
+if TYPE_CHECKING:
+    from postroom.web.console import Console
 
 __all__ = ["Api", "create_app"]
 
@@ -140,6 +141,36 @@ class Api(FastAPI):
         return self._page
 
 
+class _Console:
+    """The console, loaded when somebody opens it: a Postroom that only programs talk to does without."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._console: Console | None = None
+
+    async def __call__(self, scope: front.Scope, receive: front.Receive, send: front.Send) -> None:
+        if self._console is None:
+            self._console = await asyncio.to_thread(self._loaded)
+        await self._console(scope, receive, send)
+
+    def _loaded(self) -> Console:
+        from postroom.web.console import Console
+
+        return Console(self._desk)
+
+
+async def _choose(request: Request) -> Response:
+    from postroom.web.choosing import choose
+
+    return await choose(request)
+
+
+async def _come_back(request: Request) -> Response:
+    from postroom.web.consent import come_back
+
+    return await come_back(request)
+
+
 def _proxies(desk: Desk) -> tuple[tuple[Network, ...], ProxyHeader]:
     return desk.settings.trusted_proxies, desk.settings.proxy_header
 
@@ -193,11 +224,11 @@ def create_app(desk: Desk) -> FastAPI:
     app.add_route("/", _start, methods=["GET"])
     app.add_route("/console", _console, methods=["GET"])
     app.add_route(RETURN_PATH, _back, methods=["GET"])
-    app.router.routes.append(Mount("/console", Console(desk)))
-    app.add_route(CHOOSING, choose, methods=["GET", "POST"])
+    app.router.routes.append(Mount("/console", _Console(desk)))
+    app.add_route(CHOOSING, _choose, methods=["GET", "POST"])
     app.add_route(f"{PREFERENCES}/{{token}}", own_page, methods=["GET", "POST"])
     app.add_route(f"{FILES}/{{token}}", hand_out_file, methods=["GET"])
-    app.add_route(CALLBACK, come_back, methods=["GET"])
+    app.add_route(CALLBACK, _come_back, methods=["GET"])
     app.add_exception_handler(PostroomError, _tell)
     app.add_exception_handler(RequestError, _tell)
     app.add_exception_handler(RequestValidationError, _tell_query)
