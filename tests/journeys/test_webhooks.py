@@ -66,6 +66,11 @@ def test_events_come_signed_in_order_with_lasting_ids_and_by_pulling_the_same(
     postroom.api.post("/v1/webhooks/Hook/replay", {"since": "2020-01-01T00:00:00Z"}).expect(200)
     come(receiver, 7)
     assert receiver.given[4].id == first, "again, with the same id"
+    kept = postroom.api.get("/v1/webhooks/Hook/deliveries").expect(200)["deliveries"]
+    assert [one["event_id"] for one in reversed(kept)][: len(receiver.given) - 1] == [
+        one.id for one in receiver.given[: len(receiver.given) - 1]
+    ], "each delivery is told of as it went"
+    assert {(one["ok"], one["status"]) for one in kept} == {(True, 204)}
 
 
 def test_what_is_not_taken_is_tried_again_before_the_next_one_and_a_redirect_is_not_followed(

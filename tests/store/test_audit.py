@@ -133,7 +133,7 @@ LOOKING = {
     "dkim_key", "dkim_keys", "open_dkim_key",
     "discover", "quiet_way_of", "first_run_token", "first_run_open", "proofs", "offered_senders",
     "dns_checks", "check_dns", "check_recipient",
-    "webhook", "webhooks", "webhook_secrets", "stop_webhook",
+    "webhook", "webhooks", "webhook_deliveries", "webhook_secrets", "stop_webhook",
     "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
 MAIL = {"send_digest", "wake", "post", "submit", "send", "send_many", "test_account", "attach", "close"}

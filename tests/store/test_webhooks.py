@@ -15,11 +15,11 @@ from postroom.model.application import Actor, Scope
 from postroom.model.event import EventKind
 from postroom.model.problem import Finding
 from postroom.model.tenant import INSTALLATION
-from postroom.model.webhook import FeedEntry, WebhookState, wants
+from postroom.model.webhook import Delivery, FeedEntry, WebhookState, wants
 from postroom.office.problems import Lookout
 from postroom.policy.redelivery import wait_ms
 from postroom.reports.events import EventPage, event_json, pull
-from postroom.store import feed, webhooks
+from postroom.store import deliveries, feed, webhooks
 from postroom.store.database import Store
 from tests.store.house import ADMIN, DAY_MS, House
 
@@ -279,3 +279,22 @@ def test_waits_grow_to_hours_are_spread_and_a_server_may_ask_for_more_within_rea
 def test_an_event_whose_message_is_gone_is_still_told() -> None:
     told = event_json(FeedEntry(1, 2, INSTALLATION, "message.sent", 3, message_id=4))
     assert told["data"] == {"message_id": "m_0000000000004", "n": None, "detail": {}}
+
+
+def test_the_latest_deliveries_are_kept_and_older_ones_make_room_for_each_webhook_apart(house: House) -> None:
+    office = house.office
+    first, second = (office.create_webhook(ADMIN, {"name": name, "url": URL}).result().webhook for name in "ab")
+    for number in range(1, deliveries.KEPT + 6):
+        one = Delivery(number, first.tenant_id, first.id, number, "message.sent", 1, number % 2 == 0, 200, "ok", 3, 9)
+        house.store.write(lambda c, one=one: deliveries.note(c, one)).result()
+    other = Delivery(9_999, second.tenant_id, second.id, 1, "message.sent", 1, False, 500, "no", 3)
+    house.store.write(lambda c: deliveries.note(c, other)).result()
+    kept = office.webhook_deliveries(ADMIN, "a").result()
+    assert [one.id for one in kept] == list(range(deliveries.KEPT + 5, 5, -1))
+    assert [kept[0].ok, kept[1].ok] == [False, True]
+    assert office.webhook_deliveries(ADMIN, "b").result() == [other]
+    acme = house.tenant("acme")
+    with pytest.raises(NotFound):
+        office.webhook_deliveries(acme, encode("h", first.id)).result()
+    office.delete_webhook(ADMIN, "a").result()
+    assert house.sql("SELECT * FROM webhook_delivery WHERE webhook_id <> " + str(second.id)) == []

@@ -62,6 +62,13 @@ def show(call: Call, webhook: Ref) -> None:
     call.answer(answer, lambda: _show(call, answer))
 
 
+@page.command("deliveries")
+def deliveries(call: Call, webhook: Ref) -> None:
+    """Lists the last deliveries with what came of each, the newest first; tests too."""
+    answer = call.desk.get(f"{_path(webhook)}/deliveries")
+    call.answer(answer, lambda: _deliveries(call, answer.get("deliveries", [])))
+
+
 @page.command("test")
 def try_out(call: Call, webhook: Ref) -> None:
     """Sends one event of the type webhook.test, now. It changes nothing of what is delivered next."""
@@ -143,6 +150,17 @@ def _list(call: Call, found: list[dict[str, Any]]) -> None:
         return
     rows = [(str(one.get("name")), _state(one), _types(one), str(one.get("url"))) for one in found]
     call.terminal.columns(("NAME", "STATE", "EVENTS", "URL"), rows)
+
+
+def _deliveries(call: Call, found: list[dict[str, Any]]) -> None:
+    if not found:
+        call.terminal.line("Nothing has been delivered yet.")
+        return
+    rows = [
+        (local(one.get("at")), str(one.get("type")), Cell(str(one.get("sentence")), "good" if one.get("ok") else "bad"))
+        for one in found
+    ]
+    call.terminal.columns(("WHEN", "EVENT", "WHAT CAME"), rows)
 
 
 def _state(one: dict[str, Any]) -> Cell:

@@ -13,7 +13,7 @@ from typing import Any
 
 from postroom.model.event import EventKind
 
-__all__ = ["EVENT_TYPES", "TEST", "FeedEntry", "Progress", "Webhook", "WebhookState", "wants"]
+__all__ = ["EVENT_TYPES", "TEST", "Delivery", "FeedEntry", "Progress", "Webhook", "WebhookState", "wants"]
 
 TEST = "webhook.test"
 EVENT_TYPES: Mapping[str, str] = {
@@ -71,6 +71,25 @@ class Progress:
     fault: str = ""
     fence: int = 0
     leased_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt to deliver one event, as it went. `status` is 0 without an answer; `sentence` says what came of it in
+    plain words, never the answer's own; `ms`: how long it took; `position`: the event's place in the feed, 0 of a test.
+    """
+
+    id: int
+    tenant_id: int
+    webhook_id: int
+    event_id: int
+    type: str
+    at_ms: int
+    ok: bool
+    status: int
+    sentence: str
+    ms: int
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

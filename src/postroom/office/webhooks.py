@@ -21,13 +21,13 @@ from postroom.ids import decode
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.version import Version
-from postroom.model.webhook import Progress, Webhook, WebhookState
+from postroom.model.webhook import Delivery, Progress, Webhook, WebhookState
 from postroom.office.changes import Changes, Ref, meant, require, tenant_for
 from postroom.office.fields import Reading
 from postroom.office.webhook_values import check_place, read
 from postroom.secrets import SealedTo, Secret
 from postroom.sentence import Sentence
-from postroom.store import feed, webhooks
+from postroom.store import deliveries, feed, webhooks
 
 __all__ = ["CURSOR", "WebhookVerbs", "WebhookView", "pause", "webhook_meant"]
 
@@ -68,6 +68,12 @@ class WebhookVerbs(Changes):
         require(actor, Scope.SETTINGS_READ)
         number = tenant_for(actor, tenant_id)
         return self._store.read(lambda c: _view(c, _found(c, number, ref)))
+
+    def webhook_deliveries(self, actor: Actor, ref: Ref, tenant_id: int | None = None) -> Future[list[Delivery]]:
+        """Its latest deliveries with what came of them, tests too; the newest first. Raises NotFound."""
+        require(actor, Scope.SETTINGS_READ)
+        number = tenant_for(actor, tenant_id)
+        return self._store.read(lambda c: deliveries.latest(c, number, _found(c, number, ref).id))
 
     def create_webhook(
         self,

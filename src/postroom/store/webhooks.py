@@ -133,7 +133,7 @@ def save(connection: Connection, webhook: Webhook) -> None:
 
 def remove(connection: Connection, tenant_id: int, webhook_id: int) -> None:
     connection.execute(delete(_table).where(within(_table, tenant_id), _table.c.id == webhook_id))
-    for table in (_secret, _progress):
+    for table in (_secret, _progress, tables.webhook_delivery):
         connection.execute(delete(table).where(within(table, tenant_id), table.c.webhook_id == webhook_id))
 
 

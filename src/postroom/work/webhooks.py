@@ -28,6 +28,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
+
 from postroom.clock import iso, monotonic_ms, now_ms
 from postroom.errors import PostroomError
 from postroom.failpoints import reach
@@ -35,7 +37,7 @@ from postroom.ids import encode
 from postroom.maillog import MailLog
 from postroom.model.application import Actor, Scope
 from postroom.model.tenant import INSTALLATION
-from postroom.model.webhook import TEST, FeedEntry, Progress, Webhook, WebhookState, wants
+from postroom.model.webhook import TEST, Delivery, FeedEntry, Progress, Webhook, WebhookState, wants
 from postroom.office import Office
 from postroom.office.changes import Ref, require
 from postroom.office.webhook_values import guard_for_webhook
@@ -44,7 +46,7 @@ from postroom.reports.events import event_json
 from postroom.secrets import Secret
 from postroom.settings import Settings
 from postroom.smtp.reply import printable
-from postroom.store import feed, webhooks
+from postroom.store import deliveries, feed, webhooks
 from postroom.store.database import Store
 from postroom.wire.http import HttpAnswer, HttpQuestion, NoAnswer, ask
 
@@ -69,6 +71,7 @@ class Delivered:
     status: int
     sentence: str
     wait_ms: int | None = None
+    ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +185,19 @@ class Webhooks:
         """Whether to go on: it was taken, that is written down, and the webhook is still ours."""
         done = await self._send(webhook, encode("e", entry.id), event_json(entry))
         reach("webhook.after-answer")
+        went = self._as_it_went(webhook, entry.id, entry.type, done, entry.position)
         if done.ok:
-            return await self._advance(held, entry.position, done.status)
+            return await self._advance(held, entry.position, done.status, went)
         tries, since = held.tries + 1, held.failing_ms if held.failing_ms is not None else now_ms()
         due_ms = now_ms() + wait_ms(tries, self._first_ms, random.random(), done.wait_ms)  # noqa: S311  (spreads, no secret)
-        noted = await self._write(lambda c: webhooks.fail(c, held, done.status, done.sentence, now_ms(), due_ms))
+
+        def failed(connection: Connection) -> bool:
+            mine = webhooks.fail(connection, held, done.status, done.sentence, now_ms(), due_ms)
+            if mine:
+                deliveries.note(connection, went)
+            return mine
+
+        noted = await self._write(failed)
         if noted and tries == 1:
             self._log.webhook_trouble(webhook.name, done.sentence)
         if noted and (done.status == _GONE or now_ms() - since >= GIVE_UP_MS):
@@ -194,13 +205,33 @@ class Webhooks:
             self._log.webhook_paused(webhook.name, done.sentence)
         return False
 
-    async def _advance(self, held: Progress, position: int, status: int) -> bool:
+    async def _advance(self, held: Progress, position: int, status: int, went: Delivery | None = None) -> bool:
         moment = now_ms()
-        return bool(await self._write(lambda c: webhooks.advance(c, held, position, status, moment, _LEASE_MS)))
+
+        def work(connection: Connection) -> bool:
+            mine = webhooks.advance(connection, held, position, status, moment, _LEASE_MS)
+            if mine and went is not None:
+                deliveries.note(connection, went)
+            return mine
+
+        return bool(await self._write(work))
+
+    def _as_it_went(
+        self, webhook: Webhook, event_id: int, event_type: str, done: Delivered, position: int = 0
+    ) -> Delivery:
+        return Delivery(
+            self._store.ids.next(), webhook.tenant_id, webhook.id, event_id, event_type, now_ms(), done.ok, done.status,
+            done.sentence, round(done.ms), position,
+        )  # fmt: skip
 
     # -- one delivery -----------------------------------------------------------------------------------------------
 
     async def _send(self, webhook: Webhook, event_id: str, event: dict[str, Any]) -> Delivered:
+        began = monotonic_ms()
+        done = await self._answered(webhook, event_id, event)
+        return replace(done, ms=monotonic_ms() - began)
+
+    async def _answered(self, webhook: Webhook, event_id: str, event: dict[str, Any]) -> Delivered:
         try:
             secrets = self._office.webhook_secrets(webhook)
         except PostroomError as error:
@@ -228,7 +259,8 @@ class Webhooks:
         require(actor, Scope.SETTINGS_WRITE)
         view = await _done(self._office.webhook(actor, ref, tenant_id))
         webhook: Webhook = view.webhook
-        event_id = encode("e", self._store.ids.next())
+        number = self._store.ids.next()
+        event_id = encode("e", number)
         event = {
             "id": event_id,
             "type": TEST,
@@ -236,9 +268,10 @@ class Webhooks:
             "tenant_id": encode("t", webhook.tenant_id),
             "data": {"webhook": webhook.name},
         }
-        began = monotonic_ms()
         done = await self._send(webhook, event_id, event)
-        return WebhookTrial(done.ok, done.status, done.sentence, monotonic_ms() - began)
+        went = self._as_it_went(webhook, number, TEST, done)
+        await self._write(lambda c: deliveries.note(c, went))
+        return WebhookTrial(done.ok, done.status, done.sentence, done.ms)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from postroom.store.tables.bulk_jobs import bulk_item, bulk_job
 from postroom.store.tables.checking import alarm, problem
 from postroom.store.tables.columns import metadata
 from postroom.store.tables.connecting import agent, connector, connector_event, connector_secret
-from postroom.store.tables.feeding import feed, follower, webhook, webhook_progress, webhook_secret
+from postroom.store.tables.feeding import feed, follower, webhook, webhook_delivery, webhook_progress, webhook_secret
 from postroom.store.tables.finding import term
 from postroom.store.tables.grants import oauth2_grant, oauth2_start
 from postroom.store.tables.incoming import incoming, incoming_content
@@ -100,6 +100,7 @@ __all__ = [
     "unknown_answer",
     "version",
     "webhook",
+    "webhook_delivery",
     "webhook_progress",
     "webhook_secret",
 ]

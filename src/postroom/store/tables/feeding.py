@@ -11,7 +11,7 @@ from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint
 from postroom.model.webhook import WebhookState
 from postroom.store.tables.columns import key, metadata, number, one_of, tenant_of, words
 
-__all__ = ["feed", "follower", "webhook", "webhook_progress", "webhook_secret"]
+__all__ = ["feed", "follower", "webhook", "webhook_delivery", "webhook_progress", "webhook_secret"]
 
 feed = Table(
     "feed",
@@ -86,4 +86,21 @@ webhook_progress = Table(
     words("fault"),
     number("fence", 0),
     number("leased_until_ms", 0),
+)
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    key("id"),
+    tenant_of(),
+    number("webhook_id", 0),
+    number("event_id", 0),
+    Column("type", Text, nullable=False),
+    number("at_ms", 0),
+    number("ok", 0),
+    number("status", 0),
+    words("sentence"),
+    number("ms", 0),
+    number("position", 0),
+    Index("ix_webhook_delivery_webhook_id", "tenant_id", "webhook_id", "id"),
 )

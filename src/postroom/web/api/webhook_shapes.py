@@ -83,6 +83,18 @@ _TRIAL: Schema = {
     "sentence": _text("What came of it, in plain words."),
     "ms": {"type": "number", "description": "How long it took."},
 }
+_DELIVERY: Schema = {
+    "event_id": _text("The event's id, as its receiver saw it."),
+    "type": _text("What happened, like message.sent; webhook.test for a test."),
+    "at": _text("When.", format="date-time"),
+    "ok": _flag("Whether it was taken."),
+    "status": _number("The HTTP status, 0 without one."),
+    "sentence": _text("What came of it, in plain words."),
+    "ms": _number("How long it took."),
+    "after": {
+        "anyOf": [_text("The cursor before it, to deliver again from there on."), {"type": "null"}],
+    },
+}
 REPLAY: Schema = {
     "type": "object",
     "properties": {
@@ -113,6 +125,7 @@ def schemas() -> dict[str, Schema]:
             "properties": _VALUES,
         },
         "WebhookTrial": _answer("What a test of a webhook showed.", _TRIAL),
+        "WebhookDelivery": _answer("One attempt to deliver an event, as it went.", _DELIVERY),
         "FeedEvent": _answer("Something that happened, as the feed and webhooks tell it.", _EVENT),
         "Events": _answer("Events after a cursor.", _EVENTS),
     }

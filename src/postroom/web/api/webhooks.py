@@ -12,6 +12,8 @@ from pydantic import Field
 
 from postroom.clock import parse_iso
 from postroom.errors import BadInput, Fault
+from postroom.ids import encode
+from postroom.model.webhook import Delivery
 from postroom.office.webhooks import OVERLAP_HOURS, WebhookView
 from postroom.reports.events import cursor, event_json, pull
 from postroom.web.api.answers import moment, plain
@@ -48,6 +50,19 @@ def _json(view: WebhookView) -> dict[str, Any]:
         "fault": progress.fault,
     }
     return shown if view.secret is None else shown | {"secret": view.secret.reveal()}
+
+
+def _delivery(one: Delivery) -> dict[str, Any]:
+    return {
+        "at": moment(one.at_ms),
+        "event_id": encode("e", one.event_id),
+        "type": one.type,
+        "ok": one.ok,
+        "status": one.status,
+        "sentence": one.sentence,
+        "ms": one.ms,
+        "after": cursor(one.position - 1) if one.position else None,
+    }
 
 
 @router.get("/events", **answers(ref("Events"), "The events, the oldest first."))
@@ -108,6 +123,19 @@ async def delete_webhook(webhook: str, actor: SettingsWriter, desk: At, tenant: 
     """Delete a webhook"""
     await asyncio.wrap_future(desk.office.delete_webhook(actor, webhook, tenant))
     return Response(status_code=204)
+
+
+@router.get(
+    "/webhooks/{webhook}/deliveries",
+    **answers(list_of("deliveries", "WebhookDelivery"), "The latest deliveries, the newest first."),
+)
+async def list_webhook_deliveries(webhook: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List a webhook's latest deliveries
+
+    The last fifty attempts, tests too, with what came of each. An event that was not taken is there once for each try.
+    """
+    found = await asyncio.wrap_future(desk.office.webhook_deliveries(actor, webhook, tenant))
+    return json_answer({"deliveries": [_delivery(one) for one in found]})
 
 
 @router.post("/webhooks/{webhook}/test", **answers(ref("WebhookTrial"), "What came of it."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from postroom.web.console import account_fields, applications, connectors, kinds, senders
+from postroom.web.console import account_fields, applications, connectors, kinds, senders, webhooks
 
 if TYPE_CHECKING:
     from postroom.web.console.visit import Visit
@@ -18,6 +18,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "connector": connectors.LABELS,
     "application": applications.LABELS,
     "kind": kinds.LABELS,
+    "webhook": webhooks.LABELS,
 }
 
 

@@ -69,9 +69,10 @@ GROUPS = (
         ),
     ),
     Group(
-        N_("Who"),
+        N_("Programs and people"),
         (
             Entry("/applications", N_("Applications"), "applications", Scope.SETTINGS_READ),
+            Entry("/webhooks", N_("Webhooks"), "webhooks", Scope.SETTINGS_READ),
             Entry("/tenants", N_("Tenants"), "tenants", Scope.TENANTS, own=True),
             Entry("/users", N_("Users"), "users", Scope.USERS, also=("/roles", "/providers")),
             Entry("/audit", N_("Audit trail"), "audit", Scope.AUDIT),

@@ -23,6 +23,7 @@ from postroom.web.console import (
     tenants,
     trials,
     users,
+    webhooks,
 )
 
 __all__ = ["PARTS"]
@@ -46,6 +47,7 @@ PARTS = (
     kinds.pages,
     recipients.pages,
     suppressions.pages,
+    webhooks.pages,
     history.pages,
 )
 """In this order: `/accounts/new` and `/accounts/discover` have to come before `/accounts/{account}`."""
