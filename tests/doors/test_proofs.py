@@ -133,8 +133,10 @@ def prove(client: httpx2.Client, **which: str) -> list[dict[str, Any]]:
     return found
 
 
-def like_microsoft(visit: Visit) -> None:
-    """Takes the envelope of whoever says it, and refuses after the final dot all but its own mailbox."""
+def like_microsoft(visit: Visit, granted: Callable[[], bool] = lambda: False) -> None:
+    """Takes the envelope of whoever says it, and refuses after the final dot all but its own mailbox, unless Send As
+    is `granted`.
+    """
     visit.say(b"220 AM0PR01CA0001.outlook.office365.com Microsoft ESMTP MAIL Service ready\r\n")
     sender = b""
     while line := visit.line():
@@ -145,7 +147,7 @@ def like_microsoft(visit: Visit) -> None:
             visit.say(b"354 Start mail input\r\n")
             while (text := visit.line()) and text != b".\r\n":
                 sender = text if text.lower().startswith(b"from:") else sender
-            if b"own@firm.test" in sender:
+            if b"own@firm.test" in sender or granted():
                 visit.say(b"250 2.0.0 OK\r\n")
             else:
                 visit.say(b"554 5.2.252 SendAsDenied; own@firm.test not allowed to send as other@firm.test\r\n")
@@ -201,6 +203,38 @@ def test_who_is_refused_only_after_the_dot_is_found_and_told_how_to_get_the_righ
         ("own@firm.test", "proven"), ("other@firm.test", "refused"),
     ]  # fmt: skip
     assert offered[1]["why"]
+
+
+def test_a_sender_that_is_proven_again_is_let_go_and_his_mail_leaves(house: Api, boss: httpx2.Client) -> None:
+    granted = threading.Event()
+
+    def server_of(visit: Visit) -> None:
+        like_microsoft(visit, granted.is_set)
+
+    with Stranger(server_of) as server:
+        soon(house.engine, 10**9)
+        sender(boss, "other@firm.test")
+        account(boss, server.port, user="own@firm.test", login="none")
+        body = {"to": "ok@sink.test", "from": "other@firm.test", "subject": "S", "text": "T"}
+        message = boss.post("/v1/messages", json=body).raise_for_status().json()["id"]
+        await_state(boss, message, "held")
+        assert boss.get("/v1/senders/other@firm.test").json()["paused_reason"]
+        prove(boss, sender="other@firm.test")
+        assert boss.get("/v1/senders/other@firm.test").json()["paused_reason"], "he is still refused"
+        granted.set()
+        prove(boss, sender="other@firm.test")
+        await_state(boss, message, "sent")
+        assert boss.get("/v1/senders/other@firm.test").json()["paused_reason"] == ""
+        events = [one["kind"] for one in boss.get(f"/v1/messages/{message}/timeline").json()["events"]]
+        assert "released" in events
+    soon(house.engine)
+
+
+def await_state(client: httpx2.Client, message: str, state: str) -> None:
+    def told() -> list[str]:
+        return [one["state"] for one in client.get(f"/v1/messages/{message}").json()["recipients"]]
+
+    wait_until(lambda: told() == [state], 60, lambda: f"{state}, not {told()}")
 
 
 def test_an_envelope_alone_refuses_but_never_proves(boss: httpx2.Client, sink: Sink) -> None:

@@ -338,3 +338,21 @@ def test_a_worker_of_another_process_sends_the_message_and_any_process_reads_the
     door.api.wait_for_state(waits["message_id"], "sent")
     other = fork_postroom(database=postgres_url, role="http", poll_seconds=0.1).start()
     assert other.api.get(f"/v1/tests/{waits['id']}/events?wait=20").expect(200) == waits
+
+
+def test_a_test_that_was_cut_off_with_its_process_is_told_as_stopped_at_once(
+    postroom: Postroom, stranger: Callable[[Callable[[Visit], None]], Stranger]
+) -> None:
+    """And what failed on this side of the server is not told as its words."""
+    postroom.deliver_to(stranger(lambda visit: visit.wait_for_the_end()).port, name="silent", **LOGIN)
+    begun = postroom.api.post("/v1/accounts/silent/tests", {"to": "ok@sink.test"}).expect(202)
+    assert begun["state"] == "running"
+    postroom.kill9()
+    postroom.start()
+    found = postroom.api.get(f"/v1/tests/{begun['id']}").expect(200)
+    assert found["state"] == "stopped"
+    assert [one["state"] for one in postroom.api.get("/v1/accounts/silent/tests").expect(200)["tests"]] == ["stopped"]
+    _, latest = walked(postroom, "silent", values={"port": 1}, secret=SECRET)
+    failed = latest["connect"]
+    assert (failed["finding"], failed["answered"]) == ("failed", False)
+    assert failed["said"]

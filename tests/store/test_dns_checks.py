@@ -83,3 +83,17 @@ def test_the_settings_check_tells_of_keys_whose_record_is_gone(house: House, nam
     house.sql("UPDATE dkim_key SET state = 'waiting', created_ms = 1")
     house.office.change_tenant(ADMIN, {"log_days": 67}).result()
     assert ("dkim-waits", "good.test") in problems(house)
+
+
+def test_every_pair_in_use_is_looked_at_without_being_asked_for(house: House, names: NameServerRig) -> None:
+    prepared(house)
+    house.office.change_tenant(ADMIN, {"mode": "smtp"}).result()
+    assert asyncio.run(house.office.check_dns_again()) == 0, "a sender may still be in the making"
+    assert names.asked == []
+    looked = 0
+    while done := asyncio.run(house.office.check_dns_again()):
+        looked += done
+    kept = {one.sender for one in house.office.dns_checks(ADMIN).result()}
+    assert {"first@good.test", "news@good.test"} <= kept
+    assert looked == len(kept)
+    assert asyncio.run(house.office.check_dns_again()) == 0, "once, and then daily"

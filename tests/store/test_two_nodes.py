@@ -13,6 +13,7 @@ from postroom.errors import BadInput, Conflict, PostroomError, TooMany, Unauthen
 from postroom.model.state import State
 from postroom.office import Office
 from postroom.store.database import Store
+from postroom.store.nodes import is_alive
 from tests.store.house import ADMIN, House
 from tests.store.test_signing_in import PASSWORD, person, signed_in
 
@@ -129,3 +130,13 @@ def test_one_login_is_given_once(nodes: tuple[House, Office]) -> None:
             lambda n=n: other.create_user(ADMIN, {"login": f"ANN{n}"}),
         )
         assert len([one for one in found if isinstance(one, Conflict)]) == 1
+
+
+def test_a_node_is_heard_of_until_it_has_been_silent(nodes: tuple[House, Office]) -> None:
+    """By the database's clock; one that was killed keeps its last sign of life, one that left has none."""
+    house, _ = nodes
+    alive = lambda worker, ms: house.store.read(lambda c: is_alive(c, worker, ms)).result()  # noqa: E731
+    assert alive(house.store.worker, 60_000)
+    house.sql("UPDATE node SET seen_ms = seen_ms - 60000 WHERE worker = :worker", worker=house.store.worker)
+    assert not alive(house.store.worker, 20_000)
+    assert not alive("nobody", 20_000)

@@ -142,7 +142,8 @@ def _say_step(terminal: Terminal, step: Mapping[str, Any], account: str) -> None
     if step.get("sentence"):
         terminal.paragraph(str(step["sentence"]), indent=inner)
     if finding != "passed" and step.get("said"):
-        terminal.paragraph(f"“{step['said']}”", indent=inner, style="dim")
+        said = f"“{step['said']}”" if step.get("answered") else f"({step['said']})"
+        terminal.paragraph(said, indent=inner, style="dim")
     _say_diagnosis(terminal, step.get("diagnosis") or {}, account, inner)
     for line in step.get("lines") or ():
         terminal.line(inner, Cell(str(line), "dim"))

@@ -166,7 +166,8 @@ class SmtpCourier:
         """How a session of this account is opened, with this secret."""
         account = self.account
         credentials = None
-        if account.login is not Login.NONE and (secret is not None or not account.needs_secret):
+        by_itself = account.login is not Login.OAUTH2 and not account.needs_secret
+        if account.login is not Login.NONE and (secret is not None or by_itself):
             credentials = Credentials(account.user, secret or Secret(""))
         return SessionSettings(
             self.ehlo_name,

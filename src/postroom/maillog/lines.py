@@ -97,6 +97,10 @@ class MailLog:
     def sender_held(self, sender: str, why: str) -> None:
         self._say("sender-held", sender=sender, why=why)
 
+    def sender_released(self, sender: str, mails: int) -> None:
+        """The account sends for it again, and what waited goes on."""
+        self._say("sender-released", sender=sender, mails=mails)
+
     def sender_probed(self, sender: str, account: str, state: str, words: str) -> None:
         self._say("sender-probed", sender=sender, account=account, state=state, words=words)
 

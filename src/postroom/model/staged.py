@@ -7,6 +7,7 @@ the sentences for people are made from them (`policy.staged_words`), in the read
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -80,11 +81,17 @@ class StagedStep:
     lines: tuple[str, ...] = ()
     diagnosis: Diagnosed | None = None
 
+    @property
+    def answered(self) -> bool:
+        """Whether `said` is an answer of the server's, and not a failure on this side of it."""
+        return re.match(r"[2-5][0-9][0-9](?: |$)", self.said) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class StagedTest:
     """`edited`: values that are not saved were tested; `by`: who started it; `account_id` None: an account that is not
-    saved at all. `host` to `sender` are what was tested, for the sentences of diagnoses."""
+    saved at all. `host` to `sender` are what was tested, for the sentences of diagnoses. `worker`: the process
+    that runs it, by its node's name."""
 
     id: int
     tenant_id: int
@@ -101,6 +108,7 @@ class StagedTest:
     user: str = ""
     sender: str = ""
     mode: str = ""
+    worker: str = ""
     ended_ms: int | None = None
     message_id: int | None = None
     steps: tuple[StagedStep, ...] = ()

@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -25,6 +26,7 @@ from postroom.model.application import Actor, Scope
 from postroom.model.dkim import DkimKey
 from postroom.model.dns import DnsCheck, DnsRecord, Finding, Severity, worst
 from postroom.model.message import Draft
+from postroom.model.proof import Pair
 from postroom.model.tenant import INSTALLATION
 from postroom.office.changes import Changes, require, tenant_for
 from postroom.office.fields import Reading, Unfit
@@ -33,6 +35,7 @@ from postroom.policy.dns.origin import origin_of
 from postroom.policy.dns.question import IpAddress
 from postroom.policy.dns.recipient import examine_recipient
 from postroom.policy.dns.report import report
+from postroom.policy.proving import in_use
 from postroom.policy.route import Route, route
 from postroom.policy.signing import owner_of
 from postroom.policy.snapshot import Snapshot
@@ -55,6 +58,10 @@ class DnsVerbs(Changes):
     _looking = 0
     """How many looks are under way or wait for their turn."""
     _turn: asyncio.Semaphore | None = None
+    _unseen: frozenset[Pair] = frozenset()
+    """Pairs in use that nobody has looked at, when it was last asked."""
+    _first_looked: Mapping[Pair, int] = MappingProxyType({})
+    """When a pair was looked at for the first time, whatever came of it."""
 
     def dns_checks(self, actor: Actor, tenant_id: int | None = None) -> Future[list[DnsCheck]]:
         """The latest result of each sender and account of the tenant that are still there."""
@@ -81,8 +88,8 @@ class DnsVerbs(Changes):
         raise BadInput(found)
 
     async def check_dns_again(self) -> int:
-        """Looks once more at a few of those that were last looked at a day ago; returns how many. What is not there any
-        more is forgotten.
+        """Looks at a few pairs of a sender and an account: those that were last looked at a day ago, and those in use
+        that nobody has looked at yet. Returns how many. What is not there any more is forgotten.
         """
         before = now_ms() - _DAY_MS
         due = await asyncio.wrap_future(self._store.read(lambda c: dns_checks.older(c, before, _AT_ONCE)))
@@ -96,7 +103,20 @@ class DnsVerbs(Changes):
                 await asyncio.wrap_future(
                     self._store.write(lambda c, t=tenant_id, k=kept: dns_checks.forget(c, t, k))  # type: ignore[misc]
                 )
-        return len(due)
+        return len(due) + await self._look_first(_AT_ONCE - len(due))
+
+    async def _look_first(self, most: int) -> int:
+        """A pair is looked at when it was in use the last time as well: a sender may still be in the making."""
+        known = await asyncio.wrap_future(self._store.read(dns_checks.known))
+        unseen, before = frozenset(pair for pair, _ in in_use(self.snapshot)) - known, now_ms() - _DAY_MS
+        self._first_looked = {pair: at for pair, at in self._first_looked.items() if at > before}
+        ready = sorted((unseen & self._unseen) - self._first_looked.keys(), key=str)[: max(most, 0)]
+        self._unseen = unseen
+        for pair in ready:
+            self._first_looked = {**self._first_looked, pair: now_ms()}
+            draft = Draft(sender=pair.address, account=encode("a", pair.account_id))
+            await self._kept_check(pair.tenant_id, draft, ())
+        return len(ready)
 
     async def _kept_check(
         self, tenant_id: int, draft: Draft, addresses: tuple[IpAddress, ...]

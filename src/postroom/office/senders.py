@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from postroom.addresses import Address
 from postroom.clock import now_ms
 from postroom.errors import Conflict, NotFound
 from postroom.model.application import Actor, Scope
+from postroom.model.proof import Pair
 from postroom.model.sender import Sender
 from postroom.model.tenant import Tenant
 from postroom.model.version import Version
@@ -21,6 +23,7 @@ from postroom.office.routing import BATCH
 from postroom.office.sender_values import read
 from postroom.office.tenants import find_account_number, find_sender_number
 from postroom.office.views import SenderView
+from postroom.policy.proving import account_of
 from postroom.policy.way import Reason
 from postroom.sentence import Sentence
 from postroom.store import queue, senders, tenants
@@ -151,6 +154,32 @@ class SenderVerbs(Changes):
             return known is not None and senders.pause(connection, known.tenant_id, sender_id, reason)
 
         return self._change(work, None)
+
+    def sender_is_proven(self, pair: Pair) -> Future[int]:
+        """For the worker: the account took a message of this address. A hold that its refusal caused ends by itself;
+        how many mails go on. None do where he is not held, or his mail leaves through another account.
+        """
+        sender = self._held_sender(pair)
+        moved = 0
+
+        def work(connection: Connection) -> int | Again:
+            nonlocal moved
+            if sender is None:
+                return 0
+            senders.release(connection, pair.tenant_id, sender.id)
+            ours, ids = [pair.tenant_id], self._store.ids.next
+            batch = queue.release_held(connection, ours, Reason.SENDER_HELD, now_ms(), ids, BATCH, sender_id=sender.id)
+            moved += batch
+            return AGAIN if batch >= BATCH else moved
+
+        return self._change(work, None)
+
+    def _held_sender(self, pair: Pair) -> Sender | None:
+        sender = self.snapshot.sender_at(pair.tenant_id, Address.parse(pair.address))
+        if sender is None or not sender.paused_reason:
+            return None
+        account = account_of(self.snapshot, pair.tenant_id, sender.account_id)
+        return sender if account is not None and account.id == pair.account_id else None
 
     def _shown_sender(self, connection: Connection, tenant_id: int, sender_id: int) -> SenderView:
         return _view(self._existing(connection, tenant_id), _found(connection, tenant_id, sender_id))

@@ -33,6 +33,7 @@ __all__ = [
     "answer_of",
     "basis_of",
     "first_due_ms",
+    "in_use",
     "may_be_probed",
     "pairs_of",
     "used",
@@ -44,6 +45,8 @@ SETTLE_MS = 60_000
 """After a change, so that a form that is saved three times is probed once."""
 _SPREAD_MS = 600_000
 _LATER_MS = (15 * 60_000, 3_600_000, 4 * 3_600_000, 12 * 3_600_000, DAY_MS)
+
+_REFUSED_MS = 3_600_000
 
 _BASIS = (
     *("host", "port", "encryption", "login", "user", "realm", "service_principal", "credential_source"),
@@ -85,18 +88,18 @@ def answer_of(result: Result, verdict: Verdict, *, whole: bool) -> Answer:
 
 def wanted(snapshot: Snapshot) -> dict[Pair, Account]:
     """The pairs that are probed by themselves, now."""
+    return {pair: account for pair, account in in_use(snapshot) if may_be_probed(account)}
+
+
+def in_use(snapshot: Snapshot) -> Iterator[tuple[Pair, Account]]:
+    """The ways that anybody's mail takes by itself, as far as mail of theirs is to leave at all."""
     if snapshot.clone is not None:
-        return {}
-    found: dict[Pair, Account] = {}
+        return
     for tenant in snapshot.tenants.values():
         if tenant.suspended or tenant.deleted_ms is not None:
             continue
-        if snapshot.settings(tenant.id).mode.value is not Mode.SMTP:
-            continue
-        for pair, account in used(snapshot, tenant.id):
-            if may_be_probed(account):
-                found[pair] = account
-    return found
+        if snapshot.settings(tenant.id).mode.value is Mode.SMTP:
+            yield from used(snapshot, tenant.id)
 
 
 def used(snapshot: Snapshot, tenant_id: int) -> Iterator[tuple[Pair, Account]]:
@@ -160,7 +163,8 @@ def first_due_ms(pair: Pair, now_ms: int, *, many: bool, settle_ms: int = SETTLE
 
 
 def again_ms(answer: Answer, tries: int, now_ms: int, chance: float) -> int:
-    """A certain answer is good for a day; else it is asked again later and later. `tries` so far in vain; `chance` in
-    [0, 1) spreads it by ten per cent."""
-    wait = DAY_MS if answer.state is not None else _LATER_MS[min(max(tries, 0), len(_LATER_MS) - 1)]
+    """A proof is good for a day. A refused sender is asked about every hour, for his mail waits until it is mended;
+    what was not certain, later and later. `tries` so far in vain; `chance` in [0, 1) spreads it by ten per cent."""
+    certain = {ProofState.PROVEN: DAY_MS, ProofState.REFUSED: _REFUSED_MS}
+    wait = certain[answer.state] if answer.state in certain else _LATER_MS[min(max(tries, 0), len(_LATER_MS) - 1)]
     return now_ms + int(wait * (0.95 + 0.1 * chance))

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, select
 
+from postroom.model.proof import Pair
 from postroom.store import tables
 from postroom.store.scope import across, within
 
-__all__ = ["Kept", "forget", "keep", "of_tenant", "older"]
+__all__ = ["Kept", "forget", "keep", "known", "of_tenant", "older"]
 
 _table = tables.dns_check
 
@@ -43,6 +44,13 @@ def of_tenant(connection: Connection, tenant_id: int) -> list[Kept]:
     query = select(_table).where(within(_table, tenant_id)).order_by(_table.c.sender, _table.c.account_id)
     rows = connection.execute(query)
     return [Kept(row.sender, row.account_id, row.checked_ms, json.loads(row.result)) for row in rows]
+
+
+def known(connection: Connection) -> frozenset[Pair]:
+    """Every pair that was looked at, whosever it is."""
+    query = select(_table.c.tenant_id, _table.c.sender, _table.c.account_id)
+    rows = connection.execute(across(query, "what nobody has looked at yet is looked at, whosever it is"))
+    return frozenset(Pair(row.tenant_id, row.sender, row.account_id) for row in rows)
 
 
 def older(connection: Connection, before_ms: int, limit: int) -> list[tuple[int, Kept]]:

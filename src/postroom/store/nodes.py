@@ -81,5 +81,11 @@ def seen(connection: Connection, worker: str) -> bool:
     )
 
 
+def is_alive(connection: Connection, worker: str, silent_ms: int) -> bool:
+    """Whether the node was heard of within this time."""
+    heard = connection.execute(text("SELECT seen_ms FROM node WHERE worker = :worker"), {"worker": worker}).scalar()
+    return heard is not None and int(heard) > database_ms(connection) - silent_ms
+
+
 def leave(connection: Connection, worker: str) -> None:
     connection.execute(text("DELETE FROM node WHERE worker = :worker"), {"worker": worker})

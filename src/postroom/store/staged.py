@@ -26,7 +26,7 @@ _MOST_DOCUMENT = 64 * 1024
 
 _test = tables.staged_test
 _step = tables.staged_step
-_FACTS = ("account", "to", "subject", "edited", "by", "host", "port", "user", "sender", "mode")
+_FACTS = ("account", "to", "subject", "edited", "by", "host", "port", "user", "sender", "mode", "worker")
 
 
 def begin(connection: Connection, test: StagedTest) -> None:

@@ -189,6 +189,18 @@ class Proving:
         if kept and account is not None and (answer.state is not proof.state or not proof.tries):
             state = "not certain" if answer.state is None else answer.state.value
             self._log.sender_probed(proof.pair.address, account.name, state, answer.words)
+        if kept and answer.state is ProofState.PROVEN:
+            await self._let_go(proof.pair)
+
+    async def _let_go(self, pair: Pair) -> None:
+        """What waits because this sender was refused goes on. Only a probe lets it go, for it sent a whole message
+        after the refusal; mail that got through may have been under way beside the one that was refused.
+        """
+        known = self._office.snapshot.sender_at(pair.tenant_id, Address.parse(pair.address))
+        if known is not None and known.paused_reason:
+            moved = await asyncio.wrap_future(self._office.sender_is_proven(pair))
+            if not self._office.snapshot.senders[known.id].paused_reason:
+                self._log.sender_released(pair.address, moved)
 
     async def _hold(self, slot: int) -> None:
         """The lane stays ours for as long as the probe lasts."""

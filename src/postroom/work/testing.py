@@ -42,7 +42,7 @@ from postroom.probe.walk import STEP_OF, Walk, diagnosed
 from postroom.secrets import Secret
 from postroom.settings import Settings
 from postroom.smtp.client import Opened, Recipient, Transmission
-from postroom.store import audit, staged
+from postroom.store import audit, nodes, staged
 from postroom.store.acceptance import MESSAGE_COLUMNS
 from postroom.store.database import Store
 from postroom.wire.drive import Replies
@@ -59,6 +59,8 @@ _MOST_OF_TENANT = 8
 _MOST_AT_ALL = 64
 _LOOK_SECONDS = 0.1
 _LOOK_ELSEWHERE_SECONDS = 0.4
+_BEATS_MISSED = 4
+"""Signs of life that a process may miss before its tests are taken for stopped."""
 _MOST_RECENT = 100
 _MOST_REPORTS = 100
 _8BIT, _UTF8 = MESSAGE_COLUMNS.index("eight_bit"), MESSAGE_COLUMNS.index("smtputf8")
@@ -111,6 +113,7 @@ class Testing:
         self._log = log
         self._follow_seconds = settings.instant_seconds
         self._equipping = Equipping(office, settings, connecting, grants)
+        self._silent_ms = int(settings.heartbeat_seconds * _BEATS_MISSED * 1000)
         self._runs: dict[int, _Run] = {}
 
     # -- for doors --------------------------------------------------------------------------------------------------
@@ -169,10 +172,11 @@ class Testing:
             return replace(run.test, steps=run.test.steps[after:])
         found = None
         if 0 <= test_id < 1 << 63:
-            found = await self._read(lambda c: staged.get(c, number, test_id, after))
+            found = await self._read(lambda c: self._with_its_end(c, staged.get(c, number, test_id, after)))
         if found is None:
             raise NotFound("There is no such test here, or not any more.")
-        return _ended_if_old(found)
+        test: StagedTest = found
+        return test
 
     async def news(
         self, actor: Actor, test_id: int, after: int, seconds: float, tenant_id: int | None = None
@@ -206,8 +210,18 @@ class Testing:
         if account is not None:
             view = await asyncio.wrap_future(self._office.account(actor, account, tenant_id))
             account_id = view.account.id
-        found = await self._read(lambda c: staged.recent(c, number, account_id, most))
-        return [_ended_if_old(one) for one in found]
+        found: list[StagedTest] = await self._read(
+            lambda c: [self._with_its_end(c, one) for one in staged.recent(c, number, account_id, most)]
+        )
+        return found
+
+    def _with_its_end(self, connection: Connection, test: StagedTest | None) -> StagedTest | None:
+        """A test whose process went away in the middle is over: soon after its last sign of life."""
+        if test is None or test.state is not StagedState.RUNNING or test.id in self._runs:
+            return test
+        ours = test.worker == self._store.worker
+        gone = ours or self._store.sqlite or not nodes.is_alive(connection, test.worker, self._silent_ms)
+        return replace(test, state=StagedState.STOPPED) if gone else test
 
     async def prefilled(self, actor: Actor, account: Ref, tenant_id: int | None = None) -> dict[str, str]:
         """What a form for a test of this account begins with: `to`, `subject`, `text`."""
@@ -245,6 +259,7 @@ class Testing:
             user=account.user,
             sender=taken.route.return_path,
             mode=str(self._mode(actor.tenant_id)),
+            worker=self._store.worker,
         )
         entry, number = noted_test(actor, to_try, to), self._store.ids.next()
 
@@ -428,10 +443,3 @@ def _state_of(test: StagedTest) -> StagedState:
     if any(one.finding is Finding.FAILED for one in test.latest):
         return StagedState.FAILED
     return StagedState.PASSED if _was_taken(test) else StagedState.INCOMPLETE
-
-
-def _ended_if_old(test: StagedTest) -> StagedTest:
-    """A test whose process went away in the middle ends with its time."""
-    if test.state is StagedState.RUNNING and now_ms() - test.started_ms > (_MOST_SECONDS + 60) * 1000:
-        return replace(test, state=StagedState.STOPPED)
-    return test

@@ -96,6 +96,7 @@ def _step(test: StagedTest, step: StagedStep, tongue: str) -> dict[str, Any]:
         "ms": step.ms,
         "sentence": sentence(step, tongue),
         "said": step.said,
+        "answered": step.answered,
         "seen": _facts(step.seen),
         "lines": list(step.lines),
         "diagnosis": _diagnosis(test, step, tongue),

@@ -53,6 +53,7 @@ _STEP: dict[str, Schema] = {
     "ms": {"type": "integer", "description": "How long it took, in milliseconds."},
     "sentence": _text("What was found, or why it was not tested."),
     "said": _text("The server's words, or those of the failure."),
+    "answered": _flag("`said` is an answer of the server's."),
     "seen": {"type": "object", "description": "What was seen: addresses, certificates, what is offered, and so on."},
     "lines": {"type": "array", "items": {"type": "string"}, "description": "The conversation, secrets blanked."},
     "diagnosis": _or_null({"type": "object", "properties": _EXPLAINED, "required": list(_EXPLAINED)}),
