@@ -76,6 +76,10 @@ class Things:
         signing = client.post("/v1/dkim-keys", json={"domain": "example.com", "algorithm": "ed25519"}).json()
         tenant = client.get("/v1/settings").json()
         kind = client.post("/v1/kinds", json={"name": "alerts"}).json()
+        words = {"en": {"subject": "S {{ name }}", "text": "T"}}
+        written = {"name": "hello", "texts": words, "variables": [{"name": "name"}]}
+        template = client.post("/v1/templates", json=written).json()
+        layout = client.post("/v1/layouts", json={"name": "frame", "html": "{{ content }}"}).json()
         user = client.post("/v1/users", json={"login": f"user{next(_numbers)}", "mail": False}).json()
         role = client.post("/v1/roles", json={"name": "Clerk", "scopes": ["messages:read"]}).json()
         message = client.post("/v1/messages", json={"to": "ann@example.org", "subject": "S", "text": "T"}).json()
@@ -94,6 +98,10 @@ class Things:
             "agent": agent["id"],
             "sender": sender["id"],
             "kind": kind["id"],
+            "template": template["id"],
+            "layout": layout["id"],
+            "language": "de",
+            "ready": "news",
             "address": "ann@example.org",
             "application": application["id"],
             "key": key["id"],
@@ -126,6 +134,8 @@ class Things:
             "connectors",
             "senders",
             "kinds",
+            "templates",
+            "layouts",
             "applications",
             "keys",
             "messages",

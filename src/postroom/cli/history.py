@@ -22,7 +22,7 @@ page = Page(
 Noun = Annotated[
     str,
     typer.Argument(
-        metavar="account|sender|connector|application|kind|webhook|settings",
+        metavar="account|sender|connector|application|kind|webhook|template|layout|settings",
         help="What kind of thing.",
         show_default=False,
     ),
@@ -30,7 +30,7 @@ Noun = Annotated[
 Ref = Annotated[
     str, typer.Argument(metavar="[NAME]", help="Its name, address or id; none for settings.", show_default=False)
 ]
-_NOUNS = ("account", "sender", "connector", "application", "kind", "webhook", "settings")
+_NOUNS = ("account", "sender", "connector", "application", "kind", "webhook", "template", "layout", "settings")
 
 
 @page.command("list")

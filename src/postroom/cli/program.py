@@ -32,6 +32,8 @@ _PAGES = (
     ("connectors.page", "connector"),
     ("incoming.page", "incoming"),
     ("kinds.page", "kind"),
+    ("templates.page", "template"),
+    ("templates.layouts", "layout"),
     ("recipients.page", "recipient"),
     ("recipients.suppressions", "suppression"),
     ("senders.page", "sender"),

@@ -15,7 +15,7 @@ from typing import Any
 
 __all__ = ["NOUNS", "Difference", "Version", "content_of", "differences"]
 
-NOUNS = ("tenant", "account", "sender", "connector", "application", "kind", "webhook")
+NOUNS = ("tenant", "account", "sender", "connector", "application", "kind", "webhook", "template", "layout")
 """What has versions."""
 
 _NO_SETTING = frozenset(
@@ -72,12 +72,22 @@ def content_of(thing: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """In the order of the fields."""
-    names = [*after, *(name for name in before if name not in after)]
-    return [
-        Difference(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
-    ]
+    """In the order of the fields. Of a field that holds others by name, those that differ: `texts.en.subject`."""
+    found = []
+    for name in [*after, *(name for name in before if name not in after)]:
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += [Difference(f"{name}.{one.field}", one.before, one.after) for one in differences(old, new)]
+        else:
+            found.append(Difference(name, old, new))
+    return found

@@ -46,6 +46,7 @@ from postroom.store import (
     senders,
     settings_version,
     suppressions,
+    templates,
     tenants,
     versions,
     webhooks,
@@ -100,6 +101,8 @@ def _read(connection: Connection) -> _Settled:
         kinds=kinds.all_kinds(connection),
         suppressing=suppressions.with_some(connection),
         webhooks=webhooks.all_webhooks(connection),
+        templates=templates.all_templates(connection),
+        layouts=templates.all_layouts(connection),
     )
     sealed = {one.account_id: one.sealed for one in credentials.all_sealed(connection)}
     keys = {one.account_id: one.sealed for one in client_keys.all_sealed(connection)}
@@ -286,7 +289,10 @@ class Changes:
         return tenant
 
 
-_WATCHED = ("tenants", "accounts", "senders", "applications", "connectors", "kinds", "dkim_keys", "webhooks")
+_WATCHED = (
+    "tenants", "accounts", "senders", "applications", "connectors", "kinds", "dkim_keys", "webhooks", "templates",
+    "layouts",
+)  # fmt: skip
 
 
 def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:

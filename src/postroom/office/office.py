@@ -26,6 +26,7 @@ from postroom.office.own_profile import OwnProfileVerbs
 from postroom.office.preferences import PreferenceVerbs
 from postroom.office.problems import ProblemVerbs
 from postroom.office.proofs import ProofVerbs
+from postroom.office.ready import ReadyVerbs
 from postroom.office.suppressions import SuppressionVerbs
 from postroom.office.trusting import TrustingVerbs
 from postroom.office.trying import TryingVerbs
@@ -48,6 +49,7 @@ class Office(
     LeavingVerbs,
     LinkWayVerbs,
     PreferenceVerbs,
+    ReadyVerbs,
     SuppressionVerbs,
     ByProviderVerbs,
     FirstRunVerbs,

@@ -18,6 +18,7 @@ from postroom.errors import Conflict, NotFound
 from postroom.ids import decode
 from postroom.model.application import Actor, Application, Scope
 from postroom.model.kind import Kind
+from postroom.model.template import Layout, Template
 from postroom.model.tenant import Tenant
 from postroom.model.version import Difference, Version, content_of, differences
 from postroom.office.accounts import AccountVerbs
@@ -28,6 +29,7 @@ from postroom.office.fallback import usable
 from postroom.office.keys import KeyVerbs, find_application
 from postroom.office.kinds import KindVerbs, kind_meant
 from postroom.office.senders import SenderVerbs
+from postroom.office.templates import TemplateVerbs, layout_meant, template_meant
 from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
 from postroom.office.views import AccountView, SenderView
 from postroom.office.webhooks import WebhookVerbs, WebhookView, webhook_meant
@@ -38,7 +40,15 @@ __all__ = ["Compared", "Deleted", "Restored", "Returned", "VersionVerbs"]
 
 T = TypeVar("T")
 U = TypeVar("U")
-_DELETABLE = {"account": "a", "sender": "s", "connector": "x", "kind": "d", "webhook": "h"}
+_DELETABLE = {
+    "account": "a",
+    "sender": "s",
+    "connector": "x",
+    "kind": "d",
+    "webhook": "h",
+    "template": "v",
+    "layout": "l",
+}
 _REFERENCES = {
     "default_account_id": "accounts",
     "default_sender_id": "senders",
@@ -89,7 +99,9 @@ class Restored:
     returned: Returned
 
 
-class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs, KindVerbs, WebhookVerbs):
+class VersionVerbs(
+    TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs, KindVerbs, WebhookVerbs, TemplateVerbs
+):
     """`noun` is a word of `model.version.NOUNS`; a tenant's `ref` is its number."""
 
     def versions(self, actor: Actor, noun: str, ref: Ref, tenant_id: int | None = None) -> Future[list[Version]]:
@@ -205,6 +217,10 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             return self.create_kind(actor, values, tenant_id, former=mark)
         if mark.noun == "webhook":
             return self.create_webhook(actor, values, tenant_id, former=mark)
+        if mark.noun == "template":
+            return self.create_template(actor, values, tenant_id, former=mark)
+        if mark.noun == "layout":
+            return self.create_layout(actor, values, tenant_id, former=mark)
         return self.create_sender(actor, values, tenant_id, former=mark)
 
     def _changing(
@@ -222,6 +238,10 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             return self.change_kind(actor, thing_id, values, tenant_id)
         if noun == "webhook":
             return self.change_webhook(actor, thing_id, values, tenant_id)
+        if noun == "template":
+            return self.change_template(actor, thing_id, values, tenant_id, whole=True)
+        if noun == "layout":
+            return self.change_layout(actor, thing_id, values, tenant_id)
         return self.change_tenant(actor, values, tenant_id)
 
     def _versions(self, connection: Connection, noun: str, tenant_id: int, ref: Ref) -> list[Version]:
@@ -247,6 +267,10 @@ class VersionVerbs(TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVe
             found = kind_meant(connection, tenant_id, ref)
         elif noun == "webhook":
             found = webhook_meant(connection, tenant_id, ref)
+        elif noun == "template":
+            found = template_meant(connection, tenant_id, ref)
+        elif noun == "layout":
+            found = layout_meant(connection, tenant_id, ref)
         else:
             number = find_sender_number(connection, tenant_id, ref)
             found = None if number is None else senders.get(connection, tenant_id, number)
@@ -294,7 +318,8 @@ def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> 
 
 
 def _returned(
-    view: AccountView | ConnectorView | SenderView | WebhookView | Tenant | Application | Kind, gone: tuple[str, ...]
+    view: AccountView | ConnectorView | SenderView | WebhookView | Tenant | Application | Kind | Template | Layout,
+    gone: tuple[str, ...],
 ) -> Returned:
     if isinstance(view, AccountView):
         return Returned(view.account.version, gone, view.secret_dropped, view.needs)

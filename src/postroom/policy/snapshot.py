@@ -20,6 +20,7 @@ from postroom.model.connector import Connector
 from postroom.model.dkim import DkimKey
 from postroom.model.kind import Kind
 from postroom.model.sender import Sender
+from postroom.model.template import Layout, Template
 from postroom.model.tenant import Mode, Tenant
 from postroom.model.webhook import Webhook
 from postroom.policy.inherit import Inherited, chain, inherited
@@ -58,6 +59,8 @@ class Snapshot:
     suppressing: frozenset[int] = frozenset()
     """Tenants that had somebody on their list of suppressed recipients when this was read."""
     webhooks: Mapping[int, Webhook] = field(default_factory=dict)
+    templates: Mapping[int, Template] = field(default_factory=dict)
+    layouts: Mapping[int, Layout] = field(default_factory=dict)
     _memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
@@ -74,6 +77,8 @@ class Snapshot:
         kinds: Iterable[Kind] = (),
         suppressing: Iterable[int] = (),
         webhooks: Iterable[Webhook] = (),
+        templates: Iterable[Template] = (),
+        layouts: Iterable[Layout] = (),
     ) -> Snapshot:
         """Never raises for what a row holds: what can't be read is as if it were not set."""
         rows, owners = list(accounts), list(senders)
@@ -101,6 +106,8 @@ class Snapshot:
             MappingProxyType({kind.id: kind for kind in kinds}),
             frozenset(suppressing),
             MappingProxyType({webhook.id: webhook for webhook in webhooks}),
+            MappingProxyType({template.id: template for template in templates}),
+            MappingProxyType({layout.id: layout for layout in layouts}),
         )
 
     def with_account(self, account: Account) -> Snapshot:
@@ -171,6 +178,39 @@ class Snapshot:
         """The kind that a message of this tenant names, in whatever case it is written."""
         wanted = name.strip().casefold()
         return next((kind for kind in self.kinds_of(tenant_id) if kind.name.casefold() == wanted), None)
+
+    def templates_of(self, tenant_id: int) -> tuple[Template, ...]:
+        """The templates that the tenant's mail may be written by: its own, and those it inherits and has no own of."""
+        found: tuple[Template, ...] = self.remembered(
+            ("templates", tenant_id), lambda: self._nearest(tenant_id, self.templates)
+        )
+        return found
+
+    def template_named(self, tenant_id: int, name: str) -> Template | None:
+        """In whatever case it is written."""
+        wanted = name.strip().casefold()
+        return next((one for one in self.templates_of(tenant_id) if one.name.casefold() == wanted), None)
+
+    def layouts_of(self, tenant_id: int) -> tuple[Layout, ...]:
+        """The tenant's layouts, its own and inherited ones."""
+        found: tuple[Layout, ...] = self.remembered(
+            ("layouts", tenant_id), lambda: self._nearest(tenant_id, self.layouts)
+        )
+        return found
+
+    def default_layout(self, tenant_id: int) -> Layout | None:
+        """The default of the tenant, or of the nearest one above it that has one."""
+        for tenant in self.line(tenant_id):
+            for layout in self.layouts.values():
+                if layout.default and layout.tenant_id == tenant.id:
+                    return layout
+        return None
+
+    def _nearest(self, tenant_id: int, things: Mapping[int, Any]) -> tuple[Any, ...]:
+        nearest: dict[str, Any] = {}
+        for tenant in self.line(tenant_id):
+            nearest = {one.name.casefold(): one for one in things.values() if one.tenant_id == tenant.id} | nearest
+        return tuple(sorted(nearest.values(), key=lambda one: str(one.name).casefold()))
 
     def may_use(self, tenant_id: int, account_id: int | None) -> Account | None:
         """The account, if there is one and it belongs to the tenant or to one that it inherits from (P8)."""

@@ -39,6 +39,7 @@ from postroom.store.tables.settings import (
     version,
 )
 from postroom.store.tables.staged import staged_step, staged_test
+from postroom.store.tables.templates import bulk, layout, template
 from postroom.store.tables.unheard import unknown_answer
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "audit",
     "bulk_item",
     "bulk_job",
+    "bulk",
     "challenge",
     "client_key",
     "collected",
@@ -71,6 +73,7 @@ __all__ = [
     "incoming_content",
     "kind",
     "lane",
+    "layout",
     "message",
     "meta",
     "metadata",
@@ -95,6 +98,7 @@ __all__ = [
     "staged_step",
     "staged_test",
     "suppression",
+    "template",
     "tenant",
     "term",
     "unknown_answer",

@@ -43,7 +43,17 @@ message = Table(
     words("ret", None),
     words("envid", None),
     words("return_tag", AddressTag.OFF.value),
+    words("template", None),
+    number("template_version"),
+    number("bulk_id"),
     Index("ix_message_tenant_id_id", "tenant_id", "id"),
+    Index(
+        "ix_message_bulk_id",
+        "bulk_id",
+        "id",
+        sqlite_where=text("bulk_id IS NOT NULL"),
+        postgresql_where=text("bulk_id IS NOT NULL"),
+    ),
     one_of("unknown_policy", UnknownPolicy),
 )
 

@@ -8,7 +8,7 @@ a field for a secret (P7).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from json.encoder import encode_basestring as _quoted
 from typing import Any
@@ -81,6 +81,8 @@ def _value(value: Any) -> Any:
         return sorted(_value(one) for one in value)
     if isinstance(value, tuple | list):
         return [_value(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(name): _value(one) for name, one in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return plain(value, "")
     return value

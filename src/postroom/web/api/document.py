@@ -38,6 +38,7 @@ from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
 from postroom.web.api.login import SCHEME
 from postroom.web.api.posting import LONGEST_KEY
 from postroom.web.api.raw import RAW, RAW_PATH, raw_operation
+from postroom.web.api.template_shapes import template_schemas
 
 __all__ = ["document_of", "operations"]
 
@@ -60,6 +61,7 @@ TAGS = [
     {"name": "recipients", "description": "What recipients choose, and who gets nothing but security mail."},
     {"name": "incoming", "description": "Mail that came back: bounces, read receipts, answers."},
     {"name": "kinds", "description": "Kinds of mail: what it is about, and how its recipients get it."},
+    {"name": "templates", "description": "Mail written once, in several languages, and sent with variables; bulks."},
     {"name": "connectors", "description": "Ways to servers behind proxies, jump hosts and in closed networks."},
     {"name": "senders", "description": "The addresses mail may leave from."},
     {"name": "dns", "description": "What receivers believe: signing with DKIM, and checks of SPF, DKIM and DMARC."},
@@ -127,6 +129,7 @@ def _shapes() -> Iterator[tuple[str, dict[str, Any]]]:
     ):
         yield from part.schemas().items()
     yield from connector_schemas().items()
+    yield from template_schemas().items()
 
 
 def _tell_summary(operation: dict[str, Any]) -> None:

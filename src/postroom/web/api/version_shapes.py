@@ -29,7 +29,8 @@ _RETURNED = {
     "secret_dropped": told(FLAG, "The kept password is not for the server of that version; type it again."),
     "needs": told({"type": "array", "items": TEXT}, "What is missing before mail can leave, in sentences."),
 }
-_NOUN = told({"type": "string", "enum": ["account", "sender", "connector", "kind"]}, "What it was.")
+_DELETABLE = ["account", "sender", "connector", "kind", "webhook", "template", "layout"]
+_NOUN = told({"type": "string", "enum": _DELETABLE}, "What it was.")
 _DELETED = {
     "id": told(TEXT, "The id that it had, and has again when it is restored."),
     "noun": _NOUN,

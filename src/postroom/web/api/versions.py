@@ -28,7 +28,15 @@ _VERSION = object_of(version={"type": "integer", "description": "The version to 
 _ANY_VERSION = object_of(version={"type": "integer", "description": "Which; without it the last one."}) | {
     "required": []
 }
-_LETTERS = {"account": "a", "sender": "s", "connector": "x", "kind": "d", "webhook": "h"}
+_LETTERS = {
+    "account": "a",
+    "sender": "s",
+    "connector": "x",
+    "kind": "d",
+    "webhook": "h",
+    "template": "v",
+    "layout": "l",
+}
 _LARGEST = 1 << 62
 _LISTED = answers(list_of("versions", "Version"), "The versions, the newest first.")
 _COMPARED = answers(ref("Comparison"), "What differs.")
@@ -223,6 +231,46 @@ async def compare_webhook_versions(
 async def return_webhook(webhook: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
     """Return to a version of a webhook"""
     return await _return(desk, actor, "webhook", webhook, values, tenant)
+
+
+@router.get("/templates/{template}/versions", **_LISTED)
+async def list_template_versions(template: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of a template"""
+    return await _list(desk, actor, "template", template, tenant)
+
+
+@router.get("/templates/{template}/comparison", **_COMPARED)
+async def compare_template_versions(
+    template: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of a template"""
+    return await _compare(desk, actor, "template", template, query, chosen(desk, query))
+
+
+@router.post("/templates/{template}/return", **_RETURNED)
+async def return_template(template: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Return to a version of a template"""
+    return await _return(desk, actor, "template", template, values, tenant)
+
+
+@router.get("/layouts/{layout}/versions", **_LISTED)
+async def list_layout_versions(layout: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of a layout"""
+    return await _list(desk, actor, "layout", layout, tenant)
+
+
+@router.get("/layouts/{layout}/comparison", **_COMPARED)
+async def compare_layout_versions(
+    layout: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of a layout"""
+    return await _compare(desk, actor, "layout", layout, query, chosen(desk, query))
+
+
+@router.post("/layouts/{layout}/return", **_RETURNED)
+async def return_layout(layout: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Return to a version of a layout"""
+    return await _return(desk, actor, "layout", layout, values, tenant)
 
 
 @router.get("/tenants/{tenant}/versions", **_LISTED)
