@@ -37,6 +37,11 @@ TAKES: dict[str, tuple[int, ...]] = {
     "Heard": (1,),
     "N_": (0,),
     "Seen": (1,),
+    "TooComplex": (0,),
+    "TooMuch": (0,),
+    "Unallowed": (0,),
+    "Unreadable": (0, 1),
+    "_Odd": (0, 1),
     "SpfVerdict": (1,),
     "_Over": (1,),
     "_mails": (1, 2),
@@ -50,7 +55,7 @@ TAKES: dict[str, tuple[int, ...]] = {
 """What is called → which of its arguments are sentences."""
 KEYWORDS = ("fault", "mend", "no_content", "no_settings", "problem", "why")
 """Named arguments of anything that are sentences."""
-YIELDING = ("policy/candidates.py",)
+YIELDING = ("compose/templates/places.py", "policy/candidates.py")
 """Modules whose functions yield sentences."""
 
 ELSEWHERE = (

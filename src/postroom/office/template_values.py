@@ -14,6 +14,7 @@ from postroom.compose.templates.writing import layout_faults, template_faults
 from postroom.errors import Fault
 from postroom.model.template import Layout, Template, Variable, VariableType, Wording
 from postroom.office.fields import Reader, Reading, Unfit, flag, line, name, one_of
+from postroom.sentence import Sentence
 
 __all__ = ["apply", "apply_layout", "language", "read", "read_layout", "sizes"]
 
@@ -64,7 +65,7 @@ def _source(value: object) -> str:
     if _CONTROL.search(text):
         raise Unfit("holds a control character.", "Only line breaks and tabs are possible.")
     if len(text) > _LONGEST:
-        raise Unfit(f"is longer than {_LONGEST:,} characters.", "Shorten it.")
+        raise Unfit(Sentence("is longer than {most:,} characters.", most=_LONGEST), "Shorten it.")
     return text
 
 
@@ -121,7 +122,7 @@ def _texts(value: object, reading: Reading) -> dict[str, Mapping[str, str] | Non
         try:
             tongue = language(typed)
         except Unfit as unfit:
-            reading.fault("texts", f"has a name that {unfit.problem}", unfit.mend)
+            reading.fault("texts", Sentence("has a name that {problem}", problem=unfit.problem), unfit.mend)
             continue
         if given is None:
             found[tongue] = None
@@ -156,7 +157,9 @@ def _variables(value: object, reading: Reading) -> tuple[Variable, ...]:
         reading.fault("variables", "is no list.", 'Write [{"name": "link", "type": "url"}].')
         return ()
     if len(value) > _MOST_VARIABLES:
-        reading.fault("variables", f"are more than {_MOST_VARIABLES}.", "Put several into one object.")
+        reading.fault(
+            "variables", Sentence("are more than {most}.", most=_MOST_VARIABLES), "Put several into one object."
+        )
         return ()
     found: dict[str, Variable] = {}
     for place, one in enumerate(value):
@@ -207,12 +210,14 @@ def apply(template: Template, values: Mapping[str, Any], reading: Reading, *, wh
     if template.name and new.name != template.name:
         reading.fault("name", "can't be changed: applications name it.", "Make a new template, and delete this one.")
     if len(texts) > _MOST_LANGUAGES:
-        reading.fault("texts", f"has more than {_MOST_LANGUAGES} languages.", "Leave some out.")
+        reading.fault("texts", Sentence("has more than {most} languages.", most=_MOST_LANGUAGES), "Leave some out.")
     elif not texts:
         reading.fault("texts", "is missing.", "Say something in at least one language.")
     elif new.language not in texts:
         there = ", ".join(texts)
-        reading.fault("language", "is none that the template says something in.", f"There are: {there}.")
+        reading.fault(
+            "language", "is none that the template says something in.", Sentence("There are: {names}.", names=there)
+        )
     if not reading.faults:
         reading.faults += list(template_faults(new))
     return new

@@ -21,6 +21,7 @@ from postroom.office.changes import Changes, Ref, meant, number_of, require, ten
 from postroom.office.fields import Reading
 from postroom.office.template_values import apply, apply_layout, read, read_layout, sizes
 from postroom.policy.template_choice import MissingLayout, language_for, layout_for
+from postroom.sentence import Sentence
 from postroom.store import templates
 
 __all__ = ["Preview", "TemplateVerbs", "layout_meant", "template_meant"]
@@ -262,7 +263,10 @@ class TemplateVerbs(Changes):
             old = _own_layout(connection, number, ref)
             named = [one.name for one in templates.of_tenant(connection, number) if _names(one, old)]
             if named:
-                raise Conflict(f"These templates name it: {', '.join(named[:10])}. Give them another layout first.")
+                names = ", ".join(named[:10])
+                raise Conflict(
+                    Sentence("These templates name it: {names}. Give them another layout first.", names=names)
+                )
             templates.remove_layout(connection, number, old.id)
 
         return self._change(work, actor)
@@ -279,7 +283,9 @@ def _check_room(connection: Connection, tenant_id: int) -> None:
     """All settings are kept in memory, so what a tenant may have of these is bounded."""
     count, characters = sizes(templates.of_tenant(connection, tenant_id), templates.layouts_of(connection, tenant_id))
     if count > _MOST or characters > _LARGEST:
-        problem = f"would be more than {_MOST} templates, or more than {_LARGEST:,} characters in all."
+        problem = Sentence(
+            "would be more than {most} templates, or {size:,} characters in all.", most=_MOST, size=_LARGEST
+        )
         raise BadInput([Fault("texts", problem, "Delete templates that are not used.")])
 
 

@@ -54,7 +54,7 @@ def test_everything_wrong_is_told_at_once():
         ("variables.name", "is missing."),
         ("variables.total", "is not a number."),
         ("variables.due", "is no date that there is."),
-        ("variables.link", "is no link."),
+        ("variables.link", "is not a link."),
         ("variables.paid", "is not true or false."),
         ("variables.items", "is not a list."),
         ("variables.who", "is not an object."),

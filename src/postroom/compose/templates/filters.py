@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from postroom.compose.templates.meter import LONGEST, TooMuch
+from postroom.compose.templates.meter import LONGEST, TOO_LONG, TooMuch
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -43,7 +43,7 @@ def _text(value: Any) -> str:
 def _replace(value: Any, old: Any, new: Any) -> str:
     text, old, new = _text(value), _text(old), _text(new)
     if len(text) + text.count(old) * len(new) > LONGEST:
-        raise TooMuch(f"makes a text of more than {LONGEST:,} characters.")
+        raise TooMuch(TOO_LONG)
     return str(text).replace(old, new)
 
 
@@ -58,7 +58,7 @@ def _join(value: Any, between: Any = ", ") -> str:
     texts: list[str] = [_text(one) for one in _list(value)]
     separator = _text(between)
     if sum(map(len, texts)) + len(separator) * len(texts) > LONGEST:
-        raise TooMuch(f"makes a text of more than {LONGEST:,} characters.")
+        raise TooMuch(TOO_LONG)
     return separator.join(texts)
 
 

@@ -13,8 +13,9 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.visitor import NodeTransformer
 
 from postroom.compose.templates.jinja import COMPARE, CONCAT, EACH, FILTERS, TESTS
+from postroom.sentence import N_, Sentence
 
-__all__ = ["Refused", "restricted"]
+__all__ = ["Unallowed", "restricted"]
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Template,
@@ -49,33 +50,34 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Keyword,
 )
 _CALLED: dict[str, str] = {
-    "Call": "Functions can't be called in templates.",
-    "Slice": "Parts of lists and texts can't be cut out; there is |truncate.",
-    "Pow": "Powers can't be worked out in templates.",
-    "Include": "A template can't include others; a layout is the frame around them.",
-    "Extends": "A template can't extend others; a layout is the frame around it.",
-    "Block": "Blocks are not used here; a layout has {{ content }}.",
-    "Macro": "Macros can't be made in templates.",
-    "With": "There is {% set … %} instead of {% with %}.",
+    "Call": N_("Functions can't be called in templates."),
+    "Slice": N_("Parts of lists and texts can't be cut out; there is |truncate."),
+    "Pow": N_("Powers can't be worked out in templates."),
+    "Include": N_("A template can't include others; a layout is the frame around them."),
+    "Extends": N_("A template can't extend others; a layout is the frame around it."),
+    "Block": N_("Blocks are not used here; a layout has {{ content }}."),
+    "Macro": N_("Macros can't be made in templates."),
+    "With": N_("There is {% set … %} instead of {% with %}."),
 }
+_TAKE_OUT = N_("Take it out.")
 _DEEPEST = 40
 _MOST = 20_000
 _LARGEST = 10**15
 
 
-class Refused(Exception):
+class Unallowed(Exception):
     """`problem` is a sentence."""
 
-    def __init__(self, problem: str, line: int, mend: str = "Take it out.") -> None:
+    def __init__(self, problem: str, line: int, mend: str = _TAKE_OUT) -> None:
         super().__init__(problem)
         self.problem, self.line, self.mend = problem, line, mend
 
 
 def restricted(tree: nodes.Template) -> tuple[nodes.Template, frozenset[str]]:
-    """The metered template, and the names of the variables it wants. Raises Refused."""
+    """The metered template, and the names of the variables it wants. Raises Unallowed."""
     for count, (node, depth) in enumerate(_walk(tree), 1):
         if count > _MOST or depth > _DEEPEST:
-            raise Refused("It is too long or nested too deeply.", node.lineno or 0, "Make it simpler.")
+            raise Unallowed("It is too long or nested too deeply.", node.lineno or 0, "Make it simpler.")
         _check(node)
     names = frozenset(find_undeclared_variables(tree))
     metered: nodes.Template = _Metering().visit(tree)
@@ -94,39 +96,42 @@ def _check(node: nodes.Node) -> None:
     line = node.lineno or 0
     if not isinstance(node, _ALLOWED):
         word = type(node).__name__
-        raise Refused(_CALLED.get(word, f"It uses something that templates here don't have ({word})."), line)
+        raise Unallowed(
+            _CALLED.get(word) or Sentence("It uses something that templates here don't have ({word}).", word=word), line
+        )
     if isinstance(node, nodes.Name) and node.name.startswith("_"):
-        raise Refused("No variable begins with an underscore.", line, "Call it otherwise.")
+        raise Unallowed("No variable begins with an underscore.", line, "Call it otherwise.")
     if isinstance(node, nodes.For):
         _check_loop(node, line)
     elif isinstance(node, nodes.Assign) and not isinstance(node.target, nodes.Name):
-        raise Refused("{% set %} sets one name.", line, "Use one {% set %} for each.")
+        raise Unallowed("{% set %} sets one name.", line, "Use one {% set %} for each.")
     elif isinstance(node, nodes.Compare) and len(node.ops) != 1:
-        raise Refused("It compares more than two values at once.", line, "Write `a < b and b < c`.")
+        raise Unallowed("It compares more than two values at once.", line, "Write `a < b and b < c`.")
     elif isinstance(node, nodes.Const):
         value = node.value
         if isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
-            raise Refused("It holds a number that is too large.", line)
+            raise Unallowed("It holds a number that is too large.", line)
     elif isinstance(node, nodes.Filter | nodes.Test):
         _check_named(node, line)
 
 
 def _check_loop(node: nodes.For, line: int) -> None:
     if node.recursive:
-        raise Refused("A loop can't call itself.", line)
+        raise Unallowed("A loop can't call itself.", line)
     if not isinstance(node.target, nodes.Name) or node.target.name == "loop":
-        raise Refused("A loop has one name for what it goes through.", line, "Write {% for item in items %}.")
+        raise Unallowed("A loop has one name for what it goes through.", line, "Write {% for item in items %}.")
 
 
 def _check_named(node: nodes.Filter | nodes.Test, line: int) -> None:
     known, sort = (FILTERS, "filter") if isinstance(node, nodes.Filter) else (TESTS, "test")
     if node.name not in known or (sort == "test" and node.args):
         shown = node.name if node.name.isidentifier() and len(node.name) < 40 else "?"
-        raise Refused(f"There is no {sort} {shown} here.", line, f"There are: {', '.join(sorted(known))}.")
+        there_are = Sentence("There are: {names}.", names=", ".join(sorted(known)))
+        raise Unallowed(Sentence("There is no {sort} {name} here.", sort=sort, name=shown), line, there_are)
     if node.dyn_args is not None or node.dyn_kwargs is not None or node.kwargs:
-        raise Refused(f"The {sort} {node.name} takes plain values only.", line)
+        raise Unallowed(Sentence("The {sort} {name} takes plain values only.", sort=sort, name=node.name), line)
     if isinstance(node, nodes.Filter) and node.node is None:
-        raise Refused("A filter belongs to a value.", line)
+        raise Unallowed("A filter belongs to a value.", line)
 
 
 class _Metering(NodeTransformer):

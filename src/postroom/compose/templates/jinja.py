@@ -16,6 +16,7 @@ from markupsafe import Markup
 from postroom.compose.templates import filters
 from postroom.compose.templates.meter import Meter
 from postroom.compose.templates.sandbox import METER, Unfit
+from postroom.sentence import Sentence
 
 __all__ = ["COMPARE", "CONCAT", "EACH", "FILTERS", "TESTS", "environment"]
 
@@ -40,8 +41,7 @@ class _Missing(StrictUndefined):
 
     @property
     def _undefined_message(self) -> str:
-        name = self._undefined_name
-        return f"there is no “{filters.shown(name)}” among the values."
+        return Sentence("there is no “{name}” among the values.", name=filters.shown(self._undefined_name))
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -70,7 +70,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         for one in (left, right):
             if type(one) not in (int, float):
                 mend = "Join texts with ~." if operator == "+" else "Look at the types of the variables."
-                raise Unfit(f"{operator} is for numbers.", mend=mend)
+                raise Unfit(Sentence("{operator} is for numbers.", operator=operator), mend=mend)
         result = _OPERATORS[operator](left, right)
         if not -_LARGEST <= result <= _LARGEST:
             raise Unfit("a number becomes too large.")

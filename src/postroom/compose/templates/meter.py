@@ -6,7 +6,9 @@ before it is done, so nothing large is ever made to find out that it is too larg
 
 from __future__ import annotations
 
-__all__ = ["LONGEST", "STEPS", "Meter", "TooMuch"]
+from postroom.sentence import Sentence
+
+__all__ = ["LONGEST", "STEPS", "TOO_LONG", "Meter", "TooMuch"]
 
 STEPS = 200_000
 """Units for one text: a table of 1,000 rows needs about 20,000. All of them take some hundredths of a second."""
@@ -15,8 +17,15 @@ LONGEST = 500_000
 _CHARACTERS_A_UNIT = 64
 
 
+TOO_LONG = Sentence("makes a text of more than {most:,} characters.", most=LONGEST)
+
+
 class TooMuch(Exception):
     """The template does more than it may."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 class Meter:
@@ -34,5 +43,5 @@ class Meter:
     def spend_on(self, characters: int) -> None:
         """For text that is about to be looked at or made."""
         if characters > LONGEST:
-            raise TooMuch(f"makes a text of more than {LONGEST:,} characters.")
+            raise TooMuch(TOO_LONG)
         self.spend(1 + characters // _CHARACTERS_A_UNIT)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 from postroom.compose.templates.code import Unclosed, with_code
 from postroom.compose.templates.styles import deepest
+from postroom.sentence import Sentence
 
 __all__ = ["Unreadable", "html_of"]
 
@@ -30,18 +31,20 @@ def html_of(mjml: str) -> str:
     if find_spec("mrml") is None:
         raise Unreadable("needs an extra that is not installed.", "Install it: pip install 'postroom[mjml]'")
     if len(mjml) > _LONGEST:
-        raise Unreadable(f"is longer than {_LONGEST:,} characters.", "Shorten it.")
+        raise Unreadable(Sentence("is longer than {most:,} characters.", most=_LONGEST), "Shorten it.")
     if deepest(mjml) > _DEEPEST:
-        raise Unreadable(f"is nested deeper than {_DEEPEST} levels.", "Make it simpler.")
+        raise Unreadable(Sentence("is nested deeper than {most} levels.", most=_DEEPEST), "Make it simpler.")
     import mrml
 
     try:
         made = mrml.to_html(mjml)
     except OSError as error:
         why = "".join(char for char in str(error)[:200] if char.isprintable())
-        raise Unreadable(f"is no MJML: {why}.", "Write &lt; and &gt; for < and >, also in {% … %}.") from None
+        raise Unreadable(
+            Sentence("is no MJML: {why}.", why=why), "Write &lt; and &gt; for < and >, also in {% … %}."
+        ) from None
     # What is XML's in the source is Jinja's from here on.
     try:
         return with_code(str(made.content), unescape)
     except Unclosed as error:
-        raise Unreadable(f"opens {error.mark} and does not close it.", "Close it.") from None
+        raise Unreadable(Sentence("{mark} is not closed.", mark=error.mark), "Close it.") from None

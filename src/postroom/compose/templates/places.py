@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from postroom.compose.markup import Kind, Token, attributes, scan, text_of
 from postroom.compose.templates.code import with_code
+from postroom.sentence import Sentence
 
 __all__ = ["misplaced", "strange_links"]
 
@@ -39,14 +40,17 @@ def misplaced(html: str) -> Iterator[tuple[str, str, int]]:
 
 def _of_token(stand: str, token: Token, text: str) -> Iterator[tuple[str, str]]:
     if token.kind is Kind.START and token.name in _RUNS:
-        yield f"<{token.name}> has no place in a mail.", "Mail programs throw it away; take it out."
+        yield Sentence("<{name}> has no place in a mail.", name=token.name), "Mail programs throw it away; take it out."
     elif token.kind is Kind.START:
         if any(name.startswith("on") for name in attributes(stand, token)):
             yield "scripts have no place in a mail.", "Take the attributes out that begin with “on”."
         if _VALUE in text and _VALUE in _QUOTED.sub("=", text):
             yield "a value stands in a tag without quotes.", 'Write it like href="{{ link }}".'
     elif token.kind is Kind.RAW and token.name in _FIXED and _VALUE in text:
-        yield f"a value stands within <{token.name}>.", "Put values into the text or into attributes."
+        yield (
+            Sentence("a value stands within <{name}>.", name=token.name),
+            "Put values into the text or into attributes.",
+        )
 
 
 def strange_links(html: str) -> list[str]:

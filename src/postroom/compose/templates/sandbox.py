@@ -21,12 +21,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from postroom.compose.templates.code import Unclosed, pieces
-from postroom.compose.templates.meter import LONGEST, Meter, TooMuch
+from postroom.compose.templates.meter import LONGEST, TOO_LONG, Meter, TooMuch
+from postroom.sentence import N_, Sentence
 
 if TYPE_CHECKING:
     from jinja2 import Template as Compiled
 
-__all__ = ["METER", "Unfit", "compiled", "run"]
+__all__ = ["METER", "Unfit", "compiled", "in_line", "run"]
 
 METER = "the meter"
 """Where the meter stands among the variables: no template can name it, for the space."""
@@ -34,15 +35,22 @@ _LONGEST_SOURCE = 200_000
 _LONGEST_CODE = 30_000
 _MOST_CODE = 2_000
 _KEPT = 512
+_CORRECT = N_("Correct the template.")
+_GUARD = N_("Give the value, or write the place within {% if … %}.")
+_TYPES = N_("Look at the types of the variables.")
 
 
 class Unfit(Exception):
     """What is wrong with a template, as the end of a sentence; `line` is counted from 1, 0 where it is not known."""
 
-    def __init__(self, problem: str, line: int = 0, mend: str = "Correct the template.") -> None:
-        self.problem = f"is wrong in line {line}: {problem}" if line else problem
+    def __init__(self, problem: str, line: int = 0, mend: str = _CORRECT) -> None:
+        self.problem = in_line(line, problem)
         super().__init__(self.problem)
         self.mend = mend
+
+
+def in_line(line: int, problem: str) -> str:
+    return Sentence("is wrong in line {line}: {problem}", line=line, problem=problem) if line else problem
 
 
 class Source(NamedTuple):
@@ -58,7 +66,7 @@ def compiled(source: str, markup: bool) -> Source:
     _bound(source)
     from jinja2 import TemplateSyntaxError
 
-    from postroom.compose.templates.grammar import Refused, restricted
+    from postroom.compose.templates.grammar import Unallowed, restricted
     from postroom.compose.templates.jinja import environment
 
     env = environment(markup)
@@ -68,7 +76,7 @@ def compiled(source: str, markup: bool) -> Source:
         return Source(env.template_class.from_code(env, code, env.globals), names)
     except TemplateSyntaxError as error:
         raise Unfit(_sentence(error.message or "can't be read."), error.lineno) from None
-    except Refused as error:
+    except Unallowed as error:
         raise Unfit(error.problem, error.line, error.mend) from None
     except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError):
         raise Unfit("is nested too deeply, or has a number that is too large.") from None
@@ -76,7 +84,7 @@ def compiled(source: str, markup: bool) -> Source:
 
 def _bound(source: str) -> None:
     if len(source) > _LONGEST_SOURCE:
-        raise Unfit(f"is longer than {_LONGEST_SOURCE:,} characters.", mend="Shorten it.")
+        raise Unfit(Sentence("is longer than {most:,} characters.", most=_LONGEST_SOURCE), mend="Shorten it.")
     length = 0
     try:
         for count, (start, end) in enumerate(pieces(source), 1):
@@ -84,7 +92,7 @@ def _bound(source: str) -> None:
             if length > _LONGEST_CODE or count > _MOST_CODE:
                 raise Unfit("has more variables and conditions than a template may.", mend="Make it simpler.")
     except Unclosed as error:
-        raise Unfit(f"{error.mark} is not closed.", error.line) from None
+        raise Unfit(Sentence("{mark} is not closed.", mark=error.mark), error.line) from None
 
 
 def run(source: str, values: Mapping[str, Any], *, markup: bool, meter: Meter | None = None) -> str:
@@ -96,12 +104,12 @@ def run(source: str, values: Mapping[str, Any], *, markup: bool, meter: Meter | 
     try:
         return "".join(_counted(template.root_render_func(context)))
     except TooMuch as error:
-        raise Unfit(str(error), mend="Make it simpler, or give it less.") from None
+        raise Unfit(error.problem, mend="Make it simpler, or give it less.") from None
     except Unfit as error:
         raise Unfit(error.problem, _line(template, error.__traceback__), error.mend) from None
     except UndefinedError as error:
         where = _line(template, error.__traceback__)
-        raise Unfit(_sentence(error.message or "a value is missing."), where, _GUARD) from None
+        raise Unfit(error.message or "a value is missing.", where, _GUARD) from None
     except TemplateError as error:
         raise Unfit(_sentence(error.message or "can't be run."), _line(template, error.__traceback__)) from None
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
@@ -111,16 +119,12 @@ def run(source: str, values: Mapping[str, Any], *, markup: bool, meter: Meter | 
         raise Unfit("is nested too deeply.") from None
 
 
-_GUARD = "Give the value, or write the place within {% if … %}."
-_TYPES = "Look at the types of the variables."
-
-
 def _counted(pieces: Iterable[str]) -> Iterable[str]:
     left = LONGEST
     for piece in pieces:
         left -= len(piece)
         if left < 0:
-            raise TooMuch(f"makes a text of more than {LONGEST:,} characters.")
+            raise TooMuch(TOO_LONG)
         yield piece
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from postroom.compose.markup import Kind, scan
+from postroom.sentence import Sentence
 
 __all__ = ["TooComplex", "deepest", "inlined"]
 
@@ -25,7 +26,11 @@ _LINKED = re.compile(r"<link\b[^>]*>", re.IGNORECASE)
 
 
 class TooComplex(Exception):
-    """The end of a sentence."""
+    """`problem` is the end of a sentence."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 def inlined(html: str) -> str:
@@ -35,7 +40,7 @@ def inlined(html: str) -> str:
     elements, styles, depth = _measured(html)
     selectors = styles.count("{") + styles.count(",") + styles.count(" ") // 4 + 1
     if depth > _DEEPEST:
-        raise TooComplex(f"is nested deeper than {_DEEPEST} levels.")
+        raise TooComplex(Sentence("is nested deeper than {most} levels.", most=_DEEPEST))
     if len(styles) > _LONGEST_STYLES or selectors * elements > _MOST_WORK or ":has(" in styles:
         raise TooComplex("has too many style rules for so many elements.")
     import css_inline

@@ -14,6 +14,7 @@ from typing import Any
 from postroom.compose.templates.filters import DEEPEST
 from postroom.errors import Fault
 from postroom.model.template import Variable, VariableType
+from postroom.sentence import N_, Sentence
 
 __all__ = ["checked", "is_link", "samples"]
 
@@ -27,14 +28,18 @@ _NAMED = re.compile(r"[A-Za-z0-9_.-]{1,60}").fullmatch
 _ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _WORDS: Mapping[VariableType, tuple[str, str]] = {
-    VariableType.TEXT: ("text", "Give text in quotes."),
-    VariableType.NUMBER: ("a number", "Give it without quotes, with a dot for fractions: 12.5"),
-    VariableType.DATE: ("a date", "Write it like 2026-11-20, or 2026-11-20T14:30:00+01:00."),
-    VariableType.URL: ("a link", "Give the whole address, which begins with https://, http:// or mailto:"),
-    VariableType.BOOLEAN: ("true or false", "Write true or false, without quotes."),
-    VariableType.LIST: ("a list", "Write [ … ]."),
-    VariableType.OBJECT: ("an object", 'Write {"name": … }.'),
+    VariableType.TEXT: (N_("is not text."), N_("Give text in quotes.")),
+    VariableType.NUMBER: (N_("is not a number."), N_("Give it without quotes, with a dot for fractions: 12.5")),
+    VariableType.DATE: (N_("is not a date."), N_("Write it like 2026-11-20, or 2026-11-20T14:30:00+01:00.")),
+    VariableType.URL: (
+        N_("is not a link."),
+        N_("Give the whole address, which begins with https://, http:// or mailto:"),
+    ),
+    VariableType.BOOLEAN: (N_("is not true or false."), N_("Write true or false, without quotes.")),
+    VariableType.LIST: (N_("is not a list."), N_("Write [ … ].")),
+    VariableType.OBJECT: (N_("is not an object."), N_('Write {"name": … }.')),
 }
+_TAKES_NONE = N_("The template takes none.")
 
 
 class _Odd(Exception):
@@ -53,7 +58,7 @@ def checked(
     before = len(faults)
     for name in given:
         if name not in known:
-            mend = f"There are: {', '.join(known)}." if known else "The template takes none."
+            mend = Sentence("There are: {names}.", names=", ".join(known)) if known else _TAKES_NONE
             faults.append(Fault(_path(where, name), "is no variable of the template.", mend))
             if len(faults) - before >= _MOST_FAULTS:
                 break
@@ -64,7 +69,7 @@ def checked(
         if value is None:
             values[variable.name] = None
             if variable.required:
-                mend = variable.description or f"The template needs {_WORDS[variable.type][0]} there."
+                mend = variable.description or _WORDS[variable.type][1]
                 faults.append(Fault(_path(where, variable.name), "is missing.", mend))
             continue
         try:
@@ -104,12 +109,12 @@ def _path(where: str, name: str) -> str:
 
 def _value(variable: Variable, value: Any, left: list[int]) -> Any:
     kind = variable.type
-    words, mend = _WORDS[kind]
+    problem, mend = _WORDS[kind]
     made: Any = None
     if kind in (VariableType.TEXT, VariableType.URL) and type(value) is str:
         made = _plain(value, left, 0)
         if kind is VariableType.URL and not is_link(value):
-            raise _Odd("is no link.", mend)
+            raise _Odd(problem, mend)
         if kind is VariableType.TEXT and variable.required and not value.strip():
             raise _Odd("is empty.", "Give a text, or say in the template that it is not required.")
     elif kind is VariableType.NUMBER and type(value) in (int, float):
@@ -123,7 +128,7 @@ def _value(variable: Variable, value: Any, left: list[int]) -> Any:
     ):
         made = _plain(value, left, 0)
     if made is None:
-        raise _Odd(f"is not {words}.", mend)
+        raise _Odd(problem, mend)
     return made
 
 

@@ -14,16 +14,19 @@ from markupsafe import Markup
 from postroom.compose.headers import check_value
 from postroom.compose.templates.meter import Meter
 from postroom.compose.templates.places import misplaced, strange_links
-from postroom.compose.templates.sandbox import Unfit, compiled, run
+from postroom.compose.templates.sandbox import Unfit, compiled, in_line, run
 from postroom.compose.templates.styles import TooComplex, inlined
 from postroom.errors import Fault
 from postroom.model.template import Layout, Template, Wording, Written
+from postroom.sentence import N_, Sentence
 
 __all__ = ["layout_faults", "template_faults", "write"]
 
 _ALWAYS = frozenset({"language"})
 _LAYOUT = frozenset({"content", "language", "subject"})
-_CORRECT = "Correct the template."
+_CORRECT = N_("Correct the template.")
+_ADD = N_("Add it to the variables, with a type.")
+_HAS = N_("A layout has content, subject and language.")
 
 
 def write(
@@ -65,11 +68,12 @@ def _page(
         return None
     for scheme in strange_links(html)[:3]:
         mend = "Links begin with https://, http:// or mailto:"
-        faults.append(Fault("html", f"has a link that begins with {scheme}:", mend))
+        problem = Sentence("has a link that begins with {scheme}:", scheme=scheme)
+        faults.append(Fault("html", problem, mend))
     try:
         return inlined(html)
     except TooComplex as error:
-        faults.append(Fault("html", str(error), "Make it simpler."))
+        faults.append(Fault("html", error.problem, "Make it simpler."))
         return None
 
 
@@ -101,9 +105,7 @@ def template_faults(template: Template) -> Iterator[Fault]:
             ("html", wording.html, True),
             ("text", wording.text, False),
         ):
-            yield from _source_faults(
-                f"{where}.{field}", source, markup, known, "Add it to the variables, with a type."
-            )
+            yield from _source_faults(f"{where}.{field}", source, markup, known, _ADD)
 
 
 def layout_faults(layout: Layout) -> Iterator[Fault]:
@@ -112,7 +114,7 @@ def layout_faults(layout: Layout) -> Iterator[Fault]:
     for field, source, markup in (("html", layout.html, True), ("text", layout.text, False)):
         if not source:
             continue
-        yield from _source_faults(field, source, markup, _LAYOUT, "A layout has content, subject and language.")
+        yield from _source_faults(field, source, markup, _LAYOUT, _HAS)
         if "content" not in _names(source, markup):
             yield Fault(field, "does not say where the mail's own words go.", "Write {{ content }} there.")
 
@@ -133,7 +135,7 @@ def _source_faults(field: str, source: str, markup: bool, known: frozenset[str],
         yield Fault(field, error.problem, error.mend)
         return
     for name in sorted(names - known)[:20]:
-        yield Fault(field, f"names “{name[:60]}”, which is no variable of it.", mend)
+        yield Fault(field, Sentence("names “{name}”, which is no variable of it.", name=name[:60]), mend)
     if markup:
         for problem, how, line in misplaced(source):
-            yield Fault(field, f"is wrong in line {line}: {problem}", how)
+            yield Fault(field, in_line(line, problem), how)
