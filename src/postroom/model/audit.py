@@ -33,7 +33,7 @@ NOUNS: dict[str, str] = {
     "webhook": "h",
     "template": "v",
     "layout": "l",
-    "bulk": "j",
+    "bulk": "q",
     "preference": "",
     "suppression": "",
     "dkim-key": "y",
