@@ -106,7 +106,9 @@ def edit(
 
 @page.command("remove-language")
 def remove_language(
-    call: Call, template: Ref, language: Annotated[str, typer.Argument(metavar="TAG", show_default=False)]
+    call: Call,
+    template: Ref,
+    language: Annotated[str, typer.Argument(metavar="TAG", help="The language, like de.", show_default=False)],
 ) -> None:
     """Takes a language out of a template."""
     answer = call.desk.delete(f"{_path(template)}/texts/{path_part(language)}")
