@@ -19,7 +19,7 @@ from postroom.model.account import Account
 from postroom.model.attempt import Action, Result, Severity, Verdict
 from postroom.model.event import EventKind
 from postroom.model.job import Job, JobRecipient
-from postroom.model.preference import Suppression, Why
+from postroom.model.preference import SUPPRESSED_MS, Suppression, Why
 from postroom.model.state import State
 from postroom.model.tenant import UnknownPolicy
 from postroom.policy.preference import mailbox
@@ -29,13 +29,11 @@ from postroom.smtp.phase import Phase
 from postroom.store.bulk import Row
 from postroom.store.transmission import Move, Settlement
 
-__all__ = ["SUPPRESSED_MS", "Circumstances", "Concluded", "Ending", "conclude", "give_back", "put_aside"]
+__all__ = ["Circumstances", "Concluded", "Ending", "conclude", "give_back", "put_aside"]
 
 _SPLIT_MS = 2_000
 _MOST_REPLY = 2_048
 _MOST_NOTE = 500
-SUPPRESSED_MS = 90 * 24 * 3600 * 1000
-"""How long nothing more goes to a mailbox that a server said does not exist."""
 
 
 @dataclass(slots=True)

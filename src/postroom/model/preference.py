@@ -8,10 +8,12 @@ from enum import StrEnum
 
 from postroom.model.kind import Way
 
-__all__ = ["HOUR", "WEEKDAY", "Preference", "Suppression", "Why"]
+__all__ = ["HOUR", "SUPPRESSED_MS", "WEEKDAY", "Preference", "Suppression", "Why"]
 
 HOUR = 8
 WEEKDAY = 0
+SUPPRESSED_MS = 90 * 24 * 3600 * 1000
+"""How long somebody is suppressed whose mailbox does not exist: he may come back, and a server may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)

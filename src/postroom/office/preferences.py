@@ -107,6 +107,12 @@ class PreferenceVerbs(Changes):
 
         return self._changed(_himself(reader), reader.tenant_id, reader.mailbox, change)
 
+    def stop_within(self, connection: Connection, tenant_id: int, box: str, kind: str, moment: int) -> None:
+        """The same in somebody else's transaction, for one who complained of a mail of this kind."""
+        who = Actor(tenant_id, frozenset(), name="the recipient", door="complaint")
+        stopped = {kind.casefold(): Way.NONE}
+        self._change_in(connection, who, tenant_id, box, lambda old: replace(old, ways={**old.ways, **stopped}), moment)
+
     def file_link(self, tenant_id: int, message_id: int, number: str) -> str:
         """Where a file of a mail can be had by who got the digest that names it; nothing without `public_url`."""
         if not self._settings.public_url:
@@ -151,16 +157,28 @@ class PreferenceVerbs(Changes):
 
         def work(connection: Connection) -> PreferenceView:
             self._existing(connection, tenant_id)
-            old = preferences.taken_in_hand(connection, tenant_id, box)
-            new = change(old)
-            if new != old:
-                preferences.put(connection, replace(new, updated_ms=moment))
-                before, after = difference(old, new)
-                self._note(connection, actor, Entry(tenant_id, "preference.changed", moment, None, box, before, after))
-                self._replan(connection, new, moment)
+            self._change_in(connection, actor, tenant_id, box, change, moment)
             return self._preference_view(connection, tenant_id, box)
 
         return self._store.write(work)
+
+    def _change_in(
+        self,
+        connection: Connection,
+        actor: Actor,
+        tenant_id: int,
+        box: str,
+        change: Callable[[Preference], Preference],
+        moment: int,
+    ) -> None:
+        old = preferences.taken_in_hand(connection, tenant_id, box)
+        new = change(old)
+        if new == old:
+            return
+        preferences.put(connection, replace(new, updated_ms=moment))
+        before, after = difference(old, new)
+        self._note(connection, actor, Entry(tenant_id, "preference.changed", moment, None, box, before, after))
+        self._replan(connection, new, moment)
 
     def _replan(self, connection: Connection, new: Preference, moment: int) -> None:
         settings = self.snapshot.settings(new.tenant_id)

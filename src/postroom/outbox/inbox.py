@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
@@ -18,7 +19,9 @@ from postroom.errors import BadInput, Fault, Forbidden, NotFound, PostroomError,
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.incoming import IncomingKind, Received
+from postroom.policy.preference import may_stop
 from postroom.policy.snapshot import Snapshot
+from postroom.receive.acting import Around
 from postroom.receive.sorting import MAX_CONTENT, understand
 from postroom.receive.tying import Mail, apply_all
 from postroom.secrets.tagging import Tagging
@@ -40,6 +43,8 @@ class Settled(Protocol):
 
     @property
     def tagging(self) -> Tagging: ...
+
+    def stop_within(self, connection: Connection, tenant_id: int, box: str, kind: str, moment: int) -> None: ...
 
 
 class Taken(NamedTuple):
@@ -79,7 +84,18 @@ class Inbox:
         return self._store.write(work)
 
     def _applied(self, connection: Connection, tenant_id: int, mails: Sequence[Mail]) -> Sequence[Taken]:
-        return [Taken(*one) for one in apply_all(connection, tenant_id, mails, now_ms(), self._store.ids.next)]
+        moment, next_id = now_ms(), self._store.ids.next
+        around = self._around(tenant_id, moment)
+        return [Taken(*one) for one in apply_all(connection, tenant_id, mails, around, moment, next_id)]
+
+    def _around(self, tenant_id: int, moment: int) -> Around:
+        office, snapshot = self._office, self._office.snapshot
+        return Around(
+            partial(office.tagging.read, tenant_id),
+            snapshot.settings(tenant_id).suppress_unknown.value,
+            lambda kind: may_stop(snapshot.kind_named(tenant_id, kind)),
+            lambda connection, box, kind: office.stop_within(connection, tenant_id, box, kind, moment),
+        )
 
     def _together(
         self, connection: Connection, tenant_id: int, mails: Sequence[Mail]

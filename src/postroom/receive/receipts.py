@@ -13,12 +13,12 @@ from postroom.compose.submitted_header import Header, shown
 from postroom.model.incoming import Fate, FateOf
 from postroom.receive.report import address_of
 
-__all__ = ["complaint_in", "receipt_in"]
+__all__ = ["COMPLAINT", "complaint_in", "receipt_in"]
 
 _READ = "displayed"
 _UNREAD = "deleted"
 _RECEIPT = frozenset({"message/disposition-notification", "message/global-disposition-notification"})
-_COMPLAINT = "message/feedback-report"
+COMPLAINT = "message/feedback-report"
 _NO_COMPLAINT = frozenset({"not-spam", "dmarc", "auth-failure"})
 
 
@@ -40,7 +40,7 @@ def receipt_in(parts: Sequence[Part]) -> tuple[FateOf | None, str] | None:
 
 def complaint_in(parts: Sequence[Part]) -> tuple[tuple[FateOf, ...], str] | None:
     """Who complains and the envelope id; None when this is no complaint. Providers may leave out both."""
-    part = _own(parts, _COMPLAINT)
+    part = _own(parts, COMPLAINT)
     if part is None:
         return None
     told = loose_header(part.octets())

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from postroom.addresses import Address, BadAddress
-from postroom.compose.reading import Part, body_of, read_parts
+from postroom.compose.reading import Part, body_of, loose_header, read_parts
 from postroom.compose.submitted_header import mailboxes
 from postroom.compose.text import text_from_html
 from postroom.model.incoming import Incoming, IncomingKind
 from postroom.policy.address_tag import find_tags
 from postroom.receive.automatic import why_automatic
 from postroom.receive.loose_report import is_loose_report, loose_fates
-from postroom.receive.receipts import complaint_in, receipt_in
+from postroom.receive.receipts import COMPLAINT, complaint_in, receipt_in
 from postroom.receive.report import envelope_id_of, fates_of, reporter_of, status_part
 from postroom.receive.written import written
 
@@ -27,6 +27,7 @@ __all__ = ["MAX_CONTENT", "understand"]
 MAX_CONTENT = 30_000_000
 """Octets of a message that are read."""
 _MAX_IDS = 50
+_MOST_TOLD = 100_000
 
 _ID = re.compile(r"<([^<>\s\x00-\x1f\x7f-\x9f@]{1,300}@[^<>\s\x00-\x1f\x7f-\x9f]{1,255})>")
 _TOLD_ID = re.compile(
@@ -62,7 +63,8 @@ def _reported(found: Incoming, parts: Sequence[Part], text: str) -> Incoming | N
     if complaint is not None:
         fates, envelope_id = complaint
         kind = IncomingKind.COMPLAINT
-        return replace(found, kind=kind, fates=fates, envelope_id=envelope_id, message_ids=about)
+        tags = (*found.tags, *_tags_within(parts))
+        return replace(found, kind=kind, fates=fates, envelope_id=envelope_id, message_ids=about, tags=tags)
     receipt = receipt_in(parts)
     if receipt is not None:
         fate, read = receipt
@@ -119,6 +121,19 @@ def _first_spec(text: str) -> str:
 
 def _tags(message: Part) -> tuple[str, ...]:
     return find_tags(" ".join(field.text for name in _ADDRESSED for field in message.header.all(name)[:20]))
+
+
+def _tags_within(parts: Sequence[Part]) -> Iterator[str]:
+    """In the return path of the mail that is complained of: who tells us blanks the recipient there, but not that."""
+    for part in parts:
+        if part.kind == COMPLAINT and part.within is None:
+            told = loose_header(part.octets()[:_MOST_TOLD])
+            yield from find_tags(" ".join(field.text for field in told.all("original-mail-from")[:5]))
+        elif part.within is not None:
+            yield from find_tags(part.shown("return-path"))
+        elif part.kind in _ORIGINAL:
+            given = loose_header(part.octets()[:_MOST_TOLD])
+            yield from find_tags(" ".join(field.text for field in given.all("return-path")[:5]))
 
 
 def _text(parts: Sequence[Part]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, case, delete, func, select
 
 from postroom.ids import id_at
 from postroom.model.incoming import IncomingKind, Received
@@ -13,7 +13,7 @@ from postroom.store import tables
 from postroom.store.bulk import insert_rows
 from postroom.store.scope import within
 
-__all__ = ["by_digests", "content", "drop_before", "get", "listed", "of_message", "put"]
+__all__ = ["Answered", "answered", "by_digests", "content", "drop_before", "get", "listed", "of_message", "put"]
 
 _table = tables.incoming
 _content = tables.incoming_content
@@ -86,6 +86,27 @@ def of_message(connection: Connection, tenant_id: int, message_id: int, limit: i
     """What came back about one message, oldest first."""
     query = select(_table).where(within(_table, tenant_id), _table.c.message_id == message_id)
     return [_from_row(row) for row in connection.execute(query.order_by(_table.c.id).limit(limit))]
+
+
+class Answered(NamedTuple):
+    """How often somebody's mail was taken for a person's reply lately; `quick`: soon after the mail that it answers."""
+
+    all: int = 0
+    quick: int = 0
+
+
+def answered(
+    connection: Connection, tenant_id: int, senders: Collection[str], since_ms: int, quick_ms: int
+) -> dict[str, Answered]:
+    """By sender. An id tells its time, and so does that of the message answered."""
+    soon = _table.c.id - _table.c.message_id < id_at(since_ms + quick_ms) - id_at(since_ms)
+    query = (
+        select(_table.c.sender, func.count(), func.count(case((soon, 1))))
+        .where(within(_table, tenant_id), _table.c.sender.in_(senders), _table.c.kind == IncomingKind.REPLY.value)
+        .where(_table.c.id >= id_at(since_ms))
+        .group_by(_table.c.sender)
+    )
+    return {sender: Answered(every, quick) for sender, every, quick in connection.execute(query)}
 
 
 def drop_before(connection: Connection, tenant_id: int, before_ms: int, limit: int) -> int:

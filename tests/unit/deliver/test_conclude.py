@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.deliver.conclude import SUPPRESSED_MS, Circumstances, Concluded, conclude, give_back, put_aside
+from postroom.deliver.conclude import Circumstances, Concluded, conclude, give_back, put_aside
 from postroom.model.account import Account, Encryption
 from postroom.model.attempt import Action, Failure, Result
 from postroom.model.job import Job, JobRecipient
-from postroom.model.preference import Why
+from postroom.model.preference import SUPPRESSED_MS, Why
 from postroom.model.state import WAITING, State, may_move
 from postroom.policy.retry import Schedule
 from postroom.smtp.phase import Phase

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from postroom.model.incoming import IncomingKind
 from postroom.store.tables.columns import key, metadata, number, one_of, tenant_of, words
@@ -29,6 +29,15 @@ incoming = Table(
     Index("ix_incoming_digest", "tenant_id", "digest", unique=True),
     Index("ix_incoming_tenant_id_id", "tenant_id", "id"),
     Index("ix_incoming_message", "tenant_id", "message_id"),
+    # How often somebody answered lately, however many reports came meanwhile.
+    Index(
+        "ix_incoming_replies",
+        "tenant_id",
+        "sender",
+        "id",
+        sqlite_where=text("kind = 'reply'"),
+        postgresql_where=text("kind = 'reply'"),
+    ),
 )
 
 incoming_content = Table(

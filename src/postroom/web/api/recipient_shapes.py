@@ -134,7 +134,7 @@ def _of_suppressions() -> dict[str, Schema]:
             "Somebody whom nothing but security mail goes to.",
             _SUPPRESSION
             | {
-                "source": _text("`delivery`, `import`, `recipient`, or who did it."),
+                "source": _text("`delivery`, `report`, `import`, `recipient`, or who did it."),
                 "created_at": _text(format="date-time"),
                 "expires_at": _moment("Until when; null: for good."),
                 "message_id": {"anyOf": [_text("The mail that showed it."), {"type": "null"}]},

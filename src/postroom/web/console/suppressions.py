@@ -36,6 +36,7 @@ _SOURCES = {
     "delivery": N_("a delivery"),
     "import": N_("an import"),
     "recipient": N_("the recipient"),
+    "report": N_("a report that came back"),
 }
 _RELEASED = {
     Why.NO_MAILBOX: N_(
