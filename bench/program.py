@@ -35,6 +35,7 @@ PARTS = {
     "drain": "a full queue, against smtp-source alone",
     "far": "a server 50 ms away",
     "search": "lists and searches in a mailing log of a million",
+    "bounces": "bounces read, proven, tied and stored, many at once and one by one",
     "memory": "resident memory under load, with nothing and with a million waiting",
 }
 WITH_DATABASE = frozenset(PARTS) - {"compose", "client", "far"}

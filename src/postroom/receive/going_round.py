@@ -7,7 +7,6 @@ new mail within two minutes, hour after hour.
 
 from __future__ import annotations
 
-from postroom.sentence import Sentence
 from postroom.store.incoming import Answered
 
 __all__ = ["QUICK_MS", "WATCHED_MS", "goes_round"]
@@ -22,8 +21,5 @@ _MOST = 60
 def goes_round(before: Answered, *, quick: bool) -> str:
     """Why this one's next answer is taken for a program's; "" while it may be a person's."""
     if quick and before.quick >= _QUICK:
-        words = "Its sender answered {n} times within an hour, each time in less than two minutes: that goes round."
-        return Sentence(words, n=before.quick + 1)
-    if before.all >= _MOST:
-        return Sentence("Its sender answered {n} times within an hour: that goes round.", n=before.all + 1)
-    return ""
+        return "Its sender answers within two minutes again and again: that goes round."
+    return "Its sender answers more often than anybody reads: that goes round." if before.all >= _MOST else ""

@@ -222,7 +222,7 @@ def _unless_it_goes_round(found: Incoming, message: Message | None, sent: _Sent,
     quick = message is not None and now_ms - message.created_ms < QUICK_MS
     sent.answered[found.sender] = Answered(before.all + 1, before.quick + quick)
     why = goes_round(before, quick=quick)
-    return replace(found, kind=IncomingKind.AUTOMATIC, why_automatic=f"{why}") if why else found
+    return replace(found, kind=IncomingKind.AUTOMATIC, why_automatic=why) if why else found
 
 
 def _told(
