@@ -179,13 +179,39 @@ def test_the_log_is_searched_and_acted_upon_without_script(console: ConsoleRig, 
     expect(page.get_by_role("row")).to_have_count(2)
     expect(page.get_by_role("row").last).to_contain_text("User unknown")
     page.goto(f"{console.url}/log?text=monday")
+    for box in page.get_by_role("checkbox", name="Choose").all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Hold").click()
+    expect(page.get_by_text("2 messages are chosen.")).to_be_visible()
+    page.get_by_role("button", name="Hold").click()
+    expect(page.get_by_role("status")).to_contain_text("2 messages are held.")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_contain_text("2 messages are released.")
+
+
+def test_everything_that_is_found_is_a_job_counted_watched_and_undone(console: ConsoleRig, post: Post) -> None:
+    """It says first how many there are, what it could not be done to and why, and takes exactly that back."""
+    mail = [post.put(f"Mass mail {n}", (f"m{n}@customer.example", State.DEFERRED), kind="mass") for n in range(4)]
+    post.put("Mass mail that has left", ("gone@customer.example", State.SENT), kind="mass")
+    page = opened(post, "/log?kind=mass")
     page.get_by_label("all that the filters find").check()
     page.get_by_role("button", name="Hold").click()
-    expect(page.get_by_text("3 messages are chosen.")).to_be_visible()
+    expect(page.get_by_text("5 messages are found.")).to_be_visible()
+    console.looks_right(page, "job-sure")
     page.get_by_role("button", name="Hold").click()
-    expect(page.get_by_role("status")).to_contain_text("3 messages are held.")
+    expect(page.get_by_role("status")).to_contain_text("4 messages are done. One could not be.")
+    expect(page.get_by_role("row", name="Mass mail that has left")).to_contain_text("sent")
+    console.looks_right(page, "job")
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("status")).to_contain_text("3 messages are released.")
+    expect(page.get_by_text("It takes back what this job did.")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("4 messages are done.")
+    reports = post.engine.reports
+    states = [reports.message(post.actor, number).result(_WAIT).recipients[0].state for number in mail]
+    assert set(states) == {State.QUEUED}
+    page.goto(f"{console.url}/jobs")
+    expect(page.get_by_role("row", name="Hold messages")).to_contain_text("Kind: mass")
+    console.looks_right(page, "jobs")
+    assert opened(post, "/log?kind=mass", as_="reader").get_by_role("button", name="Hold").count() == 0
 
 
 def test_a_wrong_day_is_told_at_its_field(post: Post) -> None:
@@ -272,6 +298,9 @@ def test_the_silent_mailbox_is_read_and_released(console: ConsoleRig, post: Post
     page.goto(f"{console.url}/silent")
     page.get_by_role("button", name="Release all").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Release all?")
+    page.get_by_role("button", name="Release all").click()
+    expect(page.get_by_role("status")).to_contain_text("done")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Release messages")
 
 
 def test_on_a_telephone_one_pane_is_seen_at_a_time(post: Post) -> None:
@@ -289,6 +318,10 @@ def test_the_queue_shows_what_waits_and_can_be_paused(console: ConsoleRig, post:
     page = opened(post, "/queue")
     expect(page.get_by_role("row", name="Microsoft 365")).to_contain_text("30 a minute")
     console.looks_right(page, "queue")
+    page.get_by_role("button", name="Try now").click()
+    expect(page.get_by_role("status")).to_contain_text("done")
+    expect(page.get_by_text("Microsoft 365")).to_be_visible()
+    page.goto(f"{console.url}/queue")
     page.get_by_role("button", name="Pause").click()
     page.get_by_label("Why").fill("The password changes today.")
     page.get_by_role("button", name="Pause").click()

@@ -76,8 +76,14 @@ def log(
 
 
 @page.command("queue")
-def queue(call: Call) -> None:
+def queue(
+    call: Call, tenants: Annotated[bool, typer.Option("--tenants", help="Tenant by tenant instead.")] = False
+) -> None:
     """Shows what waits, per account, and since when."""
+    if tenants:
+        found = call.desk.get("/v1/queue/tenants")
+        call.answer(found, lambda: _tenants(call, found.get("tenants", [])))
+        return
     answer = call.desk.get("/v1/queue")
     call.answer(answer, lambda: _queue(call, answer.get("queue", [])))
 
@@ -158,6 +164,20 @@ def _queue(call: Call, rows: list[dict[str, Any]]) -> None:
                 *(str(row.get(name, 0)) for name in ("waiting", "due", "sending", "held", "unknown")),
                 local(row.get("oldest_at")),
             )
+            for row in rows
+        ],
+    )
+
+
+def _tenants(call: Call, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        call.terminal.line("Nothing waits.")
+        return
+    names = ("waiting", "sending", "held", "unknown")
+    call.terminal.columns(
+        ("TENANT", "WAITING", "SENDING", "HELD", "UNKNOWN", "OLDEST"),
+        [
+            (str(row.get("tenant_id")), *(str(row.get(name, 0)) for name in names), local(row.get("oldest_at")))
             for row in rows
         ],
     )

@@ -11,6 +11,7 @@ from postroom.reports.views import (
     Query,
     QueueLine,
     RecipientView,
+    TenantQueueLine,
     Timeline,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "QueueLine",
     "RecipientView",
     "Reports",
+    "TenantQueueLine",
     "Timeline",
 ]

@@ -26,7 +26,16 @@ from postroom.policy.tongue import ENGLISH
 from postroom.reports.evidence import Evidence, SettingsThen, harmless
 from postroom.reports.health import look
 from postroom.reports.leaving import Going, going, leaving
-from postroom.reports.views import Health, MessageView, Page, Query, QueueLine, RecipientView, Timeline
+from postroom.reports.views import (
+    Health,
+    MessageView,
+    Page,
+    Query,
+    QueueLine,
+    RecipientView,
+    TenantQueueLine,
+    Timeline,
+)
 from postroom.reports.wording import diagnosed, mend, retold, shown_state, words
 from postroom.sentence import Sentence
 from postroom.store import audit, lines, messages, queue, timeline, unknown_answers, versions
@@ -182,6 +191,27 @@ class Reports:
                 for one, account in known.items()
             }
             return [_queue_line(snapshot, found.get(one, Load(one)), goes.get(one or 0, Going())) for one in order]
+
+        return self._store.read(work)
+
+    def queue_of_tenants(self, actor: Actor) -> Future[list[TenantQueueLine]]:
+        """One line for each tenant that has something before it; for those whose rights are installation-wide."""
+        _require(actor, Scope.READ)
+        snapshot = self._office.snapshot
+        tenants = [number for number in sorted(snapshot.tenants) if actor.reaches(number)]
+
+        def work(connection: Connection) -> list[TenantQueueLine]:
+            return [
+                TenantQueueLine(
+                    one.tenant_id,
+                    one.waiting,
+                    None if one.oldest_id is None else time_of(one.oldest_id),
+                    one.held,
+                    one.unknown,
+                    one.sending,
+                )
+                for one in queue.tenant_loads(connection, tenants)
+            ]
 
         return self._store.read(work)
 

@@ -24,6 +24,7 @@ __all__ = [
     "Query",
     "QueueLine",
     "RecipientView",
+    "TenantQueueLine",
     "Timeline",
     "Volume",
 ]
@@ -121,6 +122,18 @@ class QueueLine:
     per_minute: int | None = None
     slow: bool = False
     empty_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantQueueLine:
+    """One tenant's part of the queue, through whatever accounts; as `QueueLine`."""
+
+    tenant_id: int
+    waiting: int
+    oldest_ms: int | None
+    held: int
+    unknown: int
+    sending: int
 
 
 @dataclass(frozen=True, slots=True)

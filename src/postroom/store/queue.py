@@ -21,12 +21,14 @@ from postroom.store import tables
 from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import insert_rows, update_rows
 from postroom.store.partial import ATTENTION, LEASED, WAITING, among
+from postroom.store.pulse import stopped
 from postroom.store.scope import across, within
 
 __all__ = [
     "MOST_AHEAD",
     "Load",
     "Pending",
+    "TenantLoad",
     "ahead",
     "follow_default",
     "forget_account",
@@ -35,6 +37,7 @@ __all__ = [
     "move_account",
     "pending",
     "release_held",
+    "tenant_loads",
 ]
 
 _recipient = tables.recipient
@@ -112,6 +115,33 @@ def loads(connection: Connection, tenant_id: int, now_ms: int) -> list[Load]:
         for row in connection.execute(query).mappings():
             counts.setdefault(row["account_id"], {}).update({k: v for k, v in row.items() if k != "account_id"})
     return [Load(account_id, **found) for account_id, found in counts.items()]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class TenantLoad:
+    """What one tenant has before it, through whatever accounts. Counts as in `Load`; held and in doubt at most
+    `pulse.MOST_COUNTED` each."""
+
+    tenant_id: int
+    waiting: int = 0
+    oldest_id: int | None = None
+    held: int = 0
+    unknown: int = 0
+    sending: int = 0
+
+
+def tenant_loads(connection: Connection, tenants: Sequence[int]) -> list[TenantLoad]:
+    """Of those of these tenants that have something before them, for somebody of the installation."""
+    c = _recipient.c
+    waiting = select(c.tenant_id, func.count().label("waiting"), func.min(c.message_id).label("oldest_id"))
+    sending = select(c.tenant_id, func.count().label("sending")).where(LEASED).group_by(c.tenant_id)
+    found: dict[int, dict[str, int]] = {}
+    for query in (waiting.where(WAITING).group_by(c.tenant_id), sending):
+        for row in connection.execute(across(query, "the installation sees what waits, tenant by tenant")).mappings():
+            found.setdefault(row["tenant_id"], {}).update({k: v for k, v in row.items() if k != "tenant_id"})
+    for one in stopped(connection, tenants):
+        found.setdefault(one.tenant_id, {}).update(held=one.held, unknown=one.unknown)
+    return [TenantLoad(number, **found[number]) for number in tenants if number in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Upkeep:
         duties = [
             Duty("refresh", poll, self.refresh),
             Duty("node", beat, self.say_alive),
+            Duty("jobs", min(poll, 1.0), jobs.run_once),
             Duty("checks", settings.check_seconds, alarms.run_once),
         ]
         if worker is not None:
@@ -89,7 +90,6 @@ class Upkeep:
                 Duty("dkim", 60.0, self.look_for_dkim_records),
                 Duty("dns", 300.0, self.check_dns_again),
                 Duty("webhooks", poll, webhooks.run_once),
-                Duty("jobs", min(poll, 1.0), jobs.run_once),
                 Duty("sweep", 300.0, self.sweep),
                 Duty("feed", 300.0, webhooks.sweep),
                 Duty("old jobs", 300.0, jobs.sweep),

@@ -40,6 +40,14 @@ _ACTIVITY = object_of(
     whole_since_at={**_TIME, "description": "Where there was more mail than is counted: what is older is left out."},
     last_sent_at=_TIME,
 )
+_TENANT_LINE = object_of(
+    tenant_id={"type": "string"},
+    waiting=_COUNT,
+    oldest_at={**_TIME, "description": "When the oldest of it was accepted."},
+    held={**_COUNT, "description": "Counted up to 10,000."},
+    unknown={**_COUNT, "description": "In doubt; counted up to 10,000."},
+    sending=_COUNT,
+)
 _EXAMPLE = {"from": "news@example.com", "to": ["ann@example.org"]}
 
 
@@ -68,6 +76,16 @@ async def read_queue(actor: Reader, desk: At, tenant: Chosen) -> Response:
     """See what waits, account by account"""
     lines = await asyncio.wrap_future(desk.reports.queue(actor, tenant))
     return json_answer({"queue": [reading.queue_json(line) for line in lines]})
+
+
+@router.get("/queue/tenants", **answers(object_of(tenants={"type": "array", "items": _TENANT_LINE}), "What waits."))
+async def read_queue_of_tenants(actor: Reader, desk: At) -> Response:
+    """See what waits, tenant by tenant
+
+    For somebody of the installation: every tenant that has something before it; for others their own.
+    """
+    lines = await asyncio.wrap_future(desk.reports.queue_of_tenants(actor))
+    return json_answer({"tenants": [plain(line, "") for line in lines]})
 
 
 class _Hours(TenantQuery):

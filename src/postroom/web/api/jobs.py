@@ -21,7 +21,7 @@ from postroom.web.api.login import Doer, Reader, at
 from postroom.web.api.requests import At, Chosen, Route, TenantQuery, Values, chosen
 from postroom.web.api.searching import SEARCH, search_json, search_of
 
-__all__ = ["job_json", "job_number", "router", "schemas"]
+__all__ = ["can_be_undone", "router", "schemas"]
 
 router = APIRouter(prefix="/v1/jobs", tags=["messages"], route_class=Route)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response, StreamingResponse
 
-from postroom.clock import iso
 from postroom.errors import BadInput, PostroomError
 from postroom.ids import decode, encode
 from postroom.model.application import Scope
+from postroom.model.bulk_job import BulkAct
 from postroom.model.state import State
-from postroom.reports import MessageLine, Page, Query
-from postroom.web.api.csv_text import csv_line
+from postroom.reports import Page, Query
+from postroom.web.api.log_table import first_page, log_csv
 from postroom.web.console.acts import ACTS, act_on
+from postroom.web.console.jobs import begin, counted
 from postroom.web.console.log_filters import NAMES, filters_of, is_filtered, wanted
 from postroom.web.console.routes import Pages
 
@@ -27,12 +28,8 @@ __all__ = ["pages"]
 pages = Pages()
 
 _ON_PAGE = 50
-_AT_ONCE = 200
 _MOST = 500
-"""Messages that are acted upon at once."""
-_COLUMNS = (
-    "id", "created", "from", "to", "recipients", "subject", "state", "kind", "application", "tags", "reply",
-)  # fmt: skip
+"""Messages that are acted upon at once, where they were ticked; all that is found are a job's."""
 _EMPTY = Page([], None)
 
 
@@ -84,9 +81,20 @@ def _shown(visit: Visit, form: Form, page: Page) -> Response:
         first=not visit.query.get("cursor"),
         states=[(state.value, state.value) for state in State],
         applications=[(name, name) for name in own],
+        accounts=_accounts(visit, form.text("account")),
         names={one.id: one.name for one in applications.values()},
         acts=[(name, visit.say(act.button)) for name, act in ACTS.items()] if visit.may(Scope.ACT) else [],
     )
+
+
+def _accounts(visit: Visit, chosen: str) -> list[tuple[str, str]]:
+    """The tenant's own, and the one that is looked for."""
+    accounts = visit.office.snapshot.accounts.values()
+    found = [(encode("a", one.id), one.name) for one in accounts if one.tenant_id == visit.tenant_id]
+    if chosen and chosen not in dict(found):
+        names = {encode("a", one.id): one.name for one in accounts}
+        found.append((chosen, names.get(chosen, chosen)))
+    return found
 
 
 # -- acting on several ------------------------------------------------------------------------------------------------
@@ -97,37 +105,52 @@ async def act(visit: Visit) -> Response:
     """First how many and what it means; then, with `sure`, it is done."""
     form, name = filters_of(visit), visit.form.text("act")
     query = {one: form.text(one) for one in NAMES if form.text(one)}
-    if visit.form.flag("all"):
-        chosen = await _all_found(visit, form)
-    else:
-        chosen = [number for text in visit.form.all("id") if (number := decode("m", text)) is not None][:_MOST]
+    if visit.form.flag("all") and name in ACTS:
+        return await _act_on_all(visit, form, name, query)
+    chosen = [number for text in visit.form.all("id") if (number := decode("m", text)) is not None][:_MOST]
     if name not in ACTS or not chosen:
         said = visit.say("Choose the messages first, then what is to be done with them.")
         return visit.go("/log", said=said, kind="note", **query)
     if not visit.form.flag("sure"):
-        return _asked(visit, name, chosen, query)
+        sentence = visit.words.count("One message is chosen.", "%(number)s messages are chosen.", len(chosen))
+        return _asked(visit, name, sentence, query, chosen)
     return await _done(visit, name, chosen, query)
 
 
-async def _all_found(visit: Visit, form: Form) -> list[int]:
-    """What the filters find, the newest first, as many as are acted upon at once."""
-    query, cursor, found = wanted(visit, form), None, list[int]()
-    while len(found) < _MOST:
-        page = await _some(visit, query, cursor)
-        found += [line.message.id for line in page.items]
-        cursor = page.next
-        if cursor is None:
-            break
-    return found[:_MOST]
+async def _act_on_all(visit: Visit, form: Form, name: str, query: dict[str, str]) -> Response:
+    """How many it finds, and what it means; then, with `sure`, a job does it."""
+    try:
+        wished = wanted(visit, form)
+        if visit.form.flag("sure"):
+            return await begin(visit, BulkAct(name), wished)
+        number, sentence = await counted(visit, wished)
+    except PostroomError as error:
+        return visit.go("/log", said=_why(visit, error), kind="trouble", **query)
+    if not number:
+        return visit.go("/log", said=visit.say("Nothing is found."), kind="note", **query)
+    return _asked(visit, name, sentence, query, everything=True)
 
 
-def _asked(visit: Visit, name: str, chosen: Sequence[int], query: dict[str, str]) -> Response:
+def _why(visit: Visit, error: PostroomError) -> str:
+    faults = getattr(error, "faults", ())
+    return " ".join(f"{visit.say(one.problem)} {visit.say(one.mend)}" for one in faults) or visit.say(error.text)
+
+
+def _asked(
+    visit: Visit,
+    name: str,
+    sentence: str,
+    query: dict[str, str],
+    chosen: Sequence[int] = (),
+    *,
+    everything: bool = False,
+) -> Response:
     one = ACTS[name]
     return visit.page(
         "log/sure.html",
         form=visit.form,
         title=visit.say(one.title),
-        sentence=_how_many(visit, len(chosen)),
+        sentence=sentence,
         consequences=[visit.say(text) for text in one.consequences],
         action=visit.url("/log"),
         save=visit.say(one.button),
@@ -135,16 +158,9 @@ def _asked(visit: Visit, name: str, chosen: Sequence[int], query: dict[str, str]
         danger=one.danger,
         act=name,
         chosen=[encode("m", number) for number in chosen],
+        everything=everything,
         query=query,
     )
-
-
-def _how_many(visit: Visit, number: int) -> str:
-    said = visit.words.count("One message is chosen.", "%(number)s messages are chosen.", number)
-    if number < _MOST:
-        return said
-    more = visit.say("That is as many as can be acted upon at once: the newest of them.")
-    return f"{said} {more}"
 
 
 async def _done(visit: Visit, name: str, chosen: Sequence[int], query: dict[str, str]) -> Response:
@@ -185,39 +201,9 @@ def _told(visit: Visit, name: str, moved: Sequence[int], chosen: Sequence[int], 
 
 @pages.get("/log.csv", Scope.READ)
 async def as_csv(visit: Visit) -> Response:
-    """What the filters find, as long as it lasts: read page by page while it is sent."""
+    """What the filters find, as long as it lasts."""
     query = wanted(visit, filters_of(visit))
-    first = await _some(visit, query, None)
+    first = await first_page(visit.desk, visit.actor, query, visit.tenant)
     headers = {"content-disposition": 'attachment; filename="mailing-log.csv"'}
-    return StreamingResponse(_lines(visit, query, first), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-async def _some(visit: Visit, query: Query, cursor: str | None) -> Page:
-    return await visit.wait(visit.reports.search(visit.actor, query, cursor, _AT_ONCE, visit.tenant))
-
-
-async def _lines(visit: Visit, query: Query, page: Page) -> AsyncIterator[str]:
-    names = {one.id: one.name for one in visit.office.snapshot.applications.values()}
-    yield csv_line(_COLUMNS)
-    while True:
-        yield "".join(csv_line(_cells(line, names)) for line in page.items)
-        if page.next is None:
-            return
-        page = await _some(visit, query, page.next)
-
-
-def _cells(line: MessageLine, names: dict[int, str]) -> list[str]:
-    one = line.message
-    return [
-        encode("m", one.id),
-        iso(one.created_ms),
-        one.sender,
-        line.to,
-        str(line.recipients),
-        one.subject,
-        line.state.value,
-        one.kind,
-        names.get(one.application_id or 0, ""),
-        " ".join(one.tags),
-        line.reply,
-    ]
+    lines = log_csv(visit.desk, visit.actor, query, first, visit.tenant)
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "filters_of", "is_filtered", "wanted"]
 
-NAMES = ("text", "recipient", "sender", "subject", "state", "kind", "application", "tag", "since", "until")
+NAMES = ("text", "recipient", "sender", "subject", "state", "kind", "application", "account", "tag", "since", "until")
 
 
 def filters_of(visit: Visit) -> Form:
@@ -48,6 +48,7 @@ def wanted(visit: Visit, form: Form) -> Query:
         state=state or None,
         kind=form.text("kind"),
         application=form.text("application") or None,
+        account=form.text("account") or None,
         tag=form.text("tag"),
         since_ms=None if since is None else _midnight(visit, since),
         until_ms=None if until is None else _midnight(visit, until + timedelta(days=1)),

@@ -1,9 +1,9 @@
-"""The pages about mail: the log, one message and its content, the silent mailbox, the queue."""
+"""The pages about mail: the log, one message and its content, the silent mailbox, the queue, jobs."""
 
 from __future__ import annotations
 
-from postroom.web.console import content, log, message, queue, silent
+from postroom.web.console import content, jobs, log, message, queue, silent
 
 __all__ = ["PARTS"]
 
-PARTS = (log.pages, message.pages, content.pages, silent.pages, queue.pages)
+PARTS = (log.pages, jobs.pages, message.pages, content.pages, silent.pages, queue.pages)

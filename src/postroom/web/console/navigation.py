@@ -46,7 +46,7 @@ GROUPS = (
     Group(
         N_("Mail"),
         (
-            Entry("/log", N_("Mailing log"), "log", Scope.READ),
+            Entry("/log", N_("Mailing log"), "log", Scope.READ, also=("/jobs",)),
             Entry("/silent", N_("Silent mailbox"), "silent", Scope.READ),
             Entry("/queue", N_("Queue"), "queue", Scope.READ),
         ),

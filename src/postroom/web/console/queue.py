@@ -10,6 +10,11 @@ from postroom.clock import now_ms
 from postroom.errors import NotFound, PostroomError
 from postroom.ids import decode, encode
 from postroom.model.application import Scope
+from postroom.model.bulk_job import BulkAct
+from postroom.model.state import State
+from postroom.model.tenant import INSTALLATION
+from postroom.reports import Query
+from postroom.web.console.jobs import begin
 from postroom.web.console.routes import Pages
 
 if TYPE_CHECKING:
@@ -24,10 +29,13 @@ pages = Pages()
 async def shown(visit: Visit) -> Response:
     lines = await visit.wait(visit.reports.queue(visit.actor, visit.tenant))
     accounts = visit.office.snapshot.accounts
+    tenants = await visit.wait(visit.reports.queue_of_tenants(visit.actor)) if _sees_tenants(visit) else []
     own = {one.id for one in accounts.values() if one.tenant_id == visit.tenant_id}
     return visit.page(
         "queue/queue.html",
         lines=lines,
+        tenants=tenants,
+        names={one.id: one.name for one in visit.office.snapshot.tenants.values()},
         own=own,
         waiting=sum(line.waiting for line in lines),
         held=sum(line.held for line in lines),
@@ -36,6 +44,25 @@ async def shown(visit: Visit) -> Response:
         oldest_ms=min((line.oldest_ms for line in lines if line.oldest_ms is not None), default=None),
         now=now_ms(),
     )
+
+
+def _sees_tenants(visit: Visit) -> bool:
+    """Somebody of the installation, who looks at his own page, where there are others."""
+    own = visit.tenant_id == visit.actor.tenant_id == INSTALLATION
+    return own and visit.actor.everywhere and len(visit.office.snapshot.tenants) > 1
+
+
+@pages.post("/queue/retry", Scope.ACT)
+async def retry(visit: Visit) -> Response:
+    """What an account's mail waits for is not waited for: a job tries all of it now."""
+    visit.need(Scope.READ)
+    number = decode("a", visit.form.text("account"))
+    if number is None:
+        raise NotFound("There is no such account here.")
+    try:
+        return await begin(visit, BulkAct.RETRY, Query(account=encode("a", number), state=State.DEFERRED))
+    except PostroomError as error:
+        return visit.go("/queue", said=visit.say(error.text), kind="trouble")
 
 
 @pages.post("/queue", Scope.SETTINGS_WRITE)

@@ -13,8 +13,10 @@ from starlette.responses import Response
 from postroom.errors import NotFound, PostroomError
 from postroom.ids import decode, encode
 from postroom.model.application import Scope
+from postroom.model.bulk_job import BulkAct
 from postroom.model.state import State
 from postroom.reports import Letter, Query
+from postroom.web.console.jobs import begin, counted
 from postroom.web.console.routes import Pages
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ async def release(visit: Visit) -> Response:
 
 async def _release_all(visit: Visit, to: list[str] | None) -> Response:
     if not visit.form.flag("sure"):
+        _, count = await counted(visit, Query(state=State.SILENCED))
         sentence = visit.say("Everything in the silent mailbox leaves, the oldest first.")
         if to:
             sentence = visit.say("A copy of everything in the silent mailbox goes to %(to)s.", to=", ".join(to))
@@ -93,7 +96,7 @@ async def _release_all(visit: Visit, to: list[str] | None) -> Response:
             "confirm.html",
             form=visit.form,
             title=visit.say("Release all?"),
-            sentence=sentence,
+            sentence=f"{count} {sentence}",
             consequences=[
                 visit.say("What has left can't be called back."),
                 visit.say("What is older than its content is kept stays here."),
@@ -104,12 +107,9 @@ async def _release_all(visit: Visit, to: list[str] | None) -> Response:
             hidden={"act": "all", "sure": "true", "to": " ".join(to or ())},
         )
     try:
-        count = await visit.wait(visit.outbox.release_all(visit.there, to))
+        return await begin(visit, BulkAct.RELEASE, Query(state=State.SILENCED), to)
     except PostroomError as error:
         return visit.go("/silent", said=_why(visit, error), kind="trouble")
-    return visit.go(
-        "/silent", said=visit.words.count("One message is released.", "%(number)s messages are released.", count)
-    )
 
 
 def _why(visit: Visit, error: PostroomError) -> str:
