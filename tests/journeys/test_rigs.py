@@ -12,7 +12,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine, make_url
 
+from postroom.store.schema import HEAD, revision
+from postroom.store.tables import metadata
 from tests.rigs.certificates import Certificates
 from tests.rigs.disk import fill
 from tests.rigs.postgres import Postgres
@@ -273,12 +276,13 @@ def test_open_connections_can_be_cut_from_outside(sink: Sink, make_proxy: Callab
 
 
 def test_databases_are_fresh_and_real(database_url: str) -> None:
-    if database_url.startswith("postgresql"):
-        with psycopg.connect(database_url) as connection:
-            rows = connection.execute("SELECT count(*) FROM pg_stat_user_tables").fetchone()
-        assert rows == (0,)
-    else:
-        assert database_url.startswith("sqlite:////")
+    """They have this release's tables, with nothing in them but the revision."""
+    url = make_url(database_url)
+    engine = create_engine(url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url)
+    with engine.connect() as connection:
+        assert revision(connection) == HEAD
+        assert not any(connection.execute(table.select()).first() for table in metadata.sorted_tables)
+    engine.dispose()
 
 
 def test_postgres_survives_a_kill_with_what_was_committed(own_postgres: Postgres) -> None:

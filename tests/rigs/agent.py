@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.rigs.process import Process
+from tests.rigs.process import Process, Started
 
 __all__ = ["Agent"]
 
 
-class Agent:
+class Agent(Started):
     """`with Agent(folder, to=["127.0.0.1:8443"], key=key, pin=pin, allow=["127.0.0.2:2525"]) as agent:`
 
     Killed and started again it is the same agent.
@@ -54,9 +54,3 @@ class Agent:
     def stop(self) -> int:
         assert self.process is not None
         return self.process.stop()
-
-    def __enter__(self) -> Agent:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -10,12 +10,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.rigs.parts import program
 from tests.rigs.ports import free_port, listening
-from tests.rigs.process import Process, RigFailed, remove, shared_folder
+from tests.rigs.process import Process, RigFailed, Started, remove, shared_folder
 
 __all__ = ["Dovecot"]
 
@@ -99,7 +98,7 @@ username_attribute = email
 """
 
 
-class Dovecot:
+class Dovecot(Started):
     """`with Dovecot({"anna": "secret"}, relay=sink.port) as dovecot:` and talk to `dovecot.port`.
 
     Without `relay` no mail server runs, only the service that checks logins for another server, which asks at `login`.
@@ -188,15 +187,3 @@ class Dovecot:
 
     def _ready(self) -> bool:
         return self.login.exists() if self._relay is None else listening(self.port)
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -7,12 +7,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.rigs.parts import EXIM_FOLDER, EXIM_USER
 from tests.rigs.ports import free_port, listening
-from tests.rigs.process import Process, RigFailed, remove, shared_folder
+from tests.rigs.process import Process, RigFailed, Started, remove, shared_folder
 
 __all__ = ["Exim"]
 
@@ -104,7 +103,7 @@ cram_md5:
 """
 
 
-class Exim:
+class Exim(Started):
     """`with Exim(relay=sink.port) as exim:` and talk to `exim.port`."""
 
     def __init__(self, relay: int, *, certificate: Path | None = None, users: Mapping[str, str] | None = None) -> None:
@@ -152,15 +151,3 @@ class Exim:
         condition = "authenticated = *" if self._users else "hosts = 127.0.0.1"
         text += _REST.format(condition=condition, relay=self._relay)
         return text + (_LOGIN.format(folder=self.folder) if self._users else "")
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

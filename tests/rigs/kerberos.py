@@ -10,12 +10,11 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.rigs.parts import program
 from tests.rigs.ports import free_port, listening
-from tests.rigs.process import Process, RigFailed, remove, shared_folder
+from tests.rigs.process import Process, RigFailed, Started, remove, shared_folder
 
 __all__ = ["REALM", "Kdc"]
 
@@ -51,7 +50,7 @@ _CLIENT = """
 """
 
 
-class Kdc:
+class Kdc(Started):
     """`with Kdc({"anna": "pencil"}) as kdc:`; then `kdc.keytab("smtp/localhost")` and `kdc.tickets("anna", "pencil")`.
 
     Users are made with their passwords, services with a random key. `offset`: how far its clock is off ("+1h").
@@ -137,15 +136,3 @@ class Kdc:
         said = f"{done.stdout}{done.stderr}"
         if done.returncode or "while " in done.stderr.replace("while initializing", ""):
             raise RigFailed(f"{name} {' '.join(arguments)} failed:\n{said}")
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

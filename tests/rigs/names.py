@@ -15,7 +15,6 @@ import socket
 import struct
 import threading
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Self
 
 import dns.exception
@@ -28,13 +27,15 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from tests.rigs.process import Started
+
 __all__ = ["NameServerRig", "Zone"]
 
 Zone = Mapping[str, Mapping[str, Sequence[str]] | str]
 _MOST_UDP = 1_232
 
 
-class NameServerRig:
+class NameServerRig(Started):
     """`with NameServerRig(zone) as server:` and ask `server.port`. `asked` holds what was asked, as (name, kind)."""
 
     def __init__(self, zone: Zone, host: str = "127.0.0.1") -> None:
@@ -61,14 +62,6 @@ class NameServerRig:
             thread.join(30)
         self._udp.close()
         self._tcp.close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _serve_udp(self) -> None:
         while True:

@@ -15,13 +15,12 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.rigs.dovecot import Dovecot
 from tests.rigs.parts import program
 from tests.rigs.ports import free_port, listening
-from tests.rigs.process import Process, RigFailed, remove, shared_folder
+from tests.rigs.process import Process, RigFailed, Started, remove, shared_folder
 
 __all__ = ["Postfix"]
 
@@ -102,7 +101,7 @@ postlog unix-dgram n - n - 1 postlogd
 _QUEUES = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"]
 
 
-class Postfix:
+class Postfix(Started):
     """`with Postfix(relayhost=sink.port) as postfix:` and talk to `postfix.port`."""
 
     def __init__(
@@ -151,18 +150,6 @@ class Postfix:
     def waiting(self) -> int:
         """How many messages are in its queue."""
         return len(_run("postqueue", "-c", self._etc, "-j").splitlines())
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

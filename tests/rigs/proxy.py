@@ -13,8 +13,9 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Self
+
+from tests.rigs.process import Started
 
 __all__ = ["Faults", "Proxy"]
 
@@ -47,7 +48,7 @@ class _Direction:
 
 
 @dataclass
-class Proxy:
+class Proxy(Started):
     """`with Proxy("127.0.0.1", port) as proxy:` and connect to `proxy.port`; change `proxy.faults` at any time."""
 
     host: str
@@ -87,14 +88,6 @@ class Proxy:
 
         self._loop.call_soon_threadsafe(cut)
         done.wait(10)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # ---- on the proxy's own loop ---------------------------------------------------------------------------------
 

@@ -10,17 +10,16 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.rigs.parts import program
 from tests.rigs.ports import free_port, listening
-from tests.rigs.process import Process, RigFailed, remove, shared_folder
+from tests.rigs.process import Process, RigFailed, Started, remove, shared_folder
 
 __all__ = ["Pushed", "SmtpSink", "smtp_source"]
 
 
-class SmtpSink:
+class SmtpSink(Started):
     """`with SmtpSink("-Q", "data") as sink:` and talk to `sink.port`; the options are those of smtp-sink(1)."""
 
     def __init__(self, *options: str) -> None:
@@ -48,18 +47,6 @@ class SmtpSink:
             self._process.stop()
             self._process = None
         remove(self.folder)
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 @dataclass(frozen=True, slots=True)
