@@ -19,7 +19,7 @@ from starlette.routing import Route, Router
 
 from postroom.errors import Forbidden, NotFound
 from postroom.web.api import front
-from postroom.web.console import mail, outgoing, overview, profile, set_up, signing_in, welcome
+from postroom.web.console import mail, outgoing, overview, profile, set_up, signing_in, standing, welcome
 from postroom.web.console.assets import find
 from postroom.web.console.cookies import same_form
 from postroom.web.console.forms import TOKEN, read_form
@@ -118,6 +118,8 @@ async def _answer(visit: Visit, page: Page) -> Response:
             raise Forbidden(visit.say("This page was open for too long. Go back, load it again and send it again."))
     if page.needs is not None:
         visit.need(page.needs)
+    if visit.signed_in and not page.open:
+        await standing.look(visit)
     return await page.handler(visit)
 
 

@@ -31,6 +31,7 @@ _PATHS = {
     "user": "users",
     "kind": "kinds",
     "webhook": "webhooks",
+    "dkim-key": "dkim",
 }
 _MOST_SHOWN = 300
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from postroom.model.application import Scope
 from postroom.model.tenant import INSTALLATION
+from postroom.web.console.standing import mark
 from postroom.web.console.words import N_
 
 if TYPE_CHECKING:
@@ -33,16 +34,23 @@ class Group(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """An entry as this page shows it."""
+    """An entry as this page shows it. `mark`: bad or warn where something needs somebody, else ""."""
 
     url: str
     text: str
     icon: str
     current: bool
+    mark: str = ""
 
 
 GROUPS = (
-    Group("", (Entry("/", N_("Overview"), "overview"),)),
+    Group(
+        "",
+        (
+            Entry("/", N_("Overview"), "overview"),
+            Entry("/checks", N_("Settings check"), "checks", Scope.SETTINGS_READ),
+        ),
+    ),
     Group(
         N_("Mail"),
         (
@@ -87,10 +95,15 @@ def navigation(visit: Visit) -> list[tuple[str, list[Placed]]]:
     shown = []
     for group in GROUPS:
         entries = [one for one in group.entries if one.path in offered and _may_see(visit, one)]
-        placed = [Placed(visit.url(one.path), visit.say(one.text), one.icon, _is_at(visit, one)) for one in entries]
+        placed = [_placed(visit, one) for one in entries]
         if placed:
             shown.append((visit.say(group.title) if group.title else "", placed))
     return shown
+
+
+def _placed(visit: Visit, entry: Entry) -> Placed:
+    marked = mark(visit) if entry.path == "/checks" else ""
+    return Placed(visit.url(entry.path), visit.say(entry.text), entry.icon, _is_at(visit, entry), marked)
 
 
 def _may_see(visit: Visit, entry: Entry) -> bool:

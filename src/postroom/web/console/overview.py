@@ -17,6 +17,7 @@ from postroom.reports.views import QueueLine
 from postroom.web.console.chart import Chart, chart_of
 from postroom.web.console.recent import Recent
 from postroom.web.console.routes import Pages
+from postroom.web.console.settings_check import page_of
 from postroom.web.console.visit import Visit
 
 if TYPE_CHECKING:
@@ -118,16 +119,7 @@ def _light(visit: Visit, problems: tuple[Problem, ...], *, stopped: bool, day: D
 
 def _need(visit: Visit, one: Problem) -> Need:
     kind = "bad" if one.weight is Weight.PROBLEM else "warn" if one.weight is Weight.WARNING else "note"
-    return Need(kind, told(one.finding, visit.language), one.since_ms, _page_of(visit, one.finding.subject))
-
-
-def _page_of(visit: Visit, subject: str) -> str:
-    """Where it is mended, as far as there is such a page."""
-    pages_of = {"a": "/accounts", "s": "/senders", "r": "/connectors", "p": "/applications", "u": "/users"}
-    path = pages_of.get(subject.partition("_")[0], "") if "_" in subject else "/outgoing"
-    if path not in visit.request.scope["postroom.paths"]:
-        return ""
-    return visit.url(f"{path}/{subject}" if "_" in subject else path)
+    return Need(kind, told(one.finding, visit.language), one.since_ms, page_of(visit, one))
 
 
 def _day(visit: Visit, found: Activity, lines: list[QueueLine]) -> Day:

@@ -12,6 +12,7 @@ from postroom.web.console import (
     applications,
     audit,
     connectors,
+    dkim,
     history,
     kinds,
     proofs,
@@ -19,6 +20,7 @@ from postroom.web.console import (
     recipients,
     roles,
     senders,
+    settings_check,
     suppressions,
     tenants,
     trials,
@@ -37,6 +39,7 @@ PARTS = (
     trials.pages,
     senders.pages,
     proofs.pages,
+    dkim.pages,
     connectors.pages,
     applications.pages,
     tenants.pages,
@@ -48,6 +51,7 @@ PARTS = (
     recipients.pages,
     suppressions.pages,
     webhooks.pages,
+    settings_check.pages,
     history.pages,
 )
 """In this order: `/accounts/new` and `/accounts/discover` have to come before `/accounts/{account}`."""
