@@ -15,7 +15,7 @@ from postroom.secrets.assertion import BadKey
 from postroom.secrets.dkim import RSA_BITS, Pair, read_pair
 from postroom.sentence import Sentence
 
-__all__ = ["FIELDS", "NewKey", "read", "selector_for"]
+__all__ = ["FIELDS", "RSA_BITS", "NewKey", "read", "selector_for"]
 
 _SELECTOR = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _LONGEST_KEY = 20_000

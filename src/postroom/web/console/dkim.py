@@ -9,8 +9,8 @@ from postroom.ids import encode
 from postroom.model.application import Scope
 from postroom.model.dkim import DkimAlgorithm, DkimKey, DkimState
 from postroom.office.dkim import DkimView
+from postroom.office.dkim_values import RSA_BITS
 from postroom.office.views import SenderView
-from postroom.secrets.dkim import RSA_BITS
 from postroom.web.console.forms import Form
 from postroom.web.console.routes import Pages
 from postroom.web.console.visit import Visit
