@@ -57,6 +57,8 @@ MESSAGE = (
     Field("subject", "subject", "The subject."),
     Field("kind", "kind", "What kind of mail it is, in your words.", metavar="WORD"),
     Field("account", "account", "The account to send through, by name or id.", metavar="ACCOUNT"),
+    Field("template", "template", "The template that says it, instead of subject and text.", metavar="NAME"),
+    Field("language", "language", "Of the template; else the recipient's own.", metavar="TAG"),
 )
 """What decides the way of a message: for `send` and `explain` alike."""
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import mimetypes
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from postroom.cli.command import Call
-from postroom.cli.complaint import ExitCode, usage
+from postroom.cli.complaint import CommandError, ExitCode, usage
+from postroom.cli.desk import path_part
 from postroom.cli.fields import MESSAGE, MESSAGE_MORE
 from postroom.cli.receipt import say_receipt
 from postroom.cli.sections import MAIL, Page
 from postroom.cli.times import moment
+from postroom.cli.variables import Pairs as Variables
+from postroom.cli.variables import ValueFile, values_of
 from postroom.cli.words import me
 
 __all__ = ["page"]
@@ -49,10 +53,15 @@ def send(
     send_at: NotBefore = "",
     expires_at: NotAfter = "",
     idempotency_key: Again = "",
+    var: Variables = None,
+    vars_file: ValueFile = None,
 ) -> None:
-    """Sends a message. Without --text and --html the text is read from standard input."""
+    """Sends a message. Without --text, --html and --template the text is read from standard input."""
+    by_template = values.get("template")
+    read_it = html is None and html_file is None and not by_template
     body = values | {
-        "text": _content(call, text, text_file, "--text", otherwise=html is None and html_file is None),
+        "variables": _variables(call, by_template, var, vars_file),
+        "text": _content(call, text, text_file, "--text", otherwise=read_it),
         "html": _content(call, html, html_file, "--html"),
         "attachments": [_attachment(path) for path in attach or ()]
         + [_attachment(path, inline=True) for path in inline or ()],
@@ -66,6 +75,18 @@ def send(
     call.answer(answer, lambda: _say(call, answer))
     if any(each.get("state") == "failed" for each in answer.get("recipients", ())):
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _variables(call: Call, template: str | None, var: list[str] | None, file: Path | None) -> dict[str, Any] | None:
+    """As the template wants them; who may not look at it gives numbers as --var total:=12.5."""
+    if not var and file is None:
+        return None
+    types: dict[str, str] = {}
+    if template and any(":=" not in pair for pair in var or ()):
+        with suppress(CommandError):
+            found = call.desk.get(f"/v1/templates/{path_part(template)}").get("variables", ())
+            types = {str(one["name"]): str(one["type"]) for one in found}
+    return values_of(var, file, types)
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,9 @@ _PARTICULARS = {
     "by": "by {}",
     "to": "as {}",
     "door": "by {}",
+    "template": "by the template {}",
+    "version": "version {}",
+    "language": "in {}",
     "address": "from {}",
 }
 
@@ -81,11 +84,18 @@ def _say_head(terminal: Terminal, message: Mapping[str, Any]) -> None:
             ("Tags", ", ".join(map(str, message.get("tags") or ()))),
             ("Metadata", ", ".join(f"{name}={value}" for name, value in (message.get("metadata") or {}).items())),
             ("Priority", "" if message.get("priority") == "normal" else str(message.get("priority") or "")),
+            ("Template", _template(message)),
+            ("Bulk", str(message.get("bulk_id") or "")),
             ("Repeats", str(message.get("resend_of") or "")),
             ("Note", ", ".join(notes)),
         ],
         indent=_INDENT,
     )
+
+
+def _template(message: Mapping[str, Any]) -> str:
+    version = message.get("template_version")
+    return f"{message.get('template')}, version {version}" if message.get("template") else ""
 
 
 def _size(octets: object) -> str:

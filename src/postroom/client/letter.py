@@ -45,6 +45,9 @@ class Words(TypedDict, total=False):
     subject: str
     text: str
     html: str
+    template: str
+    language: str
+    variables: Mapping[str, Any]
     reply_to: Several
     return_path: str
     attachments: Iterable[File]

@@ -93,6 +93,9 @@ class Message:
     resend_of: str | None
     tags: tuple[str, ...]
     metadata: Mapping[str, str]
+    template: str
+    template_version: int | None
+    bulk_id: str | None
     application: str
     state: str
     states: Mapping[str, int]

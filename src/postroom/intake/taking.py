@@ -30,6 +30,7 @@ from postroom.intake.placement import Placed, Placement
 from postroom.intake.request import digest_of
 from postroom.intake.saying import Linking, Said, said
 from postroom.intake.submission import Terms, ready
+from postroom.intake.templating import written
 from postroom.model.account import AddressTag
 from postroom.model.dkim import DkimKey
 from postroom.model.event import EventKind
@@ -157,12 +158,18 @@ class Intake:
         key: str | None = None,
         test: bool = False,
         kinds: tuple[str, ...] = (),
+        tongue: str = "",
     ) -> Taken:
         """Checks everything, decides the way and composes. Raises BadInput (all faults) or TooLarge. `kinds`: of the
-        mails in it, for a digest.
+        mails in it, for a digest; `tongue`: the language its recipient reads, as far as it is known.
         """
         moment = now_ms()
         faults: list[Fault] = []
+        asked = draft
+        told: tuple[tuple[str, str], ...] = ()
+        if draft.template or draft.language or draft.variables:
+            draft, told = written(self._snapshot(), tenant_id, draft, tongue, faults)
+        unwritten = bool(faults)
         to = addressees(draft, self._most, faults)
         check_times(draft, moment, faults)
         if draft.kind or draft.tags or draft.metadata:
@@ -172,7 +179,7 @@ class Intake:
             raise BadInput(faults + list(way))
         letter = _letter(draft, to, way)
         if faults:
-            raise BadInput((*faults, *letter_faults(letter)))
+            raise BadInput(faults if unwritten else (*faults, *letter_faults(letter)))
         number = self._ids.next()
         header_id = message_id(number, way.sender.domain, mark=self._mark)
         guarded = self._guarded(tenant_id, way, to)
@@ -191,8 +198,11 @@ class Intake:
             )
         to = guarded.recipients
         smtputf8 = rendered.smtputf8 or any(address.needs_smtputf8 for _, address in to)
-        envelope = Envelope(number, tenant_id, application_id, header_id, moment, rendered.eight_bit, smtputf8)
-        return self._signed(self._taken(draft, guarded, way, envelope, rendered.content, key))
+        envelope = Envelope(
+            number, tenant_id, application_id, header_id, moment, rendered.eight_bit, smtputf8, origin=told
+        )
+        request = digest_of(asked) if key is not None else None
+        return self._signed(self._taken(draft, guarded, way, envelope, rendered.content, key, request=request))
 
     def prepare_digest(
         self, tenant_id: int, draft: Draft, keys: Sequence[tuple[int, int]], kinds: tuple[str, ...]
@@ -411,7 +421,7 @@ def _message_row(draft: Draft, way: Route, envelope: Envelope, size: int, resend
         envelope.eight_bit, envelope.smtputf8, draft.send_at_ms, draft.expires_at_ms, way.unknown_policy.value,
         draft.secret, resend_of, json.dumps(draft.tags) if draft.tags else None,
         json.dumps(dict(draft.metadata)) if draft.metadata else None, envelope.ret, envelope.envid,
-        way.return_tag.value,
+        way.return_tag.value, (draft.template or None), draft.template_version, draft.bulk_id,
     )  # fmt: skip
 
 

@@ -5,8 +5,10 @@ Promise P5: `content` is fixed at acceptance; every attempt sends these very byt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from postroom.addresses import Address
 from postroom.model.state import State
@@ -68,6 +70,13 @@ class Draft:
     secret: bool = False
     unknown_policy: str = ""
     message_id: str = ""
+    template: str = ""
+    language: str = ""
+    variables: Mapping[str, Any] | None = None
+    """Values for the template, as JSON has them."""
+    bulk_id: int | None = None
+    template_version: int | None = None
+    """Set by who writes the template's words into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,9 @@ class Message:
     resend_of: int | None = None
     tags: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
+    template: str = ""
+    template_version: int | None = None
+    bulk_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from postroom.office.ready import ReadyVerbs
 from postroom.office.suppressions import SuppressionVerbs
 from postroom.office.trusting import TrustingVerbs
 from postroom.office.trying import TryingVerbs
+from postroom.policy.explain_template import template_step
 from postroom.policy.route import Explanation, Route, explain, route
 
 __all__ = ["Office"]
@@ -71,7 +72,8 @@ class Office(
         Raises BadInput with what would keep it from being accepted.
         """
         require(actor, Scope.SETTINGS_READ)
-        way = route(self.snapshot, tenant_for(actor, tenant_id), draft)
+        number = tenant_for(actor, tenant_id)
+        way = route(self.snapshot, number, draft)
         if not isinstance(way, Route):
             raise BadInput(way)
-        return explain(way)
+        return [*template_step(self.snapshot, number, draft), *explain(way)]

@@ -21,7 +21,7 @@ from postroom.clock import now_ms
 from postroom.errors import BadInput, Conflict, Fault, Forbidden, PostroomError, StoreUnavailable
 from postroom.failpoints import reach
 from postroom.ids import encode
-from postroom.intake.placement import Ended, Placement
+from postroom.intake.placement import Placement
 from postroom.intake.signing import Signing
 from postroom.intake.submission import envelope_faults
 from postroom.intake.taking import Intake, Taken
@@ -33,11 +33,13 @@ from postroom.model.message import Draft, Priority
 from postroom.model.state import WAITING, State
 from postroom.model.submission import Submission
 from postroom.outbox.acting import INSISTING, act_in
+from postroom.outbox.awaited import Awaited
 from postroom.outbox.copies import Original, copy_of, original
 from postroom.outbox.inbox import Inbox
 from postroom.outbox.noted import act_noted, resend_noted
 from postroom.outbox.rates import Rates
 from postroom.outbox.receipt import Receipt, fresh_receipt, settled_receipt, stored_receipt
+from postroom.outbox.tongues import Tongues, once_known
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets.dkim import Signer
 from postroom.secrets.tagging import Tagging
@@ -88,6 +90,7 @@ class Outbox:
         self._largest_batch = settings.max_batch
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rates = Rates()
+        self._tongues = Tongues(store, lambda: office.snapshot)
         self._signing = Signing(office.open_dkim_key, log.signing_trouble)
         self.inbox = Inbox(store, office)
         self._intake = Intake(
@@ -111,8 +114,12 @@ class Outbox:
 
     def post(self, actor: Actor, draft: Draft, key: str | None, told: Told) -> None:
         """The hot form: call on the service's loop; `told` is called there once. Raises what `send` raises."""
-        taken = self._prepare(actor, draft, key)
-        self._accept(taken, told)
+        asked = self._tongues.ask(actor.tenant_id, (draft,)) if draft.template else None
+        if asked is None:
+            self._accept(self._prepare(actor, draft, key), told)
+            return
+        self._check(actor, Scope.SEND)
+        once_known(asked, self._on_loop, lambda t: self._accept(self._prepare(actor, draft, key, t[0]), told), told)
 
     def submit(self, actor: Actor, submission: Submission, key: str | None, told: Told) -> None:
         """`post` for a message that somebody else composed: its octets stay, but for what has to be mended. An
@@ -132,8 +139,12 @@ class Outbox:
         """Takes one message. Raises Forbidden, BadInput, TooLarge at once; Conflict and StoreUnavailable by the
         future.
         """
-        taken = self._prepare(actor, draft, key)
         future: Future[Receipt] = _promise()
+        asked = self._tongues.ask(actor.tenant_id, (draft,)) if draft.template else None
+        if asked is not None:
+            self.post(actor, draft, key, _teller(future))
+            return future
+        taken = self._prepare(actor, draft, key)
         self._on_loop(lambda: self._accept(taken, _teller(future)))
         return future
 
@@ -150,17 +161,33 @@ class Outbox:
             raise BadInput((Fault("messages", problem, "Split them over several calls."),))
         self._check(actor, Scope.SEND)
         future: Future[list[Receipt | PostroomError]] = _promise()
+        asked = self._tongues.ask(actor.tenant_id, drafts)
+        if asked is None:
+            self._take_many(actor, drafts, keys, [""] * len(drafts), future)
+        else:
+            go = partial(self._take_many, actor, drafts, keys)
+            once_known(asked, self._on_loop, lambda tongues: go(tongues, future), future.set_exception)
+        return future
+
+    def _take_many(
+        self,
+        actor: Actor,
+        drafts: Sequence[Draft],
+        keys: Sequence[str | None] | None,
+        tongues: Sequence[str],
+        future: Future[list[Receipt | PostroomError]],
+    ) -> None:
         answers: list[Any] = [None] * len(drafts)
         ready: list[tuple[int, Taken]] = []
         for place, draft in enumerate(drafts):
             try:
-                ready.append((place, self._prepare(actor, draft, keys[place] if keys else None)))
+                ready.append((place, self._prepare(actor, draft, keys[place] if keys else None, tongues[place])))
             except PostroomError as error:
                 answers[place] = error
         left = [len(ready)]
         if not ready:
             future.set_result(answers)
-            return future
+            return
 
         def told(place: int, answer: Receipt | PostroomError) -> None:
             answers[place] = answer
@@ -173,7 +200,6 @@ class Outbox:
                 self._accept(taken, partial(told, place))
 
         self._on_loop(accept_all)
-        return future
 
     def send_digest(
         self, tenant_id: int, draft: Draft, keys: Sequence[tuple[int, int]], kinds: tuple[str, ...]
@@ -251,11 +277,11 @@ class Outbox:
 
         return tell
 
-    def _prepare(self, actor: Actor, draft: Draft, key: str | None) -> Taken:
+    def _prepare(self, actor: Actor, draft: Draft, key: str | None, tongue: str = "") -> Taken:
         if not actor.may(Scope.SEND):
             raise Forbidden("This key may not hand over messages.")
         self._rates.take(self._office.snapshot, actor.application_id)
-        return self._intake.prepare(actor.tenant_id, actor.application_id, draft, key=key)
+        return self._intake.prepare(actor.tenant_id, actor.application_id, draft, key=key, tongue=tongue)
 
     def _accept(self, taken: Taken, told: Told) -> None:
         """A message that somebody signs is signed first, and then goes on from the loop."""
@@ -289,7 +315,7 @@ class Outbox:
         self._log.accepted(taken.number, taken.tenant_id, len(taken.recipients), len(taken.content), state.value)
         leaving = taken.leaving
         if taken.route.instantly and state in WAITING and leaving and self._loop is not None:
-            awaited = _Awaited(self._loop, self._patience, lambda moves: self._tell_first_attempt(taken, told, moves))
+            awaited = Awaited(self._loop, self._patience, lambda moves: self._tell_first_attempt(taken, told, moves))
             account_id = taken.route.account_id or 0
             self._placement.await_ending(taken.number, account_id, leaving, awaited.over)
         else:
@@ -446,20 +472,6 @@ def _promise() -> Future[Any]:
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future
-
-
-class _Awaited:
-    """Goes on once: when the first attempt is over, or when patience is."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, go_on: Ended) -> None:
-        self._go_on: Ended | None = go_on
-        self._alarm = loop.call_later(seconds, self.over, ())
-
-    def over(self, moves: Sequence[Move]) -> None:
-        go_on, self._go_on = self._go_on, None
-        if go_on is not None:
-            self._alarm.cancel()
-            go_on(moves)
 
 
 def _teller(future: Future[Receipt]) -> Told:

@@ -26,7 +26,7 @@ __all__ = ["EVENT_COLUMNS", "MESSAGE_COLUMNS", "RECIPIENT_COLUMNS", "Acceptance"
 MESSAGE_COLUMNS = (
     "id", "tenant_id", "created_ms", "application_id", "sender_id", "sender", "mail_from", "subject", "message_id",
     "size", "priority", "kind", "eight_bit", "smtputf8", "send_at_ms", "expires_ms", "unknown_policy", "secret",
-    "resend_of", "tags", "metadata", "ret", "envid", "return_tag",
+    "resend_of", "tags", "metadata", "ret", "envid", "return_tag", "template", "template_version", "bulk_id",
 )  # fmt: skip
 RECIPIENT_COLUMNS = (
     "message_id", "n", "tenant_id", "address", "role", "state", "account_id", "sender_id", "routed", "priority",

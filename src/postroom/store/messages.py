@@ -43,6 +43,9 @@ def from_row(row: Row[Any]) -> Message:
         resend_of=row.resend_of,
         tags=tuple(json.loads(row.tags)) if row.tags else (),
         metadata=tuple(json.loads(row.metadata).items()) if row.metadata else (),
+        template=row.template or "",
+        template_version=row.template_version,
+        bulk_id=row.bulk_id,
     )
 
 

@@ -70,6 +70,14 @@ def _pairs(value: Any, where: str, faults: Faults) -> tuple[tuple[str, str], ...
     return tuple(value.items())
 
 
+def _values(value: Any, where: str, faults: Faults) -> dict[str, Any] | None:
+    """Looked at by the template."""
+    if type(value) is dict:
+        return value
+    faults.add(where, f"is {kind_of(value)}, but has to be an object.", 'Write {"name": "Ann"}.')
+    return None
+
+
 def _headers(value: Any, where: str, faults: Faults) -> tuple[tuple[str, str], ...]:
     """Like `_pairs`, but a header may come several times: its value is then a list."""
     if type(value) is not dict:
@@ -209,6 +217,11 @@ MESSAGE: dict[str, Field] = {
     "subject": Field("subject", _text, _TEXT, "The subject.", "Your invoice"),
     "text": Field("text", _text, _TEXT, "The text. Without it, one is made from `html`.", "Dear Ann, …"),
     "html": Field("html", _text, _TEXT, "The HTML.", "<p>Dear Ann, …</p>"),
+    "template": Field("template", _text, _TEXT, "The template that says it, instead of subject, text and HTML."),
+    "language": Field("language", _text, _TEXT, "Of the template. Without it: the recipient's, else its default."),
+    "variables": Field(
+        "variables", _values, {"type": "object", "additionalProperties": True}, "What the template wants, by name."
+    ),
     "attachments": Field(
         "attachments",
         _attachments,
@@ -276,6 +289,10 @@ _OTHER_WORDS = {
     "scheduled_at": "send_at",
     "expiresAt": "expires_at",
     "category": "kind",
+    "template_id": "template",
+    "vars": "variables",
+    "data": "variables",
+    "locale": "language",
     "read_receipt": "receipt",
     "message_id": "Postroom makes it, so that it stays the same in every attempt.",
     "date": "Postroom sets it when it accepts the message.",

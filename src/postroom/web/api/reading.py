@@ -47,6 +47,9 @@ def _message(message: Message) -> dict[str, Any]:
         "resend_of": identity("m", message.resend_of),
         "tags": list(message.tags),
         "metadata": dict(message.metadata),
+        "template": message.template,
+        "template_version": message.template_version,
+        "bulk_id": identity("q", message.bulk_id),
     }
 
 

@@ -305,6 +305,9 @@ _MESSAGE = {
     "resend_of": _or_null(_text("The message this one repeats.")),
     "tags": _list(_text()),
     "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
+    "template": _text("The template it was written by; empty: none."),
+    "template_version": _or_null(_number("The version that the template had then.")),
+    "bulk_id": _or_null(_text("The bulk it belongs to.")),
 }
 _COUNTS = _told({"type": "object", "additionalProperties": {"type": "integer"}}, "How many are in which state.")
 _MESSAGE_VIEW = {
