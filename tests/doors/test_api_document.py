@@ -90,6 +90,8 @@ class Things:
         hook = {"name": "Hook", "url": "https://shop.example.com/hook"}
         webhook = client.post("/v1/webhooks", json=hook).json()
         job = client.post("/v1/jobs", json={"act": "hold", "search": {"state": "failed"}}).json()
+        there = {"name": "Back", "host": "127.0.0.1", "port": 1, "encryption": "none", "user": "u", "secret": "pw"}
+        mailbox = client.post("/v1/mailboxes", json={**there, "enabled": False}).json()
         self.names = {
             "job": job["id"],
             "incoming": incoming["id"],
@@ -118,6 +120,7 @@ class Things:
             "diagnosis": "of-no-rule",
             "test": test["id"],
             "webhook": webhook["id"],
+            "mailbox": mailbox["id"],
         }
 
     def _deleted(self) -> str:
@@ -132,6 +135,7 @@ class Things:
             "settings",
             "accounts",
             "connectors",
+            "mailboxes",
             "senders",
             "kinds",
             "templates",

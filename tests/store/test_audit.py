@@ -117,6 +117,7 @@ CLOUD = {
     "name": "cloud", "host": "smtp.office365.com", "user": "me@example.com", "login": "oauth2",
     "oauth2_provider": "microsoft", "oauth2_tenant": "example.com", "oauth2_client_id": "postroom",
 }  # fmt: skip
+BOX = {"name": "Bounces", "host": "imap.example.com", "user": "bounces@example.com"}
 HOOK = {"name": "Hook", "url": "https://hooks.example.com/in"}
 PROVIDER = {"name": "Corporate", "issuer": "https://login.example.com", "client_id": "postroom"}
 LOOKING = {
@@ -135,12 +136,13 @@ LOOKING = {
     "discover", "quiet_way_of", "first_run_token", "first_run_open", "proofs", "offered_senders",
     "dns_checks", "check_dns", "check_recipient",
     "webhook", "webhooks", "webhook_deliveries", "webhook_secrets", "stop_webhook",
+    "mailbox", "mailboxes", "mailbox_log", "fetch_mailbox",
     "problems", "look_around", "note_problems", "letters_due", "note_letter",
 }  # fmt: skip
 MAIL = {"send_digest", "wake", "post", "submit", "send", "send_many", "test_account", "attach", "close"}
 
 
-TESTING = {"account_to_try", "prefilled_test", "prepare_test", "accept_test", "sign_test"}
+TESTING = {"account_to_try", "mailbox_to_try", "prefilled_test", "prepare_test", "accept_test", "sign_test"}
 """Parts of the test of an account, which tells the trail itself (`account.tested`)."""
 
 
@@ -270,6 +272,9 @@ def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
         "resume_webhook": (lambda: office.resume_webhook(ADMIN, "Hook"), "webhook.changed"),
         "replay_webhook": (lambda: office.replay_webhook(ADMIN, "Hook", since_ms=1), "webhook.replayed"),
         "delete_webhook": (lambda: office.delete_webhook(ADMIN, "Hook"), "webhook.deleted"),
+        "create_mailbox": (lambda: office.create_mailbox(ADMIN, BOX, "pw"), "mailbox.created"),
+        "change_mailbox": (lambda: office.change_mailbox(ADMIN, "Bounces", {"folder": "Back"}), "mailbox.changed"),
+        "delete_mailbox": (lambda: office.delete_mailbox(ADMIN, "Bounces"), "mailbox.deleted"),
         "create_provider": (lambda: office.create_provider(ADMIN, PROVIDER), "provider.created"),
         "change_provider": (
             lambda: office.change_provider(ADMIN, "Corporate", {"client_id": "other"}), "provider.changed",

@@ -16,6 +16,7 @@ __all__ = [
     "ACCOUNT",
     "CONNECTOR",
     "KIND",
+    "MAILBOX",
     "MESSAGE",
     "MESSAGE_MORE",
     "PREFERENCE",
@@ -170,6 +171,27 @@ KIND = (
     Field("mandatory", "mandatory", "Security mail: it always passes, and at once.", bool),
     Field("bulk", "bulk", "Mail to many: recipients may always stop it.", bool),
     Field("attachments", "attachments", "In a digest: kept, or linked.", metavar="keep|link"),
+)
+
+_OF_ACCOUNTS = (
+    *(name for name in (field.name for field in ACCOUNT) if name.startswith("oauth2_")),
+    *("login", "certificate_check", "certificate_authority", "certificate_pin", "allow_clear_login"),
+    *("connector_id", "secret_reference"),
+)
+MAILBOX = (
+    Field("name", "name", "What people call it; else its user name."),
+    Field("host", "host", "The IMAP server's name or IP address.", metavar="HOST"),
+    Field("encryption", "encryption", "How the connection is protected.", metavar="tls|starttls|none"),
+    Field("port", "port", "Without it: 993 for tls, else 143.", int),
+    Field("user", "user", "The user name."),
+    Field("address", "address", "The address whose mail arrives in it; else the user name.", metavar="ADDRESS"),
+    Field("folder", "folder", "The folder that is read; without it INBOX."),
+    Field("afterwards", "afterwards", "What becomes of a mail there once it is in.", metavar="seen|move|delete|leave"),
+    Field("move_to", "move-to", "The folder that mail is moved to.", metavar="FOLDER"),
+    Field("poll_seconds", "poll-seconds", "How often it is looked into, at least; without it 300.", int),
+    Field("only_new", "only-new", "Leave alone what lies there at the first look.", bool),
+    Field("enabled", "enabled", "Whether it is read.", bool),
+    *(field for field in ACCOUNT if field.name in _OF_ACCOUNTS),
 )
 
 WEBHOOK = (

@@ -13,6 +13,7 @@ from postroom.cli.desk import path_part
 from postroom.cli.sections import SETUP, Page
 from postroom.cli.terminal import Cell
 from postroom.cli.times import local
+from postroom.model.version import plural
 
 __all__ = ["page"]
 
@@ -22,7 +23,7 @@ page = Page(
 Noun = Annotated[
     str,
     typer.Argument(
-        metavar="account|sender|connector|application|kind|webhook|template|layout|settings",
+        metavar="account|sender|connector|application|kind|webhook|template|layout|mailbox|settings",
         help="What kind of thing.",
         show_default=False,
     ),
@@ -30,7 +31,7 @@ Noun = Annotated[
 Ref = Annotated[
     str, typer.Argument(metavar="[NAME]", help="Its name, address or id; none for settings.", show_default=False)
 ]
-_NOUNS = ("account", "sender", "connector", "application", "kind", "webhook", "template", "layout", "settings")
+_NOUNS = ("account", "sender", "connector", "application", "kind", "webhook", "template", "layout", "mailbox", "settings")
 
 
 @page.command("list")
@@ -99,7 +100,7 @@ def _path(call: Call, noun: str, name: str) -> str:
         return f"/v1/tenants/{path_part(tenant)}"
     if not name:
         raise usage(f"Which {noun}? Give its name or id.")
-    return f"/v1/{noun}s/{path_part(name)}"
+    return f"/v1/{plural(noun)}/{path_part(name)}"
 
 
 def _list(call: Call, versions: list[dict[str, Any]]) -> None:

@@ -31,6 +31,7 @@ _PAGES = (
     ("account_life.page", "account"),
     ("connectors.page", "connector"),
     ("incoming.page", "incoming"),
+    ("mailboxes.page", "mailbox"),
     ("kinds.page", "kind"),
     ("templates.page", "template"),
     ("templates.layouts", "layout"),

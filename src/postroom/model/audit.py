@@ -34,6 +34,7 @@ NOUNS: dict[str, str] = {
     "template": "v",
     "layout": "l",
     "bulk": "q",
+    "mailbox": "z",
     "preference": "",
     "suppression": "",
     "dkim-key": "y",

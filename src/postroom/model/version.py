@@ -1,5 +1,5 @@
-"""Versions of settings: what a tenant, an account, a sender, a connector, an application or a kind of mail was
-after each change.
+"""Versions of settings: what a tenant, an account, a sender, a connector, an application, a kind of mail,
+a webhook or a mailbox was after each change.
 
 A version holds what people set, and no secret. Whether the thing is paused, or was tested, is no setting; of a secret
 it tells only that there was one. The last version of what was deleted holds nothing.
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-__all__ = ["NOUNS", "Difference", "Version", "content_of", "differences"]
+__all__ = ["NOUNS", "Difference", "Version", "content_of", "differences", "plural"]
 
-NOUNS = ("tenant", "account", "sender", "connector", "application", "kind", "webhook", "template", "layout")
+NOUNS = ("tenant", "account", "sender", "connector", "application", "kind", "webhook", "template", "layout", "mailbox")
 """What has versions."""
 
 _NO_SETTING = frozenset(
@@ -24,6 +24,11 @@ _NO_SETTING = frozenset(
         "paused_ms", "resume_ms", "secret_set_ms", "tested_ms", "granted_ms",
     }
 )  # fmt: skip
+
+
+def plural(noun: str) -> str:
+    """What several of a noun are called."""
+    return f"{noun}es" if noun.endswith("x") else f"{noun}s"
 
 
 @dataclass(frozen=True, slots=True)

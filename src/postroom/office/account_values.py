@@ -40,7 +40,7 @@ from postroom.secrets.assertion import is_key
 from postroom.secrets.reference import BadReference, parse_reference
 from postroom.sentence import Sentence
 
-__all__ = ["FOOTER_OCTETS", "apply", "read", "read_secret"]
+__all__ = ["FOOTER_OCTETS", "apply", "field_named", "is_secret_word", "read", "read_secret"]
 
 FOOTER_OCTETS = 64 * 1024
 _MOST_SECRET = 8 * 1024
@@ -264,6 +264,17 @@ def _find(typed: str, reading: Reading) -> tuple[str, Reader | None]:
         return field, convert or _READERS[field]
     reading.unknown(typed, [*_READERS, "secret"])
     return plain, None
+
+
+def field_named(typed: str) -> str:
+    """The field of ours that is meant, in our word or in another product's; "" for none."""
+    plain = _plain(typed)
+    return plain if plain in _READERS else _ALIASES.get(plain, ("", None))[0]
+
+
+def is_secret_word(typed: str) -> bool:
+    """Whether a secret is typed under this word."""
+    return typed.strip().lower() in _SECRET_WORDS
 
 
 def _plain(typed: str) -> str:

@@ -27,6 +27,7 @@ from postroom.model.audit import Entry, difference
 from postroom.model.connector import Connector
 from postroom.model.dkim import DkimKey
 from postroom.model.tenant import Tenant
+from postroom.model.version import NOUNS, plural
 from postroom.policy.snapshot import Snapshot
 from postroom.secrets import KeyRing, SealedTo, Secret
 from postroom.secrets.dkim import Signer, sealed_to, signer
@@ -43,6 +44,7 @@ from postroom.store import (
     credentials,
     dkim_keys,
     kinds,
+    mailboxes,
     senders,
     settings_version,
     suppressions,
@@ -103,6 +105,7 @@ def _read(connection: Connection) -> _Settled:
         webhooks=webhooks.all_webhooks(connection),
         templates=templates.all_templates(connection),
         layouts=templates.all_layouts(connection),
+        mailboxes=mailboxes.all_mailboxes(connection),
     )
     sealed = {one.account_id: one.sealed for one in credentials.all_sealed(connection)}
     keys = {one.account_id: one.sealed for one in client_keys.all_sealed(connection)}
@@ -289,18 +292,16 @@ class Changes:
         return tenant
 
 
-_WATCHED = (
-    "tenants", "accounts", "senders", "applications", "connectors", "kinds", "dkim_keys", "webhooks", "templates",
-    "layouts",
-)  # fmt: skip
+_WATCHED = (*NOUNS, "dkim-key")
 
 
 def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:
     """An entry for everything watched that was made, changed or deleted."""
     entries = []
     moment = now_ms()
-    for watched in _WATCHED:
-        old, new = getattr(before, watched), getattr(after, watched)
+    for noun in _WATCHED:
+        held = plural(noun).replace("-", "_")
+        old, new = getattr(before, held), getattr(after, held)
         for number in [*old, *(number for number in new if number not in old)]:
             was, now = old.get(number), new.get(number)
             if was == now:
@@ -308,16 +309,8 @@ def _differences(before: Snapshot, after: Snapshot) -> list[Entry]:
             told_before, told_after = difference(was, now)
             if told_before or told_after:
                 what = "created" if was is None else "deleted" if now is None else "changed"
-                entries.append(
-                    _entry(
-                        watched[:-1].replace("_", "-"),
-                        what,
-                        was if now is None else now,
-                        moment,
-                        told_before,
-                        told_after,
-                    )
-                )
+                thing = was if now is None else now
+                entries.append(_entry(noun, what, thing, moment, told_before, told_after))
     return entries
 
 

@@ -26,7 +26,7 @@ from postroom.office.fields import Reading
 from postroom.secrets import SealedTo, Secret
 from postroom.sentence import Sentence
 from postroom.settings import Settings
-from postroom.store import accounts, agents, connectors, credentials
+from postroom.store import accounts, agents, connectors, credentials, mailboxes
 from postroom.wire.guard import guard_for_connector
 
 __all__ = ["ConnectorVerbs", "ConnectorView", "check_place", "found_connector"]
@@ -201,9 +201,9 @@ class ConnectorVerbs(Changes):
         connectors.put_secret(connection, connector.tenant_id, connector.id, sealed, moment, actor.name)
 
     def _remove_connector(self, connection: Connection, connector: Connector) -> None:
-        users = connectors.users(connection, connector.tenant_id, connector.id)
+        users = _users(connection, connector)
         if users:
-            names = ", ".join(name for _, name in users[:3])
+            names = ", ".join(users[:3])
             more = " and others" if len(users) > 3 else ""
             raise Conflict(
                 Sentence(
@@ -216,7 +216,7 @@ class ConnectorVerbs(Changes):
 
     def _connector_view(self, connection: Connection, connector: Connector) -> ConnectorView:
         number = connector.tenant_id
-        users = tuple(name for _, name in connectors.users(connection, number, connector.id))
+        users = _users(connection, connector)
         own = tuple(agents.of_connector(connection, number, connector.id))
         last = connectors.last_event(connection, number, connector.id)
         trouble = last if last is not None and last.trouble else None
@@ -274,16 +274,26 @@ def _check_connector_name(connection: Connection, connector: Connector, reading:
         reading.fault("name", "is the name of another connector.", "Choose another name.")
 
 
+def _users(connection: Connection, connector: Connector) -> tuple[str, ...]:
+    """The names of the accounts and mailboxes that go through it."""
+    number = connector.tenant_id
+    boxes = mailboxes.through(connection, number, connector.id)
+    return (*(name for _, name in connectors.users(connection, number, connector.id)), *(one.name for one in boxes))
+
+
 def _drop_unproven(connection: Connection, old: Connector, new: Connector) -> tuple[str, ...]:
-    """Takes the passwords of accounts that could not tell if the new way led to another server; their names."""
+    """Takes the passwords of those that could not tell if the new way led to another server; their names."""
     if (old.kind, old.host, old.port) == (new.kind, new.host, new.port):
         return ()
     lost = []
-    for account_id, name in connectors.users(connection, new.tenant_id, new.id):
-        account = accounts.get(connection, new.tenant_id, account_id)
+    users = [
+        accounts.get(connection, new.tenant_id, one) for one, _ in connectors.users(connection, new.tenant_id, new.id)
+    ]
+    users += [one.access for one in mailboxes.through(connection, new.tenant_id, new.id)]
+    for account in users:
         if account is None:
             continue
         unproven = account.encryption is Encryption.NONE or account.certificate_check is CertificateCheck.IGNORE
-        if unproven and credentials.drop(connection, new.tenant_id, account_id):
-            lost.append(name)
+        if unproven and credentials.drop(connection, new.tenant_id, account.id):
+            lost.append(account.name)
     return tuple(lost)

@@ -19,7 +19,7 @@ from postroom.model.webhook import WebhookState
 from postroom.office.changes import Changes, require
 from postroom.office.webhooks import pause
 from postroom.sentence import Sentence
-from postroom.store import clone, tenants, webhooks
+from postroom.store import clone, mailboxes, tenants, webhooks
 from postroom.store.backup import BackupMade, back_up
 
 __all__ = ["InstallationVerbs"]
@@ -37,7 +37,8 @@ class InstallationVerbs(Changes):
 
     def confirm_home(self, actor: Actor, *, original: bool) -> Future[None]:
         """Lifts the clone guard. As the original, mail leaves again. As a copy, it becomes an installation of its own:
-        every mode that lets mail leave is set to silent, its webhooks are paused, and what waits is kept here.
+        every mode that lets mail leave is set to silent, its webhooks are paused, its mailboxes switched off, and what
+        waits is kept here.
         """
         _operator(actor, Scope.ADMIN)
         if self.snapshot.clone is None:
@@ -56,6 +57,9 @@ class InstallationVerbs(Changes):
             for webhook in webhooks.all_webhooks(connection):
                 if webhook.state is WebhookState.ACTIVE:
                     pause(connection, webhook, "This is a copy; its events are not the original's.", "person", now_ms())
+            for mailbox in mailboxes.all_mailboxes(connection):
+                if mailbox.enabled:  # what arrives there is the original's
+                    mailboxes.save(connection, replace(mailbox, enabled=False))
 
         return self._change(work, actor)
 

@@ -16,17 +16,23 @@ from postroom.office.fields import Reading
 from postroom.secrets import SealedTo
 from postroom.sentence import Sentence
 from postroom.settings import Settings
-from postroom.wire.guard import guard_for
+from postroom.wire.guard import AccountGuard, guard_for, guard_for_mailbox
 
 __all__ = ["check_leave"]
 
 
-def check_leave(actor: Actor, old: Account | None, new: Account, settings: Settings, reading: Reading) -> None:
-    """Adds a fault for everything that this actor may not decide. `old` is None for a new account."""
+def check_leave(
+    actor: Actor, old: Account | None, new: Account, settings: Settings, reading: Reading, *, mailbox: bool = False
+) -> None:
+    """Adds a fault for everything that this actor may not decide. `old` is None for a new account.
+
+    `mailbox`: it is the access to a mailbox, whose server has other ports.
+    """
     _check_login(actor, old, new, reading)
     server = (new.host, new.port, new.connector_id)
     if new.connector_id is None and (old is None or (old.host, old.port, old.connector_id) != server):
-        _check_server(new, settings, reading)  # where a connector leads, no address of ours is connected to
+        guard = (guard_for_mailbox if mailbox else guard_for)(new, settings.tenant_hosts)
+        _check_server(guard, reading)  # where a connector leads, no address of ours is connected to
 
 
 def _check_login(actor: Actor, old: Account | None, new: Account, reading: Reading) -> None:
@@ -46,9 +52,8 @@ def _check_login(actor: Actor, old: Account | None, new: Account, reading: Readi
         )
 
 
-def _check_server(account: Account, settings: Settings, reading: Reading) -> None:
+def _check_server(guard: AccountGuard, reading: Reading) -> None:
     """Only what is plain to see: a port that is none of mail, an internal address written as such."""
-    guard = guard_for(account, settings.tenant_hosts)
     if guard.wrong_port:
         reading.fault("port", "is no port of a mail server.", Sentence("Use one of {ports}.", ports=guard.ports))
     if guard.wrong_literal:

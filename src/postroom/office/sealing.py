@@ -25,7 +25,7 @@ from postroom.office.second_factor import reseal_second_factors
 from postroom.policy.providers import endpoints
 from postroom.secrets import SealedTo, Secret
 from postroom.secrets.dkim import sealed_to
-from postroom.store import accounts, client_keys, connectors, credentials, dkim_keys, grants, webhooks
+from postroom.store import accounts, client_keys, connectors, credentials, dkim_keys, grants, mailboxes, webhooks
 
 __all__ = ["Sealing", "same_grant"]
 
@@ -101,9 +101,9 @@ class Sealing(Changes):
 
     def _all_current(self) -> bool:
         settled = self._settled
-        accounts, known = settled.snapshot.accounts, settled.snapshot.connectors
-        passwords = [(sealed, SealedTo.of(accounts[number])) for number, sealed in settled.sealed.items()]
-        keys = [(sealed, SealedTo.client_key(accounts[number])) for number, sealed in settled.keys.items()]
+        logins, known = settled.snapshot.logins, settled.snapshot.connectors
+        passwords = [(sealed, SealedTo.of(logins[number])) for number, sealed in settled.sealed.items()]
+        keys = [(sealed, SealedTo.client_key(logins[number])) for number, sealed in settled.keys.items()]
         ways = [(sealed, SealedTo.of_connector(known[number])) for number, sealed in settled.sealed_connectors.items()]
         signing = [(sealed, sealed_to(settled.snapshot.dkim_keys[n])) for n, sealed in settled.sealed_dkim.items()]
         told = [
@@ -119,6 +119,7 @@ class Sealing(Changes):
 
         def work(connection: Connection) -> int:
             by_id = {account.id: account for account in accounts.all_accounts(connection)}
+            by_id |= {mailbox.id: mailbox.access for mailbox in mailboxes.all_mailboxes(connection)}
             count = 0
             for one in credentials.all_sealed(connection):
                 seal_to = SealedTo.of(by_id[one.account_id])

@@ -28,6 +28,7 @@ from postroom.office.connectors import ConnectorVerbs, ConnectorView
 from postroom.office.fallback import usable
 from postroom.office.keys import KeyVerbs, find_application
 from postroom.office.kinds import KindVerbs, kind_meant
+from postroom.office.mailboxes import MailboxVerbs, MailboxView, mailbox_meant
 from postroom.office.senders import SenderVerbs
 from postroom.office.templates import TemplateVerbs, layout_meant, template_meant
 from postroom.office.tenants import TenantVerbs, find_account_number, find_sender_number
@@ -48,6 +49,7 @@ _DELETABLE = {
     "webhook": "h",
     "template": "v",
     "layout": "l",
+    "mailbox": "z",
 }
 _REFERENCES = {
     "default_account_id": "accounts",
@@ -100,7 +102,7 @@ class Restored:
 
 
 class VersionVerbs(
-    TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs, KindVerbs, WebhookVerbs, TemplateVerbs
+    TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs, KindVerbs, WebhookVerbs, TemplateVerbs, MailboxVerbs
 ):
     """`noun` is a word of `model.version.NOUNS`; a tenant's `ref` is its number."""
 
@@ -221,6 +223,8 @@ class VersionVerbs(
             return self.create_template(actor, values, tenant_id, former=mark)
         if mark.noun == "layout":
             return self.create_layout(actor, values, tenant_id, former=mark)
+        if mark.noun == "mailbox":
+            return self.create_mailbox(actor, values, tenant_id=tenant_id, former=mark)
         return self.create_sender(actor, values, tenant_id, former=mark)
 
     def _changing(
@@ -242,6 +246,8 @@ class VersionVerbs(
             return self.change_template(actor, thing_id, values, tenant_id, whole=True)
         if noun == "layout":
             return self.change_layout(actor, thing_id, values, tenant_id)
+        if noun == "mailbox":
+            return self.change_mailbox(actor, thing_id, values, tenant_id=tenant_id)
         return self.change_tenant(actor, values, tenant_id)
 
     def _versions(self, connection: Connection, noun: str, tenant_id: int, ref: Ref) -> list[Version]:
@@ -271,6 +277,8 @@ class VersionVerbs(
             found = template_meant(connection, tenant_id, ref)
         elif noun == "layout":
             found = layout_meant(connection, tenant_id, ref)
+        elif noun == "mailbox":
+            found = mailbox_meant(connection, tenant_id, ref)
         else:
             number = find_sender_number(connection, tenant_id, ref)
             found = None if number is None else senders.get(connection, tenant_id, number)
@@ -318,13 +326,15 @@ def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> 
 
 
 def _returned(
-    view: AccountView | ConnectorView | SenderView | WebhookView | Tenant | Application | Kind | Template | Layout,
+    view: AccountView | ConnectorView | SenderView | WebhookView | Tenant | Application | Kind | Template | Layout | MailboxView,
     gone: tuple[str, ...],
 ) -> Returned:
     if isinstance(view, AccountView):
         return Returned(view.account.version, gone, view.secret_dropped, view.needs)
     if isinstance(view, ConnectorView):
         return Returned(view.connector.version, gone, view.secret_dropped, view.needs)
+    if isinstance(view, MailboxView):
+        return Returned(view.mailbox.version, gone, view.secret_dropped, view.needs)
     if isinstance(view, WebhookView):
         needs = () if view.secret is None else (_SIGNED_ANEW,)
         return Returned(view.webhook.version, gone, view.secret is not None, needs)

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from postroom.model.account import Account
 from postroom.model.grant import OAuth2Flow, OAuth2Provider
 
-__all__ = ["Endpoints", "authorize_link", "endpoints", "needs_tenant"]
+__all__ = ["Endpoints", "authorize_link", "endpoints", "mailbox_scope", "needs_tenant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,12 @@ def _presets() -> Mapping[str, Mapping[str, Any]]:
 def needs_tenant(account: Account) -> bool:
     """Whether the provider must be told which directory: an application without a person is of exactly one."""
     return account.oauth2_provider.is_microsoft and account.oauth2_flow is OAuth2Flow.CLIENT_CREDENTIALS
+
+
+def mailbox_scope(account: Account) -> str:
+    """What is asked for in order to read a mailbox, where that is not what sending needs; else ""."""
+    preset = _presets()[account.oauth2_provider.value or OAuth2Provider.CUSTOM.value]
+    return str(preset.get("mailbox_scope", "")) if account.oauth2_flow.needs_consent else ""
 
 
 def endpoints(account: Account) -> Endpoints:

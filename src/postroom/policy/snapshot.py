@@ -19,6 +19,7 @@ from postroom.model.clone import Clone
 from postroom.model.connector import Connector
 from postroom.model.dkim import DkimKey
 from postroom.model.kind import Kind
+from postroom.model.mailbox import Mailbox
 from postroom.model.sender import Sender
 from postroom.model.template import Layout, Template
 from postroom.model.tenant import Mode, Tenant
@@ -61,6 +62,7 @@ class Snapshot:
     webhooks: Mapping[int, Webhook] = field(default_factory=dict)
     templates: Mapping[int, Template] = field(default_factory=dict)
     layouts: Mapping[int, Layout] = field(default_factory=dict)
+    mailboxes: Mapping[int, Mailbox] = field(default_factory=dict)
     _memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
@@ -79,6 +81,7 @@ class Snapshot:
         webhooks: Iterable[Webhook] = (),
         templates: Iterable[Template] = (),
         layouts: Iterable[Layout] = (),
+        mailboxes: Iterable[Mailbox] = (),
     ) -> Snapshot:
         """Never raises for what a row holds: what can't be read is as if it were not set."""
         rows, owners = list(accounts), list(senders)
@@ -108,6 +111,7 @@ class Snapshot:
             MappingProxyType({webhook.id: webhook for webhook in webhooks}),
             MappingProxyType({template.id: template for template in templates}),
             MappingProxyType({layout.id: layout for layout in layouts}),
+            MappingProxyType({mailbox.id: mailbox for mailbox in mailboxes}),
         )
 
     def with_account(self, account: Account) -> Snapshot:
@@ -122,6 +126,14 @@ class Snapshot:
             version=self.version,
             clone=self.clone,
         )
+
+    @property
+    def logins(self) -> Mapping[int, Account]:
+        """Everything that logs in with a kept secret: accounts, and mailboxes in the words of an account."""
+        found: Mapping[int, Account] = self.remembered(
+            "logins", lambda: {**self.accounts, **{one.id: one.access for one in self.mailboxes.values()}}
+        )
+        return found
 
     # -- lookups ----------------------------------------------------------------------------------------------------
 

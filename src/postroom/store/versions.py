@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, func, select
 
-from postroom.model.version import NOUNS, Version, content_of
+from postroom.model.version import NOUNS, Version, content_of, plural
 from postroom.policy.snapshot import Snapshot
 from postroom.store import tables
 from postroom.store.scope import within
@@ -24,7 +24,7 @@ def note(connection: Connection, before: Snapshot, after: Snapshot, who: str, no
     is older than this table. What is deleted gets a last version, which is empty; not what goes with its tenant.
     """
     for noun in NOUNS:
-        old, new = getattr(before, f"{noun}s"), getattr(after, f"{noun}s")
+        old, new = getattr(before, plural(noun)), getattr(after, plural(noun))
         for number, thing in new.items():
             was = old.get(number)
             if was is not None and was.version == thing.version:

@@ -25,6 +25,7 @@ from postroom.settings import TenantHost
 
 __all__ = [
     "CONNECTOR_PORTS",
+    "MAILBOX_PORTS",
     "MAIL_PORTS",
     "AccountGuard",
     "AddressGuard",
@@ -32,6 +33,7 @@ __all__ = [
     "allow_all",
     "guard_for",
     "guard_for_connector",
+    "guard_for_mailbox",
     "is_internal",
     "refuse_internal",
     "why_internal",
@@ -39,6 +41,9 @@ __all__ = [
 
 MAIL_PORTS = (25, 465, 587, 2465, 2525, 2587)
 """Where mail servers take mail: the registered ones, and those that providers offer where port 25 is blocked."""
+
+MAILBOX_PORTS = (143, 993)
+"""Where mail servers let mail be read over IMAP."""
 
 CONNECTOR_PORTS = (22, 443, 1080, 3128, 8080, 8118, 8443, 8888)
 """Where proxies and SSH servers usually are."""
@@ -176,13 +181,19 @@ class AccountGuard:
         return (inside or address) in one.network
 
     def _port_fits(self, one: TenantHost) -> bool:
-        return self.port in MAIL_PORTS if one.port is None else one.port in (0, self.port)
+        return self.port in (*MAIL_PORTS, *MAILBOX_PORTS) if one.port is None else one.port in (0, self.port)
 
 
 def guard_for(account: Account, allowed: Iterable[TenantHost]) -> AccountGuard:
     """The guard of this account's server; `allowed` is the setting `tenant_hosts`."""
     host = account.host.lower().removesuffix(".")
     return AccountGuard(host, account.port, account.tenant_id == INSTALLATION, tuple(allowed))
+
+
+def guard_for_mailbox(access: Account, allowed: Iterable[TenantHost]) -> AccountGuard:
+    """The same for the server of a mailbox, with the ports of IMAP."""
+    host = access.host.lower().removesuffix(".")
+    return AccountGuard(host, access.port, access.tenant_id == INSTALLATION, tuple(allowed), MAILBOX_PORTS)
 
 
 def guard_for_connector(connector: Connector, allowed: Iterable[TenantHost]) -> AccountGuard:

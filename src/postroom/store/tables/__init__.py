@@ -13,6 +13,7 @@ from postroom.store.tables.finding import term
 from postroom.store.tables.grants import oauth2_grant, oauth2_start
 from postroom.store.tables.incoming import incoming, incoming_content
 from postroom.store.tables.mail import attempt, content, event, idempotency, message, recipient, rendering, session
+from postroom.store.tables.mailboxes import mailbox, mailbox_event, mailbox_state
 from postroom.store.tables.names import dkim_key, dns_check
 from postroom.store.tables.people import (
     audit,
@@ -74,6 +75,9 @@ __all__ = [
     "kind",
     "lane",
     "layout",
+    "mailbox",
+    "mailbox_event",
+    "mailbox_state",
     "message",
     "meta",
     "metadata",

@@ -35,6 +35,7 @@ _LETTERS = {
     "provider_id": "i",
     "connector_id": "x",
     "webhook_id": "h",
+    "mailbox_id": "z",
 }
 
 

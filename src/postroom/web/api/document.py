@@ -23,6 +23,7 @@ from postroom.web.api import (
     incoming,
     insight_shapes,
     jobs,
+    mailbox_shapes,
     people_shapes,
     problems,
     proofs,
@@ -60,6 +61,7 @@ TAGS = [
     {"name": "accounts", "description": "The mail servers that mail leaves through."},
     {"name": "recipients", "description": "What recipients choose, and who gets nothing but security mail."},
     {"name": "incoming", "description": "Mail that came back: bounces, read receipts, answers."},
+    {"name": "mailboxes", "description": "The mailboxes that what comes back is fetched from, over IMAP."},
     {"name": "kinds", "description": "Kinds of mail: what it is about, and how its recipients get it."},
     {"name": "templates", "description": "Mail written once, in several languages, and sent with variables; bulks."},
     {"name": "connectors", "description": "Ways to servers behind proxies, jump hosts and in closed networks."},
@@ -125,6 +127,7 @@ def _shapes() -> Iterator[tuple[str, dict[str, Any]]]:
         dns_shapes,
         incoming,
         jobs,
+        mailbox_shapes,
         webhook_shapes,
     ):
         yield from part.schemas().items()

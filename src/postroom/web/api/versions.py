@@ -36,6 +36,7 @@ _LETTERS = {
     "webhook": "h",
     "template": "v",
     "layout": "l",
+    "mailbox": "z",
 }
 _LARGEST = 1 << 62
 _LISTED = answers(list_of("versions", "Version"), "The versions, the newest first.")
@@ -319,6 +320,29 @@ async def return_application(
     Whether it is suspended stays as it is, and so do its keys.
     """
     return await _return(desk, actor, "application", application, values, tenant)
+
+
+@router.get("/mailboxes/{mailbox}/versions", **_LISTED)
+async def list_mailbox_versions(mailbox: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """List the versions of a mailbox"""
+    return await _list(desk, actor, "mailbox", mailbox, tenant)
+
+
+@router.get("/mailboxes/{mailbox}/comparison", **_COMPARED)
+async def compare_mailbox_versions(
+    mailbox: str, actor: SettingsReader, desk: At, query: Annotated[_PairOfTenant, Query()]
+) -> Response:
+    """Compare two versions of a mailbox"""
+    return await _compare(desk, actor, "mailbox", mailbox, query, chosen(desk, query))
+
+
+@router.post("/mailboxes/{mailbox}/return", **_RETURNED)
+async def return_mailbox(mailbox: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Return to a version of a mailbox
+
+    A password never travels back: where the server, port, encryption or user differs, the kept one is deleted.
+    """
+    return await _return(desk, actor, "mailbox", mailbox, values, tenant)
 
 
 @router.get("/deleted", **answers(list_of("deleted", "Deleted"), "What was deleted last comes first."))
