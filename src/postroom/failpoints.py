@@ -37,6 +37,9 @@ POINTS = (
     "job.before-commit",  # a batch of a job's messages is done, not yet durably
     "job.after-commit",
     "grant.after-answer",  # the identity provider has replaced a token, which is known here and nowhere else
+    "mailbox.after-fetch",  # mail is here that the server still has, unmarked
+    "mailbox.after-take",  # it is kept, which the server does not know
+    "mailbox.after-put-away",  # the server knows, but not this side how far it has come
     "webhook.after-answer",  # an event was taken over there, which is known here and nowhere else
     "grant.after-commit",  # the new token is durable, and not used yet
 )

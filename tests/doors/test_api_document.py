@@ -91,7 +91,7 @@ class Things:
         webhook = client.post("/v1/webhooks", json=hook).json()
         job = client.post("/v1/jobs", json={"act": "hold", "search": {"state": "failed"}}).json()
         there = {"name": "Back", "host": "127.0.0.1", "port": 1, "encryption": "none", "user": "u", "secret": "pw"}
-        mailbox = client.post("/v1/mailboxes", json={**there, "enabled": False}).json()
+        mailbox = client.post("/v1/mailboxes", json=there).json()
         self.names = {
             "job": job["id"],
             "incoming": incoming["id"],

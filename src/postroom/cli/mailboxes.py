@@ -8,7 +8,7 @@ import typer
 
 from postroom.cli import secret
 from postroom.cli.command import Call
-from postroom.cli.complaint import usage
+from postroom.cli.complaint import ExitCode, usage
 from postroom.cli.desk import path_part
 from postroom.cli.fields import MAILBOX, read, unset
 from postroom.cli.sections import SETUP, Page
@@ -20,6 +20,9 @@ __all__ = ["page"]
 
 page = Page(SETUP, "mailbox", "The mailboxes that bounces, receipts and answers are fetched from.", tenant=True)
 Ref = Annotated[str, typer.Argument(metavar="MAILBOX", help="Its name or id.", show_default=False)]
+MaybeRef = Annotated[
+    str, typer.Argument(metavar="[MAILBOX]", help="Its name or id; none for values alone.", show_default=False)
+]
 Unset = Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="Take a value back.")]
 _HEALTH = {"off": "dim", "incomplete": "wait", "failing": "bad", "waiting": "wait", "reading": "good"}
 
@@ -78,11 +81,34 @@ def show(call: Call, mailbox: Ref) -> None:
     call.answer(answer, lambda: _show(call, answer))
 
 
+@page.command("test", fields=MAILBOX)
+def try_out(
+    call: Call,
+    values: dict[str, Any],
+    mailbox: MaybeRef = "",
+    password_stdin: secret.PasswordStdin = False,
+    password_file: secret.PasswordFile = None,
+) -> None:
+    """Opens a mailbox step by step, up to its folder, and changes nothing there.
+
+    With options of `mailbox edit` it tries these values without saving them; then it needs the password, too.
+    """
+    typed = secret.given(password_stdin, password_file)
+    body: dict[str, Any] = ({"values": values} if values else {}) | _secret(typed)
+    if not mailbox and not values:
+        raise usage("Which mailbox? Give its name, or values to try.")
+    answer = call.desk.post(f"{_path(mailbox)}/test" if mailbox else "/v1/mailbox-tests", body)
+    call.answer(answer, lambda: _tried(call, answer))
+    if not answer.get("ok"):
+        raise typer.Exit(ExitCode.REFUSED)
+
+
 @page.command("fetch")
 def fetch(call: Call, mailbox: Ref) -> None:
     """Has a mailbox read now, without waiting for its turn."""
     answer = call.desk.post(f"{_path(mailbox)}/fetch")
-    call.answer(answer, lambda: call.terminal.line(f"{answer.get('name')} is read within a moment."))
+    when = "the next time that Postroom runs" if call.desk.here else "within a moment"
+    call.answer(answer, lambda: call.terminal.line(f"{answer.get('name')} is read {when}."))
 
 
 @page.command("log")
@@ -171,7 +197,7 @@ def _shown(value: Any) -> str:
 
 def say_wrong(call: Call, wrong: dict[str, Any], since: str = "") -> None:
     """What keeps a mailbox from being read, as the diagnosis tells it."""
-    if not wrong:
+    if not wrong.get("title"):
         return
     when = f" (since {since})" if since else ""
     call.terminal.paragraph(f"{wrong.get('title')}{when}", indent="  ", style="bad")
@@ -180,6 +206,18 @@ def say_wrong(call: Call, wrong: dict[str, Any], since: str = "") -> None:
             call.terminal.paragraph(str(wrong[name]), indent="  ")
     if wrong.get("said"):
         call.terminal.paragraph(f"“{wrong['said']}”", indent="  ", style="dim")
+
+
+def _tried(call: Call, trial: dict[str, Any]) -> None:
+    for step in trial.get("steps") or ():
+        mark = Cell("ok   ", "good") if step.get("ok") else Cell("fails", "bad")
+        took = f" ({step.get('ms'):.0f} ms)" if step.get("ms") else ""
+        call.terminal.line(mark, f"  {step.get('step')}: {step.get('words')}{took}")
+    if trial.get("ok"):
+        call.terminal.paragraph(str(trial.get("sentence")), style="good")
+    say_wrong(call, (trial.get("wrong") or {}) | {"said": ""})
+    for line in trial.get("lines") or ():
+        call.terminal.line("  ", Cell(str(line), "dim"))
 
 
 def _log(call: Call, events: list[dict[str, Any]]) -> None:

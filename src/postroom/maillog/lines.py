@@ -167,6 +167,17 @@ class MailLog:
         """The secret or the certificate of the application ends soon, or has ended (days below zero)."""
         self._say("secret-expires", account=account, day=day, days=days)
 
+    # -- mailboxes ---------------------------------------------------------------------------------------------------
+
+    def mailbox_trouble(self, mailbox: str, diagnosis: str, why: str) -> None:
+        self._say("mailbox-trouble", mailbox=mailbox, diagnosis=diagnosis, why=why)
+
+    def mailbox_works(self, mailbox: str) -> None:
+        self._say("mailbox-works", mailbox=mailbox)
+
+    def mailbox_read(self, mailbox: str, taken: int, passed: int) -> None:
+        self._say("mailbox-read", mailbox=mailbox, taken=taken, passed=passed)
+
     # -- webhooks ----------------------------------------------------------------------------------------------------
 
     def webhook_trouble(self, webhook: str, why: str) -> None:

@@ -21,7 +21,7 @@ from postroom.policy.rulebook import read_rules
 __all__ = ["Catalogue", "catalogue", "load"]
 
 _HEAD = ("integrated.toml", "tokens.toml")
-_TAIL = ("grants.toml", "local.toml", "generic.toml", "classes.toml")
+_TAIL = ("grants.toml", "mailboxes.toml", "local.toml", "generic.toml", "classes.toml")
 """The head is asked before the files of families, the tail, in this order, after them; the tail's have no family."""
 
 

@@ -45,8 +45,9 @@ _GREETINGS = {
     "sendmail": re.compile(r"\bSendmail\b", re.IGNORECASE),
 }
 
-FAMILIES = tuple(dict.fromkeys((*_DOMAINS, *_GREETINGS)))
-"""Every family there is, whether or not there are rules for it yet."""
+FAMILIES = tuple(dict.fromkeys((*_DOMAINS, *_GREETINGS, "imap")))
+"""Every family there is, whether or not there are rules for it yet. `imap` are servers that mail is read from, whatever
+they are: whoever reads says so himself."""
 
 _MAX_GREETING = 1_000
 

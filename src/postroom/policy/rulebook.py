@@ -25,6 +25,7 @@ from typing import TypeVar
 from postroom.errors import Fault
 from postroom.model.account import Account, Encryption, Limits, Login
 from postroom.model.attempt import Action, Failure, Result, Scope
+from postroom.model.mailbox import Mailbox
 from postroom.model.message import Draft
 from postroom.model.tenant import UnknownPolicy
 from postroom.policy.family import FAMILIES
@@ -59,6 +60,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
 _FIELDS = frozenset(
     {"secret"}
     | {one.name for one in fields(Account)}
+    | {one.name for one in fields(Mailbox)}
     | {f"limits.{one.name}" for one in fields(Limits)}
     | {f"message.{one.name}" for one in fields(Draft)}
 )
@@ -271,7 +273,9 @@ class _Reader:
     def _field(self) -> str:
         name = self._text("field")
         if name and name not in _FIELDS:
-            self._fault(f"the field {name!r} is no setting.", "Name one of an account, limits.… or message.…")
+            self._fault(
+                f"the field {name!r} is no setting.", "Name one of an account or a mailbox, limits.… or message.…"
+            )
         return name
 
     def _apply(self) -> tuple[tuple[str, str | int], ...]:

@@ -12,6 +12,7 @@ from postroom.settings import Settings
 from postroom.store.database import Store
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
+from postroom.work.mailboxes import Mailboxes
 from postroom.work.testing import Testing
 from postroom.work.webhooks import Webhooks
 
@@ -32,3 +33,4 @@ class Desk:
     testing: Testing = field(repr=False)
     webhooks: Webhooks = field(repr=False)
     jobs: Jobs = field(repr=False)
+    mailboxes: Mailboxes = field(repr=False)

@@ -59,7 +59,7 @@ class Equipping:
         if account.client_certificate and client_key is None:
             return _no_secret(f"The account {account.name} needs the private key of its client certificate.")
         courier = self._couriers.smtp(account, None, client_key)
-        asked = self._typed(to_try) if to_try.edited else self._stored(account)
+        asked = self.typed(to_try) if to_try.edited else self.stored(account)
 
         def settings(secret: Secret | None) -> SessionSettings:
             return replace(courier.session_settings(secret), timeouts=self._patience)
@@ -82,7 +82,7 @@ class Equipping:
 
     # -- secrets ----------------------------------------------------------------------------------------------------
 
-    def _stored(self, account: Account) -> Callable[[Secret | None], Awaitable[Secret | Result | None]]:
+    def stored(self, account: Account) -> Callable[[Secret | None], Awaitable[Secret | Result | None]]:
         """As the courier finds it, and again as it does after a refusal."""
 
         async def secret(refused: Secret | None) -> Secret | Result | None:
@@ -102,7 +102,8 @@ class Equipping:
 
         return secret
 
-    def _typed(self, to_try: ToTry) -> Callable[[Secret | None], Awaitable[Secret | Result | None]]:
+    def typed(self, to_try: ToTry) -> Callable[[Secret | None], Awaitable[Secret | Result | None]]:
+        """Only what was typed along with the values."""
         account, typed = to_try.account, to_try.secret
 
         async def secret(refused: Secret | None) -> Secret | Result | None:

@@ -23,6 +23,7 @@ from postroom.store.database import Store
 from postroom.work.alarms import Alarms
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
+from postroom.work.mailboxes import Mailboxes
 from postroom.work.testing import Testing
 from postroom.work.upkeep import Upkeep
 from postroom.work.webhooks import Webhooks
@@ -60,15 +61,16 @@ class Engine:
         self.reports = Reports(self.store, self.office)
         self.testing = Testing(self.store, self.office, self.outbox, settings, self.log, self.connecting, self.grants)
         self.webhooks = Webhooks(self.store, self.office, settings, self.log)
+        self.mailboxes = Mailboxes(*around)
         alarms = Alarms(self.store, self.office, self.outbox, settings, self.log, delivers=works)
         self.digests = Digests(self.store, self.office, self.outbox, self.log, largest=settings.max_message_bytes)
         self.jobs = Jobs(self.store, self.office, self.outbox, self.log)
-        self._upkeep = Upkeep(*around, self.worker, alarms, self.digests, self.webhooks, self.jobs)
+        self._upkeep = Upkeep(*around, self.worker, alarms, self.digests, self.webhooks, self.jobs, self.mailboxes)
 
     @property
-    def parts(self) -> tuple[Store, Office, Outbox, Reports, Connecting, Grants, Testing, Webhooks, Jobs]:
+    def parts(self) -> tuple[Store, Office, Outbox, Reports, Connecting, Grants, Testing, Webhooks, Jobs, Mailboxes]:
         """What a door may call, in the order in which a desk takes it."""
-        ways = (self.connecting, self.grants, self.testing, self.webhooks, self.jobs)
+        ways = (self.connecting, self.grants, self.testing, self.webhooks, self.jobs, self.mailboxes)
         return self.store, self.office, self.outbox, self.reports, *ways
 
     async def start(self) -> None:
@@ -93,6 +95,7 @@ class Engine:
         await self._upkeep.stop()
         await self.jobs.stop_working()
         await self.webhooks.stop()
+        await self.mailboxes.stop()
         await self.connecting.close()
         await self.grants.stop(_STOP_SECONDS)
         await asyncio.to_thread(self.outbox.close)

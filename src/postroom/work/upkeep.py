@@ -23,6 +23,7 @@ from postroom.work.alarms import Alarms
 from postroom.work.connecting import Connecting
 from postroom.work.grants import Grants
 from postroom.work.listing import Listing
+from postroom.work.mailboxes import Mailboxes
 from postroom.work.webhooks import Webhooks
 from postroom.work.worker import Worker
 
@@ -57,6 +58,7 @@ class Upkeep:
         digests: Digests,
         webhooks: Webhooks,
         jobs: Jobs,
+        mailboxes: Mailboxes,
     ) -> None:
         self._digests = digests
         self._connecting = connecting
@@ -90,6 +92,7 @@ class Upkeep:
                 Duty("dkim", 60.0, self.look_for_dkim_records),
                 Duty("dns", 300.0, self.check_dns_again),
                 Duty("webhooks", poll, webhooks.run_once),
+                Duty("mailboxes", poll, mailboxes.run_once),
                 Duty("sweep", 300.0, self.sweep),
                 Duty("feed", 300.0, webhooks.sweep),
                 Duty("old jobs", 300.0, jobs.sweep),

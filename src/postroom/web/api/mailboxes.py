@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response
 
+from postroom.errors import BadInput
 from postroom.model.attempt import Verdict
 from postroom.model.mailbox import MailboxEvent
 from postroom.office.mailbox_health import health, wrong_of
 from postroom.office.mailboxes import MailboxView
 from postroom.web.api.answers import moment, plain
 from postroom.web.api.describing import answers, answers_nothing, json_answer, list_of, ref
+from postroom.web.api.faults import Faults, kind_of
 from postroom.web.api.login import Doer, SettingsReader, SettingsWriter
-from postroom.web.api.requests import At, Chosen, Route, Values
+from postroom.web.api.mailbox_shapes import TRIAL
+from postroom.web.api.requests import At, Chosen, OptionalValues, Route, Values
+from postroom.work.mailboxes import MailboxTrial
 
-__all__ = ["mailbox_json", "router"]
+__all__ = ["mailbox_json", "router", "trials"]
 
 router = APIRouter(prefix="/v1/mailboxes", tags=["mailboxes"], route_class=Route)
+trials = APIRouter(prefix="/v1/mailbox-tests", tags=["mailboxes"], route_class=Route)
 
 _EXAMPLE = {
     "name": "Bounces",
@@ -27,6 +33,10 @@ _EXAMPLE = {
     "secret": "the password",
     "afterwards": "move",
     "move_to": "Done",
+}
+_TRIAL_EXAMPLE = {
+    "values": {"host": "imap.example.com", "user": "bounces@example.com"},
+    "secret": "the password",
 }
 
 
@@ -112,7 +122,9 @@ async def fetch_mailbox(mailbox: str, actor: Doer, desk: At, tenant: Chosen) -> 
 
     Without waiting for its next turn. Which process reads it does not matter; `looked_at` and `taken` tell when.
     """
-    return json_answer(mailbox_json(await asyncio.wrap_future(desk.office.fetch_mailbox(actor, mailbox, tenant))))
+    view = await asyncio.wrap_future(desk.office.fetch_mailbox(actor, mailbox, tenant))
+    desk.mailboxes.wake(view.mailbox.id)
+    return json_answer(mailbox_json(view))
 
 
 @router.get("/{mailbox}/log", **answers(list_of("events", "MailboxEvent"), "The log, the newest line first."))
@@ -120,3 +132,61 @@ async def read_mailbox_log(mailbox: str, actor: SettingsReader, desk: At, tenant
     """Read what happened to a mailbox"""
     found = await asyncio.wrap_future(desk.office.mailbox_log(actor, mailbox, tenant_id=tenant))
     return json_answer({"events": [_event_json(event) for event in found]})
+
+
+# -- testing ----------------------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/{mailbox}/test",
+    **answers(
+        ref("MailboxTrial"), "How far it came.", takes=TRIAL, example={}, may_be_empty=True, conflicts=True, slows=True
+    ),
+)
+async def test_mailbox(
+    mailbox: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: OptionalValues
+) -> Response:
+    """Try a mailbox, step by step
+
+    Up to its folder, which is only looked at: nothing is marked, moved or taken in. With `values` it tries what is not
+    saved yet, only with a secret given along.
+    """
+    return json_answer(trial_json(await desk.mailboxes.test(actor, mailbox, *_to_try(values), tenant)))
+
+
+@trials.post(
+    "",
+    **answers(ref("MailboxTrial"), "How far it came.", takes=TRIAL, example=_TRIAL_EXAMPLE, conflicts=True, slows=True),
+)
+async def test_mailbox_values(actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Try the values of a mailbox that is not saved
+
+    As the test of a mailbox; nothing is saved by it.
+    """
+    return json_answer(trial_json(await desk.mailboxes.test(actor, None, *_to_try(values), tenant)))
+
+
+def trial_json(trial: MailboxTrial) -> dict[str, Any]:
+    steps = [{"step": one.step, "ok": one.ok, "words": one.words, "ms": round(one.ms, 1)} for one in trial.steps]
+    wrong = None if trial.verdict is None else wrong_json(trial.verdict, trial.said)
+    return {
+        "ok": trial.ok,
+        "sentence": trial.sentence,
+        "steps": steps,
+        "wrong": wrong,
+        "lines": list(trial.lines),
+    }
+
+
+def _to_try(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
+    faults = Faults()
+    for name in values.keys() - {"values", "secret"}:
+        faults.unknown("", name, ("values", "secret"), {})
+    given, secret = values.get("values") or {}, values.get("secret") or None
+    if not isinstance(given, dict):
+        faults.add("values", f"is {kind_of(given)}, but has to be an object.", 'Write {"host": "imap.example.com"}.')
+    if secret is not None and not isinstance(secret, str):
+        faults.add("secret", f"is {kind_of(secret)}, but has to be text.", "Give text in quotes.")
+    if faults:
+        raise BadInput(faults)
+    return given, secret
