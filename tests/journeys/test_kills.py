@@ -251,6 +251,7 @@ ELSEWHERE = {
     "test_digest_kills.py": {"digest.before-commit", "digest.after-commit"},
     "test_webhooks.py": {"webhook.after-answer"},
     "test_job_kills.py": {"job.before-commit", "job.after-commit"},
+    "test_mailboxes.py": {"mailbox.after-fetch", "mailbox.after-take", "mailbox.after-put-away"},
 }
 
 

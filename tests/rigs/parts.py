@@ -88,6 +88,15 @@ PARTS = {
         ("dovecot-core", "dovecot-submissiond"),
         root=True,
     ),
+    "imap": Part(
+        lambda: (
+            program("dovecot") is not None
+            and Path("/usr/lib/dovecot/lmtp").exists()
+            and Path("/usr/lib/dovecot/imap").exists()
+        ),
+        ("dovecot-imapd", "dovecot-lmtpd"),
+        root=True,
+    ),
     "dovecot-gssapi": Part(
         lambda: Path("/usr/lib/dovecot/modules/auth/libmech_gssapi.so").exists(), ("dovecot-gssapi",), root=True
     ),

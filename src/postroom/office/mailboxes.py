@@ -29,7 +29,7 @@ from postroom.office.sealing import Sealing
 from postroom.secrets import Secret
 from postroom.store import credentials, mailbox_reading, mailboxes
 
-__all__ = ["MailboxToTry", "MailboxVerbs", "MailboxView", "mailbox_meant"]
+__all__ = ["MailboxToTry", "MailboxVerbs", "MailboxView", "mailbox_meant", "mailbox_needs"]
 
 _MOST_MAILBOXES = 500
 _MOST_EVENTS = 200
@@ -250,10 +250,11 @@ def _found(connection: Connection, tenant_id: int, ref: Ref) -> Mailbox:
 def _view(connection: Connection, mailbox: Mailbox) -> MailboxView:
     state = mailbox_reading.state(connection, mailbox.tenant_id, mailbox.id)
     by = credentials.set_by(connection, mailbox.tenant_id, mailbox.id) if mailbox.has_secret else ""
-    return MailboxView(mailbox, state, _needs(mailbox), secret_set_by=by)
+    return MailboxView(mailbox, state, mailbox_needs(mailbox), secret_set_by=by)
 
 
-def _needs(mailbox: Mailbox) -> tuple[str, ...]:
+def mailbox_needs(mailbox: Mailbox) -> tuple[str, ...]:
+    """What is missing before it can be read, in sentences."""
     if mailbox.login is Login.OAUTH2 and mailbox.oauth2_flow.needs_consent:
         return () if mailbox.granted_ms is not None else ("Nobody has consented yet: connect it.",)
     return () if mailbox.has_secret else ("It needs its password.",)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from postroom.model.problem import Finding
-from postroom.office.checks import accounts, hooks, machine, mail, names, proven, readers, tenants
+from postroom.office.checks import accounts, boxes, hooks, machine, mail, names, proven, readers, tenants
 from postroom.office.checks.circumstances import Circumstances, Look
 from postroom.policy.checks import order
 
@@ -20,6 +20,7 @@ LOOKS: tuple[Look, ...] = (
     mail.look_at_nodes,
     machine.look_at_home,
     hooks.look,
+    boxes.look,
     proven.look,
     readers.look,
     names.look,
