@@ -31,7 +31,18 @@ Noun = Annotated[
 Ref = Annotated[
     str, typer.Argument(metavar="[NAME]", help="Its name, address or id; none for settings.", show_default=False)
 ]
-_NOUNS = ("account", "sender", "connector", "application", "kind", "webhook", "template", "layout", "mailbox", "settings")
+_NOUNS = (
+    "account",
+    "sender",
+    "connector",
+    "application",
+    "kind",
+    "webhook",
+    "template",
+    "layout",
+    "mailbox",
+    "settings",
+)
 
 
 @page.command("list")

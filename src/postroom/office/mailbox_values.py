@@ -14,6 +14,7 @@ from postroom.office.grant_values import fit_grant, with_expiry
 from postroom.policy.providers import mailbox_scope
 from postroom.policy.sourced import address_of
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 
 __all__ = ["LOGINS", "apply", "read"]
 
@@ -115,7 +116,7 @@ def _fit(mailbox: Mailbox, reading: Reading) -> None:
         reading.fault("host", "is missing.", "Give the name of the IMAP server, like imap.example.com.")
     if mailbox.login not in LOGINS:
         words = ", ".join(one.value for one in LOGINS)
-        reading.fault("login", "is not possible for a mailbox.", f"Choose one of {words}.")
+        reading.fault("login", "is not possible for a mailbox.", Sentence("Choose one of {words}.", words=words))
     if not mailbox.user and "user" not in known:
         reading.fault("user", "is missing.", "Give the user name that the mailbox is opened with.")
     if mailbox.afterwards is Afterwards.MOVE:

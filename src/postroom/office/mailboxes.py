@@ -27,6 +27,7 @@ from postroom.office.mailbox_values import apply, read
 from postroom.office.operator import check_leave
 from postroom.office.sealing import Sealing
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 from postroom.store import credentials, mailbox_reading, mailboxes
 
 __all__ = ["MailboxToTry", "MailboxVerbs", "MailboxView", "mailbox_meant", "mailbox_needs"]
@@ -107,7 +108,9 @@ class MailboxVerbs(Sealing):
         def work(connection: Connection) -> MailboxView:
             self._existing(connection, number)
             if len(mailboxes.of_tenant(connection, number)) >= _MOST_MAILBOXES:
-                raise Conflict(f"There are {_MOST_MAILBOXES} mailboxes already. Delete one that is not needed.")
+                raise Conflict(
+                    Sentence("There are {most} mailboxes already. Delete one that is not needed.", most=_MOST_MAILBOXES)
+                )
             reading = Reading()
             new, typed = self._typed(connection, actor, blank, values, secret, reading, new=True)
             reading.close()
@@ -166,7 +169,7 @@ class MailboxVerbs(Sealing):
         def work(connection: Connection) -> MailboxView:
             mailbox = _found(connection, number, ref)
             if not mailbox.enabled:
-                raise Conflict(f"{mailbox.name} is switched off. Switch it on first.")
+                raise Conflict(Sentence("{name} is switched off. Switch it on first.", name=mailbox.name))
             mailbox_reading.ask(connection, number, mailbox.id, moment)
             return _view(connection, mailbox)
 
@@ -199,9 +202,7 @@ class MailboxVerbs(Sealing):
             new, typed = self._typed(connection, actor, old, values or {}, secret, reading, new=ref is None)
             edited = ref is None or typed is not None or new != old
             if edited and typed is None and new.login is not Login.OAUTH2:
-                problem = "is needed to test values that are not saved: what is stored is only used for what it was "
-                problem += "typed for."
-                reading.fault("secret", problem, "Type it along, or save the mailbox and test it then.")
+                _want_secret(reading)
             reading.close()
             return MailboxToTry(new, True, typed) if edited else MailboxToTry(old)
 
@@ -251,6 +252,14 @@ def _view(connection: Connection, mailbox: Mailbox) -> MailboxView:
     state = mailbox_reading.state(connection, mailbox.tenant_id, mailbox.id)
     by = credentials.set_by(connection, mailbox.tenant_id, mailbox.id) if mailbox.has_secret else ""
     return MailboxView(mailbox, state, mailbox_needs(mailbox), secret_set_by=by)
+
+
+def _want_secret(reading: Reading) -> None:
+    reading.fault(
+        "secret",
+        "is needed to test values that are not saved: what is stored is only used for what it was typed for.",
+        "Type it along, or save the mailbox and test it then.",
+    )
 
 
 def mailbox_needs(mailbox: Mailbox) -> tuple[str, ...]:

@@ -102,7 +102,15 @@ class Restored:
 
 
 class VersionVerbs(
-    TenantVerbs, AccountVerbs, SenderVerbs, ConnectorVerbs, KeyVerbs, KindVerbs, WebhookVerbs, TemplateVerbs, MailboxVerbs
+    TenantVerbs,
+    AccountVerbs,
+    SenderVerbs,
+    ConnectorVerbs,
+    KeyVerbs,
+    KindVerbs,
+    WebhookVerbs,
+    TemplateVerbs,
+    MailboxVerbs,
 ):
     """`noun` is a word of `model.version.NOUNS`; a tenant's `ref` is its number."""
 
@@ -326,7 +334,16 @@ def _gone(connection: Connection, tenant_id: int, values: Mapping[str, Any]) -> 
 
 
 def _returned(
-    view: AccountView | ConnectorView | SenderView | WebhookView | Tenant | Application | Kind | Template | Layout | MailboxView,
+    view: AccountView
+    | ConnectorView
+    | SenderView
+    | WebhookView
+    | Tenant
+    | Application
+    | Kind
+    | Template
+    | Layout
+    | MailboxView,
     gone: tuple[str, ...],
 ) -> Returned:
     if isinstance(view, AccountView):

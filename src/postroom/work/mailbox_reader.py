@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -179,10 +179,10 @@ class MailboxReader:
         async with self._with.room:
             came, missing = await self._fetched(session, wanted)
             reach("mailbox.after-fetch")
-            outcomes = await asyncio.gather(*(self._apply(uid, content) for uid, content in came.items()))
+            refused = await self._taken_in(came)
         reach("mailbox.after-take")
-        notes += [*missing, *(one for one in outcomes if one)]
-        done = [uid for uid, outcome in zip(came, outcomes, strict=True) if not outcome]
+        notes += [*missing, *refused.values()]
+        done = [uid for uid in came if uid not in refused]
         await folder.put_away(session, done, self.mailbox.afterwards, self.mailbox.move_to)
         reach("mailbox.after-put-away")
         await self._advance(chosen, batch[-1].uid, len(done), notes)
@@ -216,16 +216,19 @@ class MailboxReader:
             why = f"the server says: {trouble.result.text}"
         return [] if one.uid in came else [f"Mail number {one.uid} can't be had: {why}. It is left where it is."]
 
-    async def _apply(self, uid: int, content: bytes) -> str:
-        """Takes one in; why that is not possible, or ""."""
-        if len(content) > MAX_CONTENT:
-            return _too_large(Lying(uid, len(content)))
-        try:
-            taking = await asyncio.to_thread(self._with.inbox.take, self._actor, content)
-            await asyncio.wrap_future(taking)
-        except (BadInput, TooLarge) as error:
-            return f"Mail number {uid} can't be taken in: {_why(error)} It is left where it is."
-        return ""
+    async def _taken_in(self, came: Mapping[int, bytes]) -> dict[int, str]:
+        """Takes them in, all at once; why that is not possible, by number, for each that can't be."""
+        if not came:
+            return {}
+        taking = await asyncio.to_thread(self._with.inbox.take_many, self._actor, list(came.values()))
+        answers = await asyncio.wrap_future(taking)
+        refused = {}
+        for uid, answer in zip(came, answers, strict=True):
+            if isinstance(answer, BadInput | TooLarge):
+                refused[uid] = f"Mail number {uid} can't be taken in: {_why(answer)} It is left where it is."
+            elif isinstance(answer, PostroomError):
+                raise answer
+        return refused
 
     @property
     def _is_stuck(self) -> bool:

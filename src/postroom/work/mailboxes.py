@@ -95,7 +95,7 @@ class Mailboxes:
         self._connecting = connecting
         self._timeouts = DialTimeouts().scaled(settings.smtp_timeout_scale)
         self._patience = Patience().scaled(settings.smtp_timeout_scale)
-        self._inbox = Inbox(store)
+        self._inbox = Inbox(store, office)
         self._reading: Reading | None = None
         self._running: dict[int, _Running] = {}
         self._trials = 0

@@ -221,7 +221,6 @@ def create_app(desk: Desk) -> FastAPI:
         diagnoses,
     ):
         app.include_router(part.router)
-    app.include_router(mailboxes.trials)
     app.add_api_route("/health", insight.read_health, include_in_schema=False)
     app.add_api_route("/ready", insight.read_ready, include_in_schema=False)
     app.add_route("/v1/openapi.json", _document, methods=["GET"])

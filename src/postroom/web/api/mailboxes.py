@@ -21,10 +21,9 @@ from postroom.web.api.mailbox_shapes import TRIAL
 from postroom.web.api.requests import At, Chosen, OptionalValues, Route, Values
 from postroom.work.mailboxes import MailboxTrial
 
-__all__ = ["mailbox_json", "router", "trials"]
+__all__ = ["mailbox_json", "router"]
 
-router = APIRouter(prefix="/v1/mailboxes", tags=["mailboxes"], route_class=Route)
-trials = APIRouter(prefix="/v1/mailbox-tests", tags=["mailboxes"], route_class=Route)
+router = APIRouter(prefix="/v1", tags=["mailboxes"], route_class=Route)
 
 _EXAMPLE = {
     "name": "Bounces",
@@ -66,7 +65,7 @@ def _event_json(event: MailboxEvent) -> dict[str, Any]:
     return {"at": moment(event.at_ms), "trouble": event.trouble, "text": event.text}
 
 
-@router.get("", **answers(list_of("mailboxes", "Mailbox"), "The mailboxes."))
+@router.get("/mailboxes", **answers(list_of("mailboxes", "Mailbox"), "The mailboxes."))
 async def list_mailboxes(actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
     """List the mailboxes, and how each stands"""
     found = await asyncio.wrap_future(desk.office.mailboxes(actor, tenant))
@@ -74,7 +73,7 @@ async def list_mailboxes(actor: SettingsReader, desk: At, tenant: Chosen) -> Res
 
 
 @router.post(
-    "",
+    "/mailboxes",
     **answers(ref("Mailbox"), "It is made.", status=201, takes=ref("MailboxValues"), example=_EXAMPLE, conflicts=True),
 )
 async def create_mailbox(actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
@@ -86,14 +85,15 @@ async def create_mailbox(actor: SettingsWriter, desk: At, tenant: Chosen, values
     return json_answer(made, 201, {"location": f"/v1/mailboxes/{made['id']}"})
 
 
-@router.get("/{mailbox}", **answers(ref("Mailbox"), "The mailbox."))
+@router.get("/mailboxes/{mailbox}", **answers(ref("Mailbox"), "The mailbox."))
 async def read_mailbox(mailbox: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
     """Read a mailbox, by id or name"""
     return json_answer(mailbox_json(await asyncio.wrap_future(desk.office.mailbox(actor, mailbox, tenant))))
 
 
 @router.patch(
-    "/{mailbox}", **answers(ref("Mailbox"), "It is changed.", takes=ref("MailboxValues"), example={"enabled": False})
+    "/mailboxes/{mailbox}",
+    **answers(ref("Mailbox"), "It is changed.", takes=ref("MailboxValues"), example={"enabled": False}),
 )
 async def change_mailbox(mailbox: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
     """Change a mailbox
@@ -106,7 +106,7 @@ async def change_mailbox(mailbox: str, actor: SettingsWriter, desk: At, tenant: 
     return json_answer(mailbox_json(await asyncio.wrap_future(changing)))
 
 
-@router.delete("/{mailbox}", **answers_nothing("It is deleted, with its password and its log."))
+@router.delete("/mailboxes/{mailbox}", **answers_nothing("It is deleted, with its password and its log."))
 async def delete_mailbox(mailbox: str, actor: SettingsWriter, desk: At, tenant: Chosen) -> Response:
     """Delete a mailbox
 
@@ -116,7 +116,7 @@ async def delete_mailbox(mailbox: str, actor: SettingsWriter, desk: At, tenant: 
     return Response(status_code=204)
 
 
-@router.post("/{mailbox}/fetch", **answers(ref("Mailbox"), "It is read within a moment.", conflicts=True))
+@router.post("/mailboxes/{mailbox}/fetch", **answers(ref("Mailbox"), "It is read within a moment.", conflicts=True))
 async def fetch_mailbox(mailbox: str, actor: Doer, desk: At, tenant: Chosen) -> Response:
     """Read a mailbox now
 
@@ -127,7 +127,7 @@ async def fetch_mailbox(mailbox: str, actor: Doer, desk: At, tenant: Chosen) -> 
     return json_answer(mailbox_json(view))
 
 
-@router.get("/{mailbox}/log", **answers(list_of("events", "MailboxEvent"), "The log, the newest line first."))
+@router.get("/mailboxes/{mailbox}/log", **answers(list_of("events", "MailboxEvent"), "The log, the newest line first."))
 async def read_mailbox_log(mailbox: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
     """Read what happened to a mailbox"""
     found = await asyncio.wrap_future(desk.office.mailbox_log(actor, mailbox, tenant_id=tenant))
@@ -138,7 +138,7 @@ async def read_mailbox_log(mailbox: str, actor: SettingsReader, desk: At, tenant
 
 
 @router.post(
-    "/{mailbox}/test",
+    "/mailboxes/{mailbox}/test",
     **answers(
         ref("MailboxTrial"), "How far it came.", takes=TRIAL, example={}, may_be_empty=True, conflicts=True, slows=True
     ),
@@ -154,8 +154,8 @@ async def test_mailbox(
     return json_answer(trial_json(await desk.mailboxes.test(actor, mailbox, *_to_try(values), tenant)))
 
 
-@trials.post(
-    "",
+@router.post(
+    "/mailbox-tests",
     **answers(ref("MailboxTrial"), "How far it came.", takes=TRIAL, example=_TRIAL_EXAMPLE, conflicts=True, slows=True),
 )
 async def test_mailbox_values(actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
