@@ -11,6 +11,7 @@ import pytest
 
 from postroom import Postroom as Embedded
 from postroom.model.mailbox import MailboxState
+from postroom.outbox.inbox import Inbox
 from tests.rigs.certificates import Certificates
 from tests.rigs.fixtures import require
 from tests.rigs.imap import ImapServer
@@ -73,9 +74,7 @@ def make_box(engine: Embedded, server: ImapServer, certificates: Certificates) -
 
 
 def subjects(engine: Embedded) -> list[str]:
-    from postroom.outbox.inbox import Inbox
-
-    found = Inbox(engine._engine.store).list(engine.actor, limit=200).result()
+    found = Inbox(engine._engine.store, engine.office).list(engine.actor, limit=200).result()
     return sorted(one.subject for one in found)
 
 
