@@ -85,6 +85,45 @@ if TYPE_CHECKING:
 
 __all__ = ["Api", "create_app"]
 
+_PARTS = (
+    log_searches,
+    messages,
+    jobs,
+    evidence,
+    account_life,
+    accounts,
+    staged,
+    certificates,
+    grants,
+    presets,
+    discovery,
+    connectors,
+    kinds,
+    templates,
+    dkim,
+    recipients,
+    dns,
+    incoming,
+    mailboxes,
+    senders,
+    proofs,
+    settings,
+    as_code,
+    tenants,
+    versions,
+    people,
+    passkeys,
+    providers,
+    signing_in,
+    first_run,
+    audit,
+    installation,
+    insight,
+    checks,
+    webhooks,
+    diagnoses,
+)
+"""What has routes, in the order in which the document tells of it."""
 _HOT = "/v1/messages"
 _ONE_HOUR = "max-age=3600"
 
@@ -182,44 +221,7 @@ def create_app(desk: Desk) -> FastAPI:
     app = Api(desk)
     app.router.routes.append(Route(_HOT, app.posting, methods=["POST"]))
     app.router.routes.append(Route(RAW_PATH, app.raw, methods=["POST"]))
-    for part in (
-        log_searches,
-        messages,
-        jobs,
-        evidence,
-        account_life,
-        accounts,
-        staged,
-        certificates,
-        grants,
-        presets,
-        discovery,
-        connectors,
-        kinds,
-        templates,
-        dkim,
-        recipients,
-        dns,
-        incoming,
-        mailboxes,
-        senders,
-        proofs,
-        settings,
-        as_code,
-        tenants,
-        versions,
-        people,
-        passkeys,
-        providers,
-        signing_in,
-        first_run,
-        audit,
-        installation,
-        insight,
-        checks,
-        webhooks,
-        diagnoses,
-    ):
+    for part in _PARTS:
         app.include_router(part.router)
     app.add_api_route("/health", insight.read_health, include_in_schema=False)
     app.add_api_route("/ready", insight.read_ready, include_in_schema=False)
