@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.doors.test_api_document import DOCUMENT
 from tests.journeys.stranger import Stranger
 from tests.journeys.test_discovery import Street, speaks
 from tests.rigs.names import NameServerRig
+from tests.rigs.process import wait_until
 
 PASSWORD = "a password for tests"
 
@@ -95,6 +97,41 @@ def test_a_connector_that_is_not_the_tenant_s_is_a_fault(house: Api) -> None:
     body = {"address": "ann@firm.test", "connector": "Cellar"}
     faults = problem(house.tenant().post("/v1/discover", json=body), 422)["faults"]
     assert [fault["field"] for fault in faults] == ["connector_id"]
+
+
+def events(house: Api, body: dict[str, Any], most: int = 99) -> list[dict[str, Any]]:
+    """What is told while it is found out; after so many the listener hangs up."""
+    told = []
+    headers = {"accept": "text/event-stream", "accept-language": "de"}
+    with house.boss.stream("POST", "/v1/discover", json=body, headers=headers) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        for line in response.iter_lines():
+            if line.startswith("data: "):
+                told.append(json.loads(line.removeprefix("data: ")))
+            if len(told) >= most:
+                return told
+    return told
+
+
+def test_what_is_found_is_told_as_it_comes_in_the_reader_s_language(house: Api, server: Stranger) -> None:
+    told = events(house, {"address": "ann@firm.test"})
+    assert (told[0]["heard"], told[0]["over"]) == ([], False)
+    assert [one["over"] for one in told] == [False] * (len(told) - 1) + [True]
+    for before, after in itertools.pairwise(told):
+        assert [one for one in before["heard"] + before["offers"] if one not in after["heard"] + after["offers"]] == []
+    assert told[-1]["offers"][0]["port"] == server.port
+    assert told[-1]["offers"][0]["reasons"][0].startswith("Die Domain selbst nennt ihn")
+    assert "Die Mail der Domain geht an smtp.firm.test." in [one["words"] for one in told[-1]["heard"]]
+    refused = house.boss.post("/v1/discover", json={"address": "nobody"}, headers={"accept": "text/event-stream"})
+    assert problem(refused, 422)["faults"][0]["field"] == "address"
+
+
+def test_who_hangs_up_ends_the_search(house: Api) -> None:
+    """Else a few who lose patience would keep everybody from searching for half a minute."""
+    searching = lambda: house.engine.office._searching  # noqa: E731
+    for _ in range(6):
+        events(house, {"address": "ann@firm.test"}, most=1)
+        wait_until(lambda: searching() == 0, 20, lambda: f"{searching()} searches under way")
 
 
 @pytest.fixture

@@ -15,12 +15,14 @@ from postroom.maillog import MailLog
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.clone import Clone
+from postroom.model.proof import Pair
 from postroom.model.state import State
 from postroom.model.tenant import INSTALLATION
 from postroom.office import Office
 from postroom.office.audit import Looking
 from postroom.office.preferences import Reader
 from postroom.outbox import Outbox
+from postroom.policy.proving import account_of
 from postroom.secrets import Secret
 from tests.store.house import ADMIN, House
 from tests.store.test_signing_in import OTHER, PASSWORD, person, signed_in, verbs
@@ -133,7 +135,7 @@ LOOKING = {
     "template", "templates", "layout", "layouts", "preview_template", "ready_templates", "preview_ready",
     "open_connector_secret", "still_wanted", "way_of", "grant", "oauth_account", "take_consent",
     "dkim_key", "dkim_keys", "open_dkim_key",
-    "discover", "quiet_way_of", "first_run_token", "first_run_open", "proofs", "offered_senders",
+    "discover", "searched", "quiet_way_of", "first_run_token", "first_run_open", "proofs", "offered_senders",
     "dns_checks", "check_dns", "check_recipient",
     "webhook", "webhooks", "webhook_deliveries", "webhook_secrets", "stop_webhook",
     "mailbox", "mailboxes", "mailbox_log", "fetch_mailbox",
@@ -296,6 +298,7 @@ def _acts(house: House) -> dict[str, tuple[Callable[[], Any], str]]:
         "delete_sender": (lambda: office.delete_sender(ADMIN, _spare_sender(office)), "sender.deleted"),
         "set_default_sender": (lambda: office.set_default_sender(ADMIN, _spare_sender(office)), "tenant.changed"),
         "hold_sender": (lambda: _hold_sender(office), "sender.changed"),
+        "sender_is_proven": (lambda: _proven_sender(office), "sender.changed"),
         "release_sender": (lambda: office.release_sender(ADMIN, "s@example.com"), "sender.changed"),
         "pause_account": (lambda: office.pause_account(ADMIN, "two", "x"), "account.changed"),
         "resume_account": (lambda: office.resume_account(ADMIN, "two"), "account.changed"),
@@ -320,6 +323,15 @@ def _spare_sender(office: Office) -> str:
     address = f"spare{len(office.snapshot.senders)}@example.com"
     office.create_sender(ADMIN, {"address": address}).result()
     return address
+
+
+def _proven_sender(office: Office) -> Any:
+    """One that is held, and then proven over the account that his mail leaves through."""
+    view = office.create_sender(ADMIN, {"address": "proven@example.com"}).result()
+    office.hold_sender(view.sender.id, "not allowed").result()
+    account = account_of(office.snapshot, ADMIN.tenant_id, None)
+    assert account is not None
+    return office.sender_is_proven(Pair(ADMIN.tenant_id, "proven@example.com", account.id))
 
 
 def _hold_sender(office: Office) -> Any:

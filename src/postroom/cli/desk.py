@@ -6,9 +6,10 @@ on the way to this machine, never after a redirect. What is not Postroom's answe
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -102,6 +103,22 @@ class Desk:
         except httpx2.HTTPError as error:
             raise out_of_reach(f"No Postroom answers at {self._name}, or not to the end.", str(error)) from None
         return count
+
+    def events(self, path: str, body: Any) -> Iterator[dict[str, Any]]:
+        """The documents of an answer that comes as a stream of events, as they come."""
+        import httpx2
+
+        accepted = {"Accept": "text/event-stream, application/json"}
+        try:
+            with self._client.stream("POST", path, params=self._asked({}), json=body, headers=accepted) as response:
+                if response.is_error or response.is_redirect:
+                    response.read()
+                    raise self._refusal(response)
+                for line in response.iter_lines():
+                    if line.startswith("data: "):
+                        yield json.loads(line.removeprefix("data: "))
+        except (httpx2.HTTPError, ValueError) as error:
+            raise out_of_reach(f"No Postroom answers at {self._name}, or not to the end.", str(error)) from None
 
     def alive(self) -> bool:
         """Whether a Postroom is there. One that is busy or refuses us is there all the same."""

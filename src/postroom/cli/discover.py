@@ -31,10 +31,31 @@ def discover(call: Call, address: Address, connector: Through = "") -> None:
 
 
 def found_for(call: Call, address: str, connector: str = "") -> dict[str, Any]:
-    """What is known of this address's servers."""
-    if not call.as_json:
-        call.terminal.note(f"Looking for the mail server of {address}; this can take half a minute …")
-    return call.desk.post("/v1/discover", {"address": address} | ({"connector": connector} if connector else {}))
+    """What is known of this address's servers, told line by line while it is found out."""
+    body = {"address": address} | ({"connector": connector} if connector else {})
+    if call.as_json:
+        return call.desk.post("/v1/discover", body)
+    call.terminal.note(f"Looking for the mail server of {address}; this can take half a minute …")
+    found: dict[str, Any] = {}
+    for news in call.desk.events("/v1/discover", body):
+        _say_news(call.terminal, found, news)
+        found = news
+    return found
+
+
+def _say_news(terminal: Terminal, before: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """What is known now and was not before."""
+    for fact in _new(before, found, "heard"):
+        terminal.note(str(fact.get("words")))
+    for offer in _new(before, found, "offers"):
+        terminal.note(f"{_place(offer)} works ({offer.get('encryption')}, login {offer.get('login')}).")
+    for one in _new(before, found, "tried"):
+        terminal.note(f"{_place(one)}: {one.get('words')}")
+
+
+def _new(before: Mapping[str, Any], found: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    old = before.get(name) or []
+    return [one for one in found.get(name) or [] if one not in old]
 
 
 def say_best(terminal: Terminal, found: Mapping[str, Any], *, by_password: bool = False) -> dict[str, Any]:
@@ -54,8 +75,6 @@ def say_best(terminal: Terminal, found: Mapping[str, Any], *, by_password: bool 
 
 
 def _say(terminal: Terminal, found: Mapping[str, Any]) -> None:
-    for fact in found.get("heard") or ():
-        terminal.paragraph(str(fact.get("words")))
     terminal.line()
     offers = found.get("offers") or []
     for place, offer in enumerate(offers, start=1):

@@ -8,7 +8,8 @@ Nothing is saved: the best answer only fills a form.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from functools import partial
 
 from sqlalchemy import Connection
@@ -22,14 +23,14 @@ from postroom.office.accounts import AccountVerbs
 from postroom.office.changes import Ref, require, tenant_for
 from postroom.office.connector_choice import choose_connector
 from postroom.office.fields import Reading
-from postroom.probe.discovery import Around, Discovered, discover
+from postroom.probe.discovery import Around, Discovered, at_last, searched
 from postroom.sentence import Sentence
 from postroom.wire.dial import Way
 from postroom.wire.dns import Dns
 from postroom.wire.guard import AccountGuard, allow_all, guard_for, refuse_internal
 from postroom.wire.names import own_name
 
-__all__ = ["Discovered", "DiscoveringVerbs"]
+__all__ = ["Discovered", "DiscoveringVerbs", "at_last"]
 
 _AT_ONCE = 4
 """Searches under way in one process: each opens some connections at a time."""
@@ -52,6 +53,14 @@ class DiscoveringVerbs(AccountVerbs):
 
         `connector`: look through this one, as the account would. Raises BadInput, TooMany.
         """
+        return await at_last(self.searched(actor, address, connector, tenant_id))
+
+    async def searched(
+        self, actor: Actor, address: str, connector: Ref | None = None, tenant_id: int | None = None
+    ) -> AsyncGenerator[Discovered, None]:
+        """The same while it is being found out: all that is known so far, until it is `over`. Closing it ends the
+        search. Raises what `discover` does, before anything else.
+        """
         require(actor, Scope.SETTINGS_WRITE)
         number = tenant_for(actor, tenant_id)
         meant = _meant(address)
@@ -62,7 +71,9 @@ class DiscoveringVerbs(AccountVerbs):
             raise TooMany("Other searches are under way. Try again in a minute.", seconds=30)
         self._searching += 1
         try:
-            return await discover(meant, self._around(account))
+            async with aclosing(searched(meant, self._around(account))) as search:
+                async for found in search:
+                    yield found
         finally:
             self._searching -= 1
 

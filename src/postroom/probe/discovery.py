@@ -13,10 +13,12 @@ What to try and which is the best is `policy.candidates`' to say.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from postroom.addresses import Address
 from postroom.model.account import Encryption, Login
@@ -42,7 +44,9 @@ from postroom.wire.link import Link
 from postroom.wire.names import resolve
 from postroom.wire.tls import TlsSettings
 
-__all__ = ["Around", "Discovered", "Heard", "Tried", "discover"]
+__all__ = ["Around", "Discovered", "Heard", "Tried", "at_last", "discover", "searched"]
+
+T = TypeVar("T")
 
 _AT_ONCE = 8
 _QUIET = frozenset({Failure.NAME, Failure.FORBIDDEN_ADDRESS})
@@ -93,7 +97,9 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """The servers that work, the best first; what was asked; what was tried in vain; `ms` for all of it."""
+    """The servers that work, the best first; what was asked; what was tried in vain; `ms` for all of it. `over`:
+    nothing more comes; before that `left` servers are still being tried.
+    """
 
     address: str
     domain: str
@@ -101,6 +107,8 @@ class Discovered:
     heard: tuple[Heard, ...] = ()
     tried: tuple[Tried, ...] = ()
     ms: float = 0.0
+    over: bool = True
+    left: int = 0
 
 
 @dataclass(slots=True)
@@ -114,42 +122,105 @@ class _Facts:
 
 async def discover(address: Address, around: Around) -> Discovered:
     """Everything that can be known of where mail of this address leaves. Never raises for what comes from outside."""
+    return await at_last(searched(address, around))
+
+
+async def at_last(search: AsyncGenerator[Discovered, None]) -> Discovered:
+    """What is known when the search is over."""
+    async with aclosing(search):
+        return [found async for found in search][-1]
+
+
+async def searched(address: Address, around: Around) -> AsyncGenerator[Discovered, None]:
+    """The same while it is being found out: all that is known so far, whenever there is more of it, at last what
+    `discover` gives. Who closes it before that ends all that is under way.
+    """
     began = monotonic()
-    facts = await _facts(address, around)
+    ends = began + around.seconds
+    facts = _Facts()
+    search = _Search(address, facts, began)
+    yield search.so_far()
+    asking = [_mail(facts, address.domain, around), _services(facts, address.domain, around)]
+    async for _ in _as_they_end([*asking, _file(facts, address, around)], math.inf):
+        yield search.so_far()
+    _recognised(facts, address.domain)
     wanted = candidates(address, facts.provider, facts.services, facts.outgoing, facts.mx)
     limit = asyncio.Semaphore(_AT_ONCE)
-    tasks = {asyncio.create_task(_tried(one, around, limit)): one for one in wanted}
+    search.left = dict(enumerate(wanted))
+    yield search.so_far()
+    trying = [_numbered(number, _tried(one, around, limit)) for number, one in enumerate(wanted)]
+    async for number, found in _as_they_end(trying, ends):
+        del search.left[number]
+        search.take(found)
+        yield search.so_far()
+    search.give_up()
+    yield search.so_far(over=True)
+
+
+async def _numbered(number: int, found: Awaitable[T]) -> tuple[int, T]:
+    return number, await found
+
+
+async def _as_they_end(work: Sequence[Coroutine[Any, Any, T]], ends: float) -> AsyncGenerator[T, None]:
+    """What each gives, in the order of their ends. What lasts longer than that (`monotonic`) is cancelled, as all are
+    when nobody waits any more.
+    """
+    pending = {asyncio.ensure_future(one) for one in work}
     try:
-        await asyncio.wait(tasks, timeout=max(around.seconds - (monotonic() - began), 0.1))
+        while pending:
+            patience = None if math.isinf(ends) else max(ends - monotonic(), 0.1)
+            done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                return
+            for task in done:
+                yield task.result()
     finally:
-        for task in tasks:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    seen, vain = [], []
-    for task, candidate in tasks.items():
-        found = _late(candidate) if task.cancelled() else task.result()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+@dataclass(slots=True)
+class _Search:
+    """What is known so far. `left`: what is still being tried, by its place."""
+
+    address: Address
+    facts: _Facts
+    began: float
+    seen: list[Seen] = field(default_factory=list)
+    vain: list[Tried] = field(default_factory=list)
+    left: dict[int, Candidate] = field(default_factory=dict)
+
+    def take(self, found: Seen | Tried | None) -> None:
+        """None: nothing may be said of it."""
         if isinstance(found, Seen):
-            seen.append(found)
+            self.seen.append(found)
         elif found is not None:
-            vain.append(found)
-    offers = ranked(seen, address)
-    ms = (monotonic() - began) * 1000
-    return Discovered(address.spec, address.domain, offers, tuple(facts.heard), tuple(vain), ms)
+            self.vain.append(found)
+
+    def give_up(self) -> None:
+        """There was no time for what is left."""
+        self.vain += [_late(one) for one in self.left.values()]
+        self.left = {}
+
+    def so_far(self, *, over: bool = False) -> Discovered:
+        address, ms = self.address, (monotonic() - self.began) * 1000
+        offers, heard = ranked(self.seen, address), tuple(self.facts.heard)
+        vain = tuple(sorted(self.vain, key=lambda one: (one.host, one.port)))
+        return Discovered(address.spec, address.domain, offers, heard, vain, ms, over, len(self.left))
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
 
 
-async def _facts(address: Address, around: Around) -> _Facts:
-    facts, domain = _Facts(), address.domain
-    await asyncio.gather(_mail(facts, domain, around), _services(facts, domain, around), _file(facts, address, around))
+def _recognised(facts: _Facts, domain: str) -> None:
+    """Whose mailbox it is, once it is known where the domain's mail goes."""
     facts.provider = recognise(domain, facts.mx)
     if facts.provider is not None:
         by = Sentence(" Its mail goes to {by_mx}.", by_mx=facts.provider.by_mx) if facts.provider.by_mx else ""
         facts.heard.insert(
             0, Heard("provider", Sentence("The mailbox is at {preset}.{by}", preset=facts.provider.preset.name, by=by))
         )
-    return facts
 
 
 async def _mail(facts: _Facts, domain: str, around: Around) -> None:

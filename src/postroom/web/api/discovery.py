@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from postroom.model.account import Encryption, Login
+from postroom.office.discovering import Discovered, at_last
 from postroom.policy.candidates import Source
+from postroom.policy.sentences import tell
 from postroom.web.api.answers import plain
 from postroom.web.api.describing import answers, json_answer, object_of, ref
+from postroom.web.api.eventful import as_events, event, events_answer, wants_events
 from postroom.web.api.login import SettingsWriter
-from postroom.web.api.requests import At, Chosen, Route, Values, words_of
+from postroom.web.api.requests import At, Chosen, Route, Tongue, Values, words_of
 
 __all__ = ["router", "schemas"]
 
@@ -24,17 +29,48 @@ _ADDRESS = object_of(
 
 
 @router.post(
-    "", **answers(ref("Discovered"), "What was found.", takes=_ADDRESS, example={"address": "you@example.com"})
+    "",
+    **as_events(
+        answers(ref("Discovered"), "What was found.", takes=_ADDRESS, example={"address": "you@example.com"}), "200"
+    ),
 )
-async def discover(actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+async def discover(
+    actor: SettingsWriter, desk: At, tenant: Chosen, values: Values, tongue: Tongue, request: Request
+) -> Response:
     """Find the mail server of an address
 
     Asks the DNS and the domain, and tries the likely servers: greeting, EHLO, STARTTLS, never a password. The best one
-    is the first; its `values` fill the form of an account. Takes up to half a minute. Nothing is saved.
+    is the first; its `values` fill the form of an account. Takes up to half a minute. Nothing is saved. Who accepts
+    `text/event-stream` gets all that is known so far as an event `found`, whenever there is more of it, until `over`;
+    hanging up ends the search.
     """
     given = words_of(values, {"address": None, "connector": ""})
-    found = await desk.office.discover(actor, given["address"], given["connector"] or None, tenant)
-    return json_answer(plain(found, ""))
+    search = desk.office.searched(actor, given["address"], given["connector"] or None, tenant)
+    found = await anext(search)
+    if wants_events(request):
+        return events_answer(_events(found, search, tongue), tongue)
+    return json_answer(_told(await at_last(search), tongue))
+
+
+async def _events(
+    found: Discovered, search: AsyncGenerator[Discovered, None], tongue: str
+) -> AsyncGenerator[str, None]:
+    async with aclosing(search):
+        yield event("found", _told(found, tongue))
+        async for found in search:
+            yield event("found", _told(found, tongue))
+
+
+def _told(found: Discovered, tongue: str) -> dict[str, Any]:
+    """As JSON, in this language."""
+    shown = plain(found, "")
+    for offer, told in zip(found.offers, shown["offers"], strict=True):
+        told["reasons"] = [tell(one, tongue) for one in offer.reasons]
+        told["cautions"] = [tell(one, tongue) for one in offer.cautions]
+    for name, words in (("heard", [one.words for one in found.heard]), ("tried", [one.words for one in found.tried])):
+        for told, text in zip(shown[name], words, strict=True):
+            told["words"] = tell(text, tongue)
+    return shown
 
 
 def _text(sentence: str = "", **more: Any) -> dict[str, Any]:
@@ -64,6 +100,8 @@ def schemas() -> dict[str, dict[str, Any]]:
             heard=_many("DiscoveredFact", "What was asked before, and what came of it."),
             tried=_many("DiscoveredFailure", "What was tried in vain."),
             ms=_MS,
+            over={"type": "boolean", "description": "Nothing more comes."},
+            left={"type": "integer", "description": "How many servers are still being tried."},
         ),
         "DiscoveredServer": object_of(
             host=_text(),

@@ -6,13 +6,11 @@ Whoever accepts `text/event-stream` hears each step as it happens (event `step`,
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from starlette.responses import StreamingResponse
 
 from postroom import ids
 from postroom.clock import iso
@@ -22,6 +20,7 @@ from postroom.model.staged import StagedState, StagedStep, StagedTest
 from postroom.policy.staged_words import NAMES, explained, sentence
 from postroom.web.api.answers import identity, moment
 from postroom.web.api.describing import answers, json_answer, object_of, ref
+from postroom.web.api.eventful import as_events, event, events_answer, in_language, wants_events
 from postroom.web.api.faults import Faults, kind_of
 from postroom.web.api.fields import in_json_names
 from postroom.web.api.login import SettingsReader, SettingsWriter
@@ -34,7 +33,6 @@ __all__ = ["router", "test_json"]
 router = APIRouter(prefix="/v1", tags=["accounts"], route_class=Route)
 
 _LETTER = "e"
-_STREAM = "text/event-stream"
 _BEAT_SECONDS = 15.0
 _MOST_WAIT_SECONDS = 60.0
 _ASKED = object_of(
@@ -52,12 +50,6 @@ _ASKED = object_of(
 _EXAMPLE = {"to": "you@example.org"}
 _NEW_EXAMPLE = {"to": "you@example.org", "values": {"host": "smtp.example.com", "sender_address": "me@example.com"}}
 _FORM = object_of(to={"type": "string"}, subject={"type": "string"}, text={"type": "string"})
-
-
-def _described(told: dict[str, Any], status: str) -> dict[str, Any]:
-    """The same answer, also as a stream of events."""
-    told["openapi_extra"]["responses"][status]["content"][_STREAM] = {"schema": {"type": "string"}}
-    return told
 
 
 def test_json(test: StagedTest, tongue: str) -> dict[str, Any]:
@@ -142,7 +134,7 @@ def _diagnosis(test: StagedTest, step: StagedStep, tongue: str) -> dict[str, Any
 
 @router.post(
     "/accounts/{account}/tests",
-    **_described(
+    **as_events(
         answers(ref("Test"), "It runs.", status=202, takes=_ASKED, example=_EXAMPLE, may_be_empty=True, conflicts=True),
         "202",
     ),
@@ -167,7 +159,7 @@ async def start_test(
 
 @router.post(
     "/tests",
-    **_described(
+    **as_events(
         answers(ref("Test"), "It runs.", status=202, takes=_ASKED, example=_NEW_EXAMPLE, conflicts=True), "202"
     ),
 )
@@ -189,14 +181,14 @@ async def _start(
         test = await desk.testing.start(actor, asked, tenant)
     except BadInput as error:
         raise in_json_names(error) from None
-    if _wants_stream(request):
+    if wants_events(request):
         return _stream(desk, actor, test, 0, tenant, tongue)
     if wait:
         while test.state is StagedState.RUNNING:
             test = await desk.testing.news(actor, test.id, len(test.steps), _MOST_WAIT_SECONDS, tenant)
             test = await desk.testing.read(actor, test.id, tenant)
     where = {"location": f"/v1/tests/{ids.encode(_LETTER, test.id)}"}
-    return json_answer(test_json(test, tongue), 202, where | _in(tongue))
+    return json_answer(test_json(test, tongue), 202, where | in_language(tongue))
 
 
 def _asked(account: str, values: Mapping[str, Any]) -> tuple[Asked, bool]:
@@ -253,10 +245,10 @@ async def read_test(test: str, actor: SettingsReader, desk: At, tenant: Chosen, 
     kept for two weeks.
     """
     found = await desk.testing.read(actor, _number(test), tenant)
-    return json_answer(test_json(found, tongue), headers=_in(tongue))
+    return json_answer(test_json(found, tongue), headers=in_language(tongue))
 
 
-@router.get("/tests/{test}/events", **_described(answers(ref("Test"), "The test, with newer reports only."), "200"))
+@router.get("/tests/{test}/events", **as_events(answers(ref("Test"), "The test, with newer reports only."), "200"))
 async def follow_test(
     test: str, actor: SettingsReader, desk: At, tongue: Tongue, request: Request, query: Annotated[_News, Query()]
 ) -> Response:
@@ -266,11 +258,11 @@ async def follow_test(
     if asked to.
     """
     tenant, number = chosen(desk, query), _number(test)
-    if _wants_stream(request):
+    if wants_events(request):
         found = await desk.testing.read(actor, number, tenant)
         return _stream(desk, actor, found, _last_heard(request, query.after), tenant, tongue)
     found = await desk.testing.news(actor, number, query.after, query.wait, tenant)
-    return json_answer(test_json(found, tongue), headers=_in(tongue))
+    return json_answer(test_json(found, tongue), headers=in_language(tongue))
 
 
 def _number(text: str) -> int:
@@ -286,34 +278,21 @@ def _last_heard(request: Request, after: int) -> int:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 6 else after
 
 
-def _wants_stream(request: Request) -> bool:
-    return _STREAM in request.headers.get("accept", "")
-
-
 def _stream(desk: Desk, actor: Actor, test: StagedTest, after: int, tenant: int | None, tongue: str) -> Response:
-    headers = {"x-accel-buffering": "no", **_in(tongue)}
-    return StreamingResponse(_events(desk, actor, test, after, tenant, tongue), 200, headers, media_type=_STREAM)
+    return events_answer(_events(desk, actor, test, after, tenant, tongue), tongue)
 
 
 async def _events(
     desk: Desk, actor: Actor, test: StagedTest, after: int, tenant: int | None, tongue: str
 ) -> AsyncIterator[str]:
-    yield _event("test", _line(test))
+    yield event("test", _line(test))
     while True:
         found = await desk.testing.news(actor, test.id, after, _BEAT_SECONDS, tenant)
         for step in found.steps:
             after = step.n
-            yield f"id: {after}\n{_event('step', _step(found, step, tongue))}"
+            yield f"id: {after}\n{event('step', _step(found, step, tongue))}"
         if found.state is not StagedState.RUNNING and not found.steps:
-            yield _event("end", _line(found))
+            yield event("end", _line(found))
             return
         if not found.steps:
             yield ": still running\n\n"
-
-
-def _event(kind: str, document: Any) -> str:
-    return f"event: {kind}\ndata: {json.dumps(document)}\n\n"
-
-
-def _in(tongue: str) -> dict[str, str]:
-    return {"content-language": tongue, "vary": "accept-language"}

@@ -199,6 +199,10 @@ class Visit:
             status = 422
         return HTMLResponse(render(self, template, values), status)
 
+    def rendered(self, template: str, /, **values: Any) -> str:
+        """A part of a page alone, for an answer that comes in parts."""
+        return render(self, template, values)
+
     def refused(self, template: str, error: PostroomError, /, **values: Any) -> Response:
         """The page again with what was typed and what an office verb said against it."""
         form = values.pop("form", self.form)

@@ -9,6 +9,8 @@
 //   data-fills             on a select: the data-fill of its chosen option, JSON, goes into the form's fields
 //   data-reads="name"      on a file input: the chosen file's text goes into the form's field of that name
 //   data-once              on a form: its button can be pressed once and shows that it works
+//   data-streams="id"      on a form: its answer comes in parts, each the whole content of that element as it is by then;
+//                          a button with data-stops in it ends it
 //   data-focus             the focus goes there when the page opens
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
@@ -112,7 +114,43 @@ function enhance(from) {
   all("[data-without-script]", from).forEach((one) => { one.hidden = true; });
 }
 
+// A form whose answer takes long, and is shown while it comes.
+async function stream(form) {
+  const shown = document.getElementById(form.dataset.streams);
+  const button = form.querySelector("button:not([type=button])");
+  const stopping = new AbortController();
+  shown.onclick = (event) => {
+    if (!event.target.closest("[data-stops]")) return;
+    stopping.abort();
+    event.target.closest("p").remove();
+  };
+  try {
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch(form.action, { method: "POST", body, headers: { "x-streams": form.dataset.streams }, signal: stopping.signal });
+    if (!answer.headers.get("x-streams")) {
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+      if (fresh) document.querySelector("main").innerHTML = fresh.innerHTML;
+      return document.querySelector("[data-focus]")?.focus();
+    }
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = "", { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+      const parts = (rest + value).split("\x1e");
+      rest = parts.pop();
+      if (parts.length) shown.innerHTML = parts.at(-1);
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") form.submit();
+  } finally {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+}
+
 document.addEventListener("submit", (event) => {
+  if (event.target.dataset.streams) {
+    event.preventDefault();
+    stream(event.target);
+  }
   const asked = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (asked && !confirm(asked)) {
     event.preventDefault();
