@@ -11,10 +11,11 @@ from fastapi import Request
 from starlette.responses import Response
 
 from postroom.errors import BadInput, PostroomError
+from postroom.ids import decode
 from postroom.policy.token import read_return
 from postroom.web.api.grants import redeem
 from postroom.web.console.app import marked
-from postroom.web.console.visit import Visit
+from postroom.web.console.visit import FIRST_RUN, Visit
 
 __all__ = ["come_back"]
 
@@ -29,6 +30,10 @@ async def come_back(request: Request) -> Response:
         status, trouble = error.status, [f"{one.problem} {one.mend}" for one in error.faults]
     except PostroomError as error:
         status, trouble = error.status, [error.text]
-    response = visit.page("consent.html", status, name=name, trouble=trouble)
+    # Who came from the first run goes on there. That page asks whether he may see it.
+    first_run = visit.jar.read(FIRST_RUN) if decode("a", visit.jar.read(FIRST_RUN)) is not None else ""
+    response = visit.page("consent.html", status, name=name, trouble=trouble, first_run=first_run)
+    if first_run and not trouble:
+        visit.jar.drop(response, FIRST_RUN)
     response.headers["referrer-policy"] = "no-referrer"
     return marked(response)

@@ -34,12 +34,14 @@ from postroom.web.console.words import Words, words_in
 from postroom.web.console.zones import zone_of
 from postroom.web.desk import Desk
 
-__all__ = ["PREFIX", "SESSION", "Visit"]
+__all__ = ["FIRST_RUN", "PREFIX", "SESSION", "Visit"]
 
 T = TypeVar("T")
 PREFIX = "/console"
 SESSION = "session"
 VISITOR = "visitor"
+FIRST_RUN = "first-run"
+"""The cookie that says for which account of the first run somebody went to a provider."""
 
 
 class Visit:

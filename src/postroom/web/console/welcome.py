@@ -15,18 +15,38 @@ from postroom.errors import Conflict, NotFound, PostroomError
 from postroom.ids import encode
 from postroom.model.account import Encryption, Login
 from postroom.model.application import Scope
+from postroom.model.grant import OAuth2Provider
 from postroom.model.state import State
-from postroom.policy.presets import presets
+from postroom.office.grants import own_callback
+from postroom.policy.candidates import Offer
+from postroom.policy.presets import find, presets
 from postroom.web.console.examples import examples
 from postroom.web.console.forms import Form
 from postroom.web.console.routes import Pages
 from postroom.web.console.signing_in import signed_in, source
-from postroom.web.console.visit import Visit
+from postroom.web.console.visit import FIRST_RUN, Visit
+from postroom.web.console.words import N_
 
 __all__ = ["pages"]
 
 pages = Pages()
-_SERVER = ("sender_name", "sender_address", "host", "port", "encryption", "user", "preset", "login")
+_SERVER = (
+    "sender_name", "sender_address", "host", "port", "encryption", "user", "preset", "login",
+    "oauth2_provider", "oauth2_tenant", "oauth2_client_id",
+)  # fmt: skip
+_LABELS = {
+    "host": N_("Server"),
+    "port": N_("Port"),
+    "user": N_("User name"),
+    "secret": N_("Password"),
+    "sender_address": N_("Mail comes from"),
+    "sender_name": N_("Name beside it"),
+    "encryption": N_("Encryption"),
+    "oauth2_client_id": N_("Client id"),
+    "oauth2_tenant": N_("Directory (tenant) at Microsoft"),
+    "client_secret": N_("Client secret"),
+}
+_CONSENT_SECONDS = 15 * 60
 
 
 # -- the owner --------------------------------------------------------------------------------------------------------
@@ -61,13 +81,14 @@ async def show_server(visit: Visit) -> Response:
     """The account that was begun, if there is one; else an address is asked for, or a provider chosen."""
     if visit.query.get("account"):
         view = await visit.wait(visit.office.account(visit.actor, visit.query["account"], visit.tenant))
-        return visit.page("welcome/server.html", **_server(Form.of(_shown(view.account))))
-    preset = presets().get(visit.query.get("preset", ""))
+        return _server(visit, Form.of(_shown(view.account)))
+    wanted = visit.query.get("preset", "")
+    preset, region = find(wanted) if wanted in dict(_providers()) else (None, "")
     if preset is not None or "by_hand" in visit.query:
         filled: dict[str, Any] = {"encryption": Encryption.STARTTLS.value, "port": 587, **_blank(visit)}
         if preset is not None:
-            filled |= {"host": preset.host, "preset": preset.id, **preset.values(by_password=True)}
-        return visit.page("welcome/server.html", **_server(Form.of(filled), hint=preset.hint if preset else ""))
+            filled |= {"preset": wanted, **preset.values(region)}
+        return _server(visit, Form.of(filled), hint=preset.hint if preset else "")
     return _ask(visit, Form.of({"address": visit.user.email if visit.user else ""}))
 
 
@@ -82,25 +103,32 @@ async def find_server(visit: Visit) -> Response:
         return _ask(visit, visit.form, nothing=found.domain)
     best = found.offers[0]
     filled = {**best.values, "sender_address": address, "sender_name": _organisation(visit)}
-    form = Form.of({name: filled.get(name) for name in (*_SERVER, "sender_address", "sender_name")})
-    return visit.page("welcome/server.html", **_server(form, offer=best))
+    return _server(visit, Form.of({name: filled.get(name) for name in _SERVER}), offer=best)
 
 
 @pages.post("/welcome/server", Scope.SETTINGS_WRITE)
 async def save_server(visit: Visit) -> Response:
     form = visit.form
-    values: dict[str, object] = {name: value for name, value in form.given(*_SERVER).items() if value}
+    if form.text("do") in (Login.PASSWORD.value, Login.OAUTH2.value):  # the other way of logging in, nothing saved yet
+        return _server(visit, form.with_values(login=form.text("do")))
+    oauth = form.text("login") == Login.OAUTH2
+    values: dict[str, object] = {
+        name: value
+        for name, value in form.given(*_SERVER).items()
+        if value and (oauth or not name.startswith("oauth2_"))
+    }
     try:
         account = await _saved(visit, values)
         await _sender(visit, form.text("sender_address"), form.text("sender_name"))
     except PostroomError as error:
-        return visit.page("welcome/server.html", error.status, **_server(form.refused(error)))
-    return visit.go("/welcome/test", account=account)
+        return _server(visit, form.refused(error), status=error.status)
+    return visit.go("/welcome/connect" if oauth else "/welcome/test", account=account)
 
 
 async def _saved(visit: Visit, values: Mapping[str, object]) -> str:
     """The account's id, made or changed. Raises BadInput."""
-    ref, secret = visit.form.text("account"), visit.form.text("secret") or None
+    ref, form = visit.form.text("account"), visit.form
+    secret = form.text("client_secret" if values.get("login") == Login.OAUTH2 else "secret") or None
     if ref:
         view = await visit.wait(visit.office.change_account(visit.actor, ref, values, secret, visit.tenant))
     else:
@@ -117,16 +145,39 @@ async def _sender(visit: Visit, address: str, name: str) -> None:
 
 
 def _ask(visit: Visit, form: Form, nothing: str = "") -> Response:
-    known = [
-        ("", visit.say("Choose …")),
-        *((one.id, one.name) for one in presets().values() if one.login is not Login.OAUTH2),
-    ]
+    known = [("", visit.say("Choose …")), *_providers()]
     return visit.page("welcome/address.html", form=form, presets=known, nothing=nothing)
 
 
-def _server(form: Form, **more: Any) -> dict[str, Any]:
-    ports = {Encryption.NONE: 25, Encryption.STARTTLS: 587, Encryption.TLS: 465}
-    return {"form": form, "ports": ports, "offer": None, "hint": ""} | more
+def _providers() -> list[tuple[str, str]]:
+    """What to choose among: of a provider that has its cloud in several places, the one that nearly everybody has."""
+    return [
+        (f"{one.id}:{next(iter(one.regions))}" if one.login is Login.OAUTH2 and one.regions else one.id, one.name)
+        for one in presets().values()
+    ]
+
+
+def _server(visit: Visit, form: Form, *, status: int = 200, offer: Offer | None = None, hint: str = "") -> Response:
+    provider = form.text("oauth2_provider")
+    return visit.page(
+        "welcome/server.html",
+        status,
+        form=form,
+        offer=offer,
+        hint=hint,
+        oauth=form.text("login") == Login.OAUTH2,
+        may_connect=bool(provider),
+        microsoft=provider.startswith(OAuth2Provider.MICROSOFT),
+        provider_name=_provider_name(visit, provider),
+        returns=own_callback(visit.desk.settings),
+        labels={name: visit.say(text) for name, text in _LABELS.items()},
+    )
+
+
+def _provider_name(visit: Visit, provider: str) -> str:
+    if provider.startswith(OAuth2Provider.MICROSOFT):
+        return "Microsoft"
+    return "Google" if provider == OAuth2Provider.GOOGLE else visit.say("the provider")
 
 
 def _blank(visit: Visit) -> dict[str, str]:
@@ -141,6 +192,41 @@ def _organisation(visit: Visit) -> str:
 
 def _shown(account: Any) -> dict[str, Any]:
     return {name: getattr(account, name) for name in _SERVER} | {"account": encode("a", account.id)}
+
+
+# -- the consent ------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/welcome/connect", Scope.SETTINGS_WRITE)
+async def show_connect(visit: Visit) -> Response:
+    """Before somebody goes to the provider, and where he comes back to when he did not consent."""
+    return await _connect_page(visit, Form.of({"account": visit.query.get("account", "")}))
+
+
+@pages.post("/welcome/connect", Scope.SETTINGS_WRITE)
+async def connect(visit: Visit) -> Response:
+    """To the provider; the step that comes after is remembered by this browser."""
+    form = visit.form
+    try:
+        consent = await visit.wait(visit.office.begin_consent(visit.actor, form.text("account"), "", visit.tenant))
+    except PostroomError as error:
+        return await _connect_page(visit, form.refused(error), status=error.status)
+    response = visit.away(consent.url)
+    visit.jar.write(response, FIRST_RUN, form.text("account"), seconds=_CONSENT_SECONDS)
+    return response
+
+
+async def _connect_page(visit: Visit, form: Form, *, status: int = 200) -> Response:
+    ref = form.text("account")
+    view = await visit.wait(visit.office.account(visit.actor, ref, visit.tenant))
+    grant = await visit.wait(visit.office.grant(visit.actor, view.account.id, visit.tenant))
+    if grant.granted_ms is not None and grant.verdict is None and not form.wrong:
+        return visit.go("/welcome/test", visit.say("Connected."), account=ref)
+    name = _provider_name(visit, view.account.oauth2_provider)
+    returns = own_callback(visit.desk.settings)
+    return visit.page(
+        "welcome/connect.html", status, form=form, account=view.account, provider_name=name, returns=returns
+    )
 
 
 # -- the test ---------------------------------------------------------------------------------------------------------
