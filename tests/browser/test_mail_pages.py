@@ -214,6 +214,30 @@ def test_everything_that_is_found_is_a_job_counted_watched_and_undone(console: C
     assert opened(post, "/log?kind=mass", as_="reader").get_by_role("button", name="Hold").count() == 0
 
 
+def test_a_search_is_kept_shared_and_deleted(console: ConsoleRig, post: Post) -> None:
+    """It is a chip above the log, for oneself or for everybody of the tenant; without script."""
+    page = opened(post, "/log?text=monday&since=2026-01-01", script=False)
+    page.get_by_text("Keep this search").click()
+    page.get_by_label("Name").fill("Mondays")
+    page.get_by_label("for everybody of the tenant").check()
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("The search is kept.")
+    chip = page.get_by_role("navigation", name="Kept searches").get_by_role("link", name="Mondays")
+    expect(chip).to_have_attribute("aria-current", "true")
+    page.goto(f"{console.url}/log")
+    console.looks_right(opened(post, "/log?text=other"), "log-chips")
+    chip.click()
+    expect(page.get_by_role("searchbox")).to_have_value("monday")
+    assert "since=2026-01-01" in page.url
+    reader = opened(post, "/filters", as_="reader")
+    expect(reader.get_by_role("row", name="Mondays")).to_contain_text("Everybody of the tenant")
+    assert reader.get_by_role("button", name="Delete").count() == 0
+    console.looks_right(opened(post, "/filters"), "filters")
+    page.goto(f"{console.url}/filters")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status")).to_contain_text("The search is deleted.")
+
+
 def test_a_wrong_day_is_told_at_its_field(post: Post) -> None:
     page = opened(post, "/log?since=tomorrow", script=False)
     expect(page.get_by_role("alert")).to_contain_text("is no day")
@@ -245,8 +269,11 @@ def test_a_failed_message_says_why_and_what_to_do(console: ConsoleRig, post: Pos
     german = opened(post, f"/log/{encode('m', number)}", language="de")
     expect(german.get_by_text("Was zu tun ist:")).to_be_visible()
     page.goto(f"{console.url}/log/{encode('m', number)}/why")
-    expect(page.get_by_role("table")).to_contain_text("mode")
+    expect(page.get_by_role("table")).to_contain_text("This is the From address that recipients see.")
     console.looks_right(page, "message-why")
+    german.goto(f"{console.url}/log/{encode('m', number)}/why")
+    expect(german.get_by_role("row", name="Absender").first).to_contain_text("Das ist die Absenderadresse")
+    expect(german.get_by_role("row", name="Modus")).to_contain_text("die Installation")
 
 
 def test_hostile_mail_runs_nothing_and_reaches_nobody(console: ConsoleRig, post: Post, outside: Outside) -> None:

@@ -92,7 +92,9 @@ class Things:
         job = client.post("/v1/jobs", json={"act": "hold", "search": {"state": "failed"}}).json()
         there = {"name": "Back", "host": "127.0.0.1", "port": 1, "encryption": "none", "user": "u", "secret": "pw"}
         mailbox = client.post("/v1/mailboxes", json=there).json()
+        saved = client.post("/v1/filters", json={"name": "Failed", "search": {"state": "failed"}}).json()
         self.names = {
+            "filter": saved["id"],
             "job": job["id"],
             "incoming": incoming["id"],
             "account": account["id"],
@@ -150,6 +152,7 @@ class Things:
             "deleted",
             "dkim-keys",
             "jobs",
+            "filters",
         ]
         pages += [f"messages/{self.names['message']}", f"messages/{self.names['message']}/timeline"]
         return [self.client.get(f"/v1/{page}").json() for page in pages]

@@ -123,6 +123,7 @@ BOX = {"name": "Bounces", "host": "imap.example.com", "user": "bounces@example.c
 HOOK = {"name": "Hook", "url": "https://hooks.example.com/in"}
 PROVIDER = {"name": "Corporate", "issuer": "https://login.example.com", "client_id": "postroom"}
 LOOKING = {
+    "filters", "saved_filter",
     "accounts", "account", "account_end", "find_account", "loses_secret", "applications", "audit", "explain",
     "keys", "me", "recovery_codes_left", "roles",
     "sender", "senders", "sessions", "sessions_of", "tenant", "tenants", "user", "users", "version", "versions",
@@ -359,6 +360,9 @@ BY_THE_WAY = {"apply_diagnosis", "delete_account", "delete_tenant", "duplicate_a
 RUNNING = {"prove", "agent_joined", "agent_left", "no_agents_here", "note_connector"}
 """What Postroom notes of its own running, in other tables: nobody asked for it."""
 ELSEWHERE = {
+    "create_filter": "store/test_saved_filters.py",
+    "change_filter": "store/test_saved_filters.py",
+    "delete_filter": "store/test_saved_filters.py",
     "add_passkey": "store/test_passkeys.py",
     "rename_passkey": "store/test_passkeys.py",
     "remove_passkey": "store/test_passkeys.py",

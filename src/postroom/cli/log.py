@@ -11,6 +11,7 @@ import typer
 
 from postroom.cli.command import Call
 from postroom.cli.complaint import usage
+from postroom.cli.desk import path_part
 from postroom.cli.fields import Field
 from postroom.cli.sections import MAIL, Page
 from postroom.cli.terminal import Cell
@@ -49,6 +50,7 @@ def log(
     until: Until = "",
     limit: Limit = 20,
     follow: Follow = False,
+    saved: Annotated[str, typer.Option("--saved", metavar="NAME", help="What a kept search finds (`filter`).")] = "",
     count: Annotated[bool, typer.Option("--count", help="Only say how many there are.")] = False,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write all of it into this new file.")
@@ -56,6 +58,8 @@ def log(
 ) -> None:
     """Shows the mailing log, one line a message, the newest last."""
     query = asked(values, since, until)
+    if saved:
+        query = call.desk.get(f"/v1/filters/{path_part(saved)}").get("search", {}) | query
     if count:
         answer = call.desk.get("/v1/message-count", **query)
         least = "" if answer.get("exact") else "more than "

@@ -22,6 +22,7 @@ _PAGES = (
     ("show.page", "show"),
     ("mail.page", "cancel hold release retry resend settle"),
     ("jobs.page", "job"),
+    ("filters.page", "filter"),
     ("evidence.page", "evidence"),
     ("diagnoses.page", "diagnosis"),
     ("dns.page", "dns"),

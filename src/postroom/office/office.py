@@ -17,6 +17,7 @@ from postroom.office.changes import require, tenant_for
 from postroom.office.discovering import DiscoveringVerbs
 from postroom.office.dkim import DkimVerbs
 from postroom.office.dns_checks import DnsVerbs
+from postroom.office.filters import FilterVerbs
 from postroom.office.first_run import FirstRunVerbs
 from postroom.office.grants import GrantVerbs
 from postroom.office.installation import InstallationVerbs
@@ -53,6 +54,7 @@ class Office(
     ReadyVerbs,
     SuppressionVerbs,
     ByProviderVerbs,
+    FilterVerbs,
     FirstRunVerbs,
     OwnProfileVerbs,
     AuditVerbs,

@@ -27,7 +27,7 @@ from postroom.office.keys import digest_of, refuse_beyond
 from postroom.office.roles import RoleVerbs, own_roles
 from postroom.policy.rights import READY, rights_of
 from postroom.sentence import Sentence
-from postroom.store import challenges, passkeys, providers, sessions_of_people, users
+from postroom.store import challenges, passkeys, providers, saved_filters, sessions_of_people, users
 from postroom.store.sessions_of_people import KnownLink
 
 __all__ = ["NewLink", "PeopleVerbs", "find_user", "login_word"]
@@ -130,6 +130,7 @@ class PeopleVerbs(RoleVerbs):
             passkeys.remove_all(connection, user)
             providers.unlink_all(connection, user)
             challenges.drop_of(connection, user)
+            saved_filters.remove_of(connection, user.id)
             users.remove(connection, user)
             self._note(
                 connection, actor, Entry(number, "user.deleted", moment, user.id, user.login, *_told(user, None))

@@ -5,41 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroom.addresses import Address
-from postroom.model.account import Account, AddressTag
+from postroom.model.account import Account, AddressTag, Limits
 from postroom.model.state import State
 from postroom.model.tenant import Mode, Sending, UnknownPolicy
 from postroom.policy.presets import of_preset
 from postroom.policy.sourced import DEFAULT, Sourced
 from postroom.policy.way import Effective, Explanation, Reason, Route, Routed
+from postroom.sentence import N_, Sentence
 
 __all__ = ["explain"]
 
 _MODES = {
-    Mode.DISABLED: "Nothing is sent to anyone; messages are recorded, their content is not kept.",
-    Mode.SILENT: "Messages are kept here to be read and released; nothing leaves.",
-    Mode.NATIVE: "Messages are given to this machine's own mail command.",
-    Mode.SMTP: "Messages are sent through SMTP accounts.",
+    Mode.DISABLED: N_("Nothing is sent to anyone; messages are recorded, their content is not kept."),
+    Mode.SILENT: N_("Messages are kept here to be read and released; nothing leaves."),
+    Mode.NATIVE: N_("Messages are given to this machine's own mail command."),
+    Mode.SMTP: N_("Messages are sent through SMTP accounts."),
 }
 _CHOSEN = {
-    Routed.DEFAULT: "It goes through the default account.",
-    Routed.SENDER: "It goes through the account that belongs to its sender.",
-    Routed.MESSAGE: "It goes through the account that the message names.",
-    Routed.RELEASED: "It was released by a person and goes through this account.",
-    Routed.TEST: "It tests this account.",
+    Routed.DEFAULT: N_("It goes through the default account."),
+    Routed.SENDER: N_("It goes through the account that belongs to its sender."),
+    Routed.MESSAGE: N_("It goes through the account that the message names."),
+    Routed.RELEASED: N_("It was released by a person and goes through this account."),
+    Routed.TEST: N_("It tests this account."),
 }
 _TAGS = {
-    AddressTag.PLUS: "behind a plus in the address",
-    AddressTag.WHOLE: "in the place of the local part, so the domain has to take mail for any address",
+    AddressTag.PLUS: N_("behind a plus in the address"),
+    AddressTag.WHOLE: N_("in the place of the local part, so the domain has to take mail for any address"),
 }
 _REASONS = {
-    Reason.NO_ACCOUNT: "It waits, because no account is set up; it leaves once there is one.",
-    Reason.SENDER_HELD: "It waits, because this sender's mail is held.",
-    Reason.BY_HAND: "It waits until it is released, as the message asks.",
-    Reason.ACCOUNT_DISABLED: "It waits, because the account is switched off.",
-    Reason.ACCOUNT_PAUSED: "It waits, because the account is paused.",
-    Reason.MODE_SILENT: "It is kept here and can be read and released.",
-    Reason.MODE_DISABLED: "It is recorded as not sent, because sending is disabled.",
-    "": "It leaves as soon as it is its turn.",
+    Reason.NO_ACCOUNT: N_("It waits, because no account is set up; it leaves once there is one."),
+    Reason.SENDER_HELD: N_("It waits, because this sender's mail is held."),
+    Reason.BY_HAND: N_("It waits until it is released, as the message asks."),
+    Reason.ACCOUNT_DISABLED: N_("It waits, because the account is switched off."),
+    Reason.ACCOUNT_PAUSED: N_("It waits, because the account is paused."),
+    Reason.MODE_SILENT: N_("It is kept here and can be read and released."),
+    Reason.MODE_DISABLED: N_("It is recorded as not sent, because sending is disabled."),
+    "": N_("It leaves as soon as it is its turn."),
 }
 
 
@@ -72,11 +73,11 @@ def _step(step: str, value: str, origin: Sourced[object], sentence: str) -> Expl
 def _sender(found: Effective) -> Explanation:
     shown = found.sender.value.display()
     if found.wanted is not None:
-        told = f"The account replaces the From address {found.wanted.spec} by its own."
+        told: str = Sentence("The account replaces the From address {wanted} by its own.", wanted=found.wanted.spec)
     elif found.sender.source == DEFAULT:
-        told = "No sender is set up yet, so a placeholder stands there; it never leaves."
+        told = N_("No sender is set up yet, so a placeholder stands there; it never leaves.")
     else:
-        told = "This is the From address that recipients see."
+        told = N_("This is the From address that recipients see.")
     return _step("sender", shown, found.sender, told)
 
 
@@ -86,8 +87,8 @@ def _account(route: Route, found: Effective) -> Explanation:
         where = f"{account.name} ({account.host}:{account.port})"
         return _step("account", where, found.account, _CHOSEN.get(route.routed, _CHOSEN[Routed.DEFAULT]))
     if found.mode.value is Mode.NATIVE:
-        return _step("account", "none", found.account, "The mail command of this machine needs no account.")
-    return _step("account", "none", found.account, "No account is set up that it could go through.")
+        return _step("account", "none", found.account, N_("The mail command of this machine needs no account."))
+    return _step("account", "none", found.account, N_("No account is set up that it could go through."))
 
 
 def _limits(found: Effective) -> Iterable[Explanation]:
@@ -97,20 +98,31 @@ def _limits(found: Effective) -> Iterable[Explanation]:
         return
     limits = account.limits
     own = [f"limits.{name}" for name in ("connections", "per_minute", "per_day")]
-    told = [f"{limits.connections} connections"]
-    told += [f"{limits.per_minute:,} a minute"] if limits.per_minute is not None else []
-    told += [f"{limits.per_day:,} a day"] if limits.per_day is not None else []
     from_preset = [name for name in own if name in of_preset(account)]
     chosen = any(name not in from_preset and _limited(account, name) for name in own[1:])
     source = f"preset {account.preset}" if from_preset and not chosen else found.account.source
-    sentence = "So much the provider allows." if from_preset and not chosen else "So much the account allows."
-    yield Explanation("limits", ", ".join(told), source, f"{sentence} What exceeds it waits.")
+    provider = N_("So much the provider allows. What exceeds it waits.")
+    sentence = provider if from_preset and not chosen else N_("So much the account allows. What exceeds it waits.")
+    yield Explanation("limits", _so_much(limits), source, sentence)
+
+
+def _so_much(limits: Limits) -> str:
+    counts = {name: getattr(limits, name) for name in ("connections", "per_minute", "per_day")}
+    if limits.per_minute is None and limits.per_day is None:
+        return Sentence("{connections} connections", **counts)
+    if limits.per_day is None:
+        return Sentence("{connections} connections, {per_minute:,} a minute", **counts)
+    if limits.per_minute is None:
+        return Sentence("{connections} connections, {per_day:,} a day", **counts)
+    return Sentence("{connections} connections, {per_minute:,} a minute, {per_day:,} a day", **counts)
 
 
 def _fallback(route: Route, found: Effective) -> Iterable[Explanation]:
     account = found.account.value
     if account is not None and route.fallback:
-        told = f"It takes over while {account.name} as a whole can't send; then mail goes on as before."
+        told = Sentence(
+            "It takes over while {account} as a whole can't send; then mail goes on as before.", account=account.name
+        )
         yield Explanation("fallback", route.fallback, f"account {account.name}", told)
 
 
@@ -120,21 +132,24 @@ def _limited(account: Account, name: str) -> bool:
 
 def _addresses(found: Effective) -> Iterable[Explanation]:
     replies = _listed(found.reply_to.value)
-    told = "Replies go there." if replies else "Replies go to the From address."
+    told = N_("Replies go there.") if replies else N_("Replies go to the From address.")
     yield _step("reply_to", replies or found.sender.value.spec, found.reply_to, told)
-    yield from _tag("reply_to_tag", found.reply_tag, "Replies lead back to this message by a signed tag")
+    yield from _tag("reply_to_tag", found.reply_tag, N_("Replies lead back to this message by a signed tag"))
     path = found.return_path.value
-    told = "Delivery reports go there." if path else "Delivery reports are not wanted (null return path)."
+    told = N_("Delivery reports go there.") if path else N_("Delivery reports are not wanted (null return path).")
     yield _step("return_path", path or "<>", found.return_path, told)
-    yield from _tag("return_path_tag", found.return_tag, "Reports lead back to each recipient by a signed tag")
+    yield from _tag("return_path_tag", found.return_tag, N_("Reports lead back to each recipient by a signed tag"))
     receipt = found.receipt_to.value
-    told = "Recipients are asked to confirm there that they read it." if receipt else "No read receipt is asked for."
-    yield _step("receipt_to", receipt.spec if receipt else "none", found.receipt_to, told)
+    asked, not_asked = (
+        N_("Recipients are asked to confirm there that they read it."),
+        N_("No read receipt is asked for."),
+    )
+    yield _step("receipt_to", receipt.spec if receipt else "none", found.receipt_to, asked if receipt else not_asked)
 
 
 def _tag(name: str, how: Sourced[AddressTag], told: str) -> Iterable[Explanation]:
     if how.value is not AddressTag.OFF:
-        yield _step(name, how.value.value, how, f"{told} {_TAGS[how.value]}.")
+        yield _step(name, how.value.value, how, Sentence("{told} {how}.", told=told, how=_TAGS[how.value]))
 
 
 def _listed(addresses: tuple[Address, ...]) -> str:
@@ -142,42 +157,50 @@ def _listed(addresses: tuple[Address, ...]) -> str:
 
 
 def _footer(found: Effective) -> Explanation:
-    told = "A footer is added to the text and the HTML." if found.footer.value else "No footer is added."
+    told = N_("A footer is added to the text and the HTML.") if found.footer.value else N_("No footer is added.")
     return _step("footer", "yes" if found.footer.value else "no", found.footer, told)
 
 
 def _sending(found: Effective) -> Explanation:
     instantly = found.sending.value is Sending.INSTANTLY
-    told = "The caller waits for the first answer of the server." if instantly else "The caller need not wait."
+    told = N_("The caller waits for the first answer of the server.") if instantly else N_("The caller need not wait.")
     return _step("sending", found.sending.value.value, found.sending, told)
 
 
 def _retry(found: Effective) -> Explanation:
     waits = ", ".join(str(wait) for wait in found.retry_minutes.value)
-    told = f"After a passing failure it is tried again after {waits} minutes, for {found.retry_days.value} days in all."
+    told = Sentence(
+        "After a passing failure it is tried again after {waits} minutes, for {days} days in all.",
+        waits=waits,
+        days=found.retry_days.value,
+    )
     return _step("retry", waits, found.retry_minutes, told)
 
 
 def _unknown(found: Effective) -> Explanation:
     again = found.unknown_policy.value is UnknownPolicy.RETRY
     told = (
-        "If the server's last answer never comes, it is sent again and may arrive twice."
+        N_("If the server's last answer never comes, it is sent again and may arrive twice.")
         if again
-        else "If the server's last answer never comes, it is held for a person to decide."
+        else N_("If the server's last answer never comes, it is held for a person to decide.")
     )
     return _step("unknown_policy", found.unknown_policy.value.value, found.unknown_policy, told)
 
 
 def _retention(found: Effective) -> Explanation:
-    told = f"Its content is kept for {found.content_days.value} days, its line in the log for {found.log_days.value}."
+    told = Sentence(
+        "Its content is kept for {content_days} days, its line in the log for {log_days}.",
+        content_days=found.content_days.value,
+        log_days=found.log_days.value,
+    )
     return _step("retention", str(found.content_days.value), found.content_days, told)
 
 
 def _guard(found: Effective) -> Iterable[Explanation]:
     """What keeps mail of a test system from real people (see `guard`)."""
     if found.guard_redirect.value:
-        told = "This is no production system: what is not on the allow-list goes to this address instead."
+        told = N_("This is no production system: what is not on the allow-list goes to this address instead.")
         yield _step("guard", found.guard_redirect.value, found.guard_redirect, told)
     if found.guard_allow.value:
-        told = "This is no production system: only these recipients get their mail."
+        told = N_("This is no production system: only these recipients get their mail.")
         yield _step("guard", ", ".join(found.guard_allow.value), found.guard_allow, told)

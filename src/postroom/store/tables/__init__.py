@@ -29,6 +29,7 @@ from postroom.store.tables.proofs import proof
 from postroom.store.tables.providers import identity, provider
 from postroom.store.tables.recipients import collected, kind, preference, suppression
 from postroom.store.tables.running import guess, lane, meta, node, pace
+from postroom.store.tables.saved_filters import saved_filter
 from postroom.store.tables.settings import (
     account,
     api_key,
@@ -97,6 +98,7 @@ __all__ = [
     "recovery_code",
     "rendering",
     "role",
+    "saved_filter",
     "sender",
     "session",
     "staged_step",

@@ -19,6 +19,7 @@ from postroom.web.api import (
     check_shapes,
     discovery,
     dns_shapes,
+    filters,
     grant_shapes,
     incoming,
     insight_shapes,
@@ -128,6 +129,7 @@ def _shapes() -> Iterator[tuple[str, dict[str, Any]]]:
         incoming,
         jobs,
         mailbox_shapes,
+        filters,
         webhook_shapes,
     ):
         yield from part.schemas().items()

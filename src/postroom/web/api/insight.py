@@ -10,13 +10,14 @@ from fastapi import Query as FromQuery
 from pydantic import Field
 
 from postroom.errors import BadInput, StoreUnavailable
+from postroom.policy.sentences import tell
 from postroom.web.api import reading
 from postroom.web.api.answers import moment, plain
 from postroom.web.api.describing import answers, json_answer, list_of, object_of, ref
 from postroom.web.api.faults import Faults
 from postroom.web.api.fields import draft_from, in_json_names
 from postroom.web.api.login import Reader, SettingsReader
-from postroom.web.api.requests import At, Chosen, Route, TenantQuery, Values, chosen
+from postroom.web.api.requests import At, Chosen, Route, TenantQuery, Tongue, Values, chosen
 
 __all__ = ["router"]
 
@@ -55,10 +56,10 @@ _EXAMPLE = {"from": "news@example.com", "to": ["ann@example.org"]}
     "/explain",
     **answers(list_of("explanations", "Explanation"), "The way.", takes=ref("Message"), example=_EXAMPLE),
 )
-async def explain(actor: SettingsReader, desk: At, tenant: Chosen, values: Values) -> Response:
+async def explain(actor: SettingsReader, desk: At, tenant: Chosen, values: Values, tongue: Tongue) -> Response:
     """Explain which way a message would go
 
-    And where each value comes from. Nothing is sent.
+    And where each value comes from. Nothing is sent. Told in the language of Accept-Language (English, German).
     """
     faults = Faults()
     draft = draft_from(values, faults)
@@ -68,7 +69,8 @@ async def explain(actor: SettingsReader, desk: At, tenant: Chosen, values: Value
         steps = desk.office.explain(actor, draft, tenant)
     except BadInput as error:
         raise in_json_names(error) from None
-    return json_answer({"explanations": [plain(step, "") for step in steps]})
+    told = [plain(step, "") | {"sentence": tell(step.sentence, tongue)} for step in steps]
+    return json_answer({"explanations": told})
 
 
 @router.get("/queue", **answers(list_of("queue", "QueueLine"), "What waits."))

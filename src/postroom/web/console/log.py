@@ -15,6 +15,7 @@ from postroom.model.state import State
 from postroom.reports import Page, Query
 from postroom.web.api.log_table import first_page, log_csv
 from postroom.web.console.acts import ACTS, act_on
+from postroom.web.console.filters import chips
 from postroom.web.console.jobs import begin, counted
 from postroom.web.console.log_filters import NAMES, filters_of, is_filtered, wanted
 from postroom.web.console.routes import Pages
@@ -54,15 +55,15 @@ async def listed(visit: Visit) -> Response:
     try:
         page = await _page(visit, wanted(visit, form), visit.query.get("cursor", ""))
     except BadInput as error:
-        return _shown(visit, form.refused(error), _EMPTY)
-    return _shown(visit, form, page)
+        return await _shown(visit, form.refused(error), _EMPTY)
+    return await _shown(visit, form, page)
 
 
 async def _page(visit: Visit, query: Query, cursor: str) -> Page:
     return await visit.wait(visit.reports.search(visit.actor, query, cursor or None, _ON_PAGE, visit.tenant))
 
 
-def _shown(visit: Visit, form: Form, page: Page) -> Response:
+async def _shown(visit: Visit, form: Form, page: Page) -> Response:
     more = {name: form.text(name) for name in NAMES if form.text(name)}
     applications = visit.office.snapshot.applications
     own = sorted(one.name for one in applications.values() if one.tenant_id == visit.tenant_id)
@@ -75,6 +76,7 @@ def _shown(visit: Visit, form: Form, page: Page) -> Response:
         form=form,
         page=page,
         tabs=tabs,
+        chips=await chips(visit, more),
         query=more,
         filtered=is_filtered(form),
         detailed=any(form.text(name) for name in NAMES if name not in ("text", "state")) or form.wrong,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from postroom.web.console import content, jobs, log, message, queue, silent
+from postroom.web.console import content, filters, jobs, log, message, queue, silent
 
 __all__ = ["PARTS"]
 
-PARTS = (log.pages, jobs.pages, message.pages, content.pages, silent.pages, queue.pages)
+PARTS = (log.pages, filters.pages, jobs.pages, message.pages, content.pages, silent.pages, queue.pages)

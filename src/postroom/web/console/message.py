@@ -5,6 +5,7 @@ Its content is `content`'s business. Facts and attempts need the right to see me
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from postroom.reports import MessageView
 from postroom.web.console.acts import ACTS, act_on
 from postroom.web.console.happened import told
 from postroom.web.console.routes import Pages
+from postroom.web.console.why import origin, step
 
 if TYPE_CHECKING:
     from postroom.policy.way import Explanation
@@ -60,7 +62,14 @@ async def why(visit: Visit) -> Response:
         steps = visit.office.explain(visit.actor, draft, visit.tenant)
     except BadInput as error:
         faults = tuple(error.faults)
-    return visit.page("log/why.html", **_values(visit, view), steps=steps, faults=faults)
+    return visit.page(
+        "log/why.html",
+        **_values(visit, view),
+        steps=steps,
+        faults=faults,
+        step=partial(step, visit),
+        origin=partial(origin, visit),
+    )
 
 
 @pages.post("/log/{message}", Scope.ACT)

@@ -54,7 +54,7 @@ GROUPS = (
     Group(
         N_("Mail"),
         (
-            Entry("/log", N_("Mailing log"), "log", Scope.READ, also=("/jobs",)),
+            Entry("/log", N_("Mailing log"), "log", Scope.READ, also=("/jobs", "/filters")),
             Entry("/silent", N_("Silent mailbox"), "silent", Scope.READ),
             Entry("/queue", N_("Queue"), "queue", Scope.READ),
         ),
