@@ -106,6 +106,7 @@ class Things:
             "layout": layout["id"],
             "language": "de",
             "ready": "news",
+            "bulk": "q_0000000000000",
             "address": "ann@example.org",
             "application": application["id"],
             "key": key["id"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -119,6 +119,23 @@ class Desk:
                         yield json.loads(line.removeprefix("data: "))
         except (httpx2.HTTPError, ValueError) as error:
             raise out_of_reach(f"No Postroom answers at {self._name}, or not to the end.", str(error)) from None
+
+    def stream(self, path: str, lines: Iterable[bytes], headers: Mapping[str, str]) -> Iterator[str]:
+        """Sends lines as they are made, and gives the lines of the answer as they come. Raises as `ask`."""
+        import httpx2
+
+        asked = {"tenant": self.tenant} if self.tenant else {}
+        given = {"content-type": "application/x-ndjson", **headers}
+        try:
+            with self._client.stream("POST", path, params=asked, content=lines, headers=given) as response:
+                if response.is_error or response.is_redirect:
+                    response.read()
+                    raise self._refusal(response)
+                yield from response.iter_lines()
+        except httpx2.TimeoutException:
+            raise out_of_reach(f"Postroom at {self._name} did not answer in time.") from None
+        except httpx2.HTTPError as error:
+            raise out_of_reach(f"The connection to {self._name} ended.", str(error)) from None
 
     def alive(self) -> bool:
         """Whether a Postroom is there. One that is busy or refuses us is there all the same."""

@@ -31,6 +31,7 @@ class _Here(httpx2.BaseTransport):
         self._asgi = httpx2.ASGITransport(app, raise_app_exceptions=False)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.read()  # what is sent as it is made: here it is all in one process anyway
         return self._runner.run(self._ask(request))
 
     async def _ask(self, request: httpx2.Request) -> httpx2.Response:

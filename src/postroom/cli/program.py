@@ -20,6 +20,7 @@ _PAGES = (
     ("send.page", "send"),
     ("log.page", "log queue"),
     ("show.page", "show"),
+    ("bulks.page", "bulk"),
     ("mail.page", "cancel hold release retry resend settle"),
     ("jobs.page", "job"),
     ("filters.page", "filter"),

@@ -281,7 +281,10 @@ class Outbox:
         if not actor.may(Scope.SEND):
             raise Forbidden("This key may not hand over messages.")
         self._rates.take(self._office.snapshot, actor.application_id)
-        return self._intake.prepare(actor.tenant_id, actor.application_id, draft, key=key, tongue=tongue)
+        taken = self._intake.prepare(actor.tenant_id, actor.application_id, draft, key=key, tongue=tongue)
+        if draft.bulk_id is not None:  # nobody waits for the answers of many servers
+            taken.route = replace(taken.route, instantly=False)
+        return taken
 
     def _accept(self, taken: Taken, told: Told) -> None:
         """A message that somebody signs is signed first, and then goes on from the loop."""

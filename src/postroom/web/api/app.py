@@ -27,6 +27,7 @@ from postroom.web.api import (
     accounts,
     as_code,
     audit,
+    bulks,
     certificates,
     checks,
     connectors,
@@ -62,6 +63,7 @@ from postroom.web.api import (
     versions,
     webhooks,
 )
+from postroom.web.api.bulk_posting import BULKS_PATH, BulkPosting
 from postroom.web.api.describing import json_answer
 from postroom.web.api.document import document_of
 from postroom.web.api.page import POLICY, page_of
@@ -102,6 +104,7 @@ _PARTS = (
     connectors,
     kinds,
     templates,
+    bulks,
     dkim,
     recipients,
     dns,
@@ -146,6 +149,7 @@ class Api(FastAPI):
         self.state.desk = desk
         self.posting = Posting(desk)
         self.raw = RawPosting(desk, self.posting.admission)
+        self.bulks = BulkPosting(desk, self.posting.admission)
         self._proxies, self._proxy_header = _proxies(desk)
         self._page = ""
         self._offered: list[tuple[re.Pattern[str], set[str]]] = []
@@ -161,6 +165,8 @@ class Api(FastAPI):
             await self.posting(scope, receive, send)
         elif scope["path"] == RAW_PATH and scope["method"] == "POST":
             await self.raw(scope, receive, send)
+        elif scope["path"] == BULKS_PATH and scope["method"] == "POST":
+            await self.bulks(scope, receive, send)
         else:
             await front.guarded(super().__call__, scope, receive, send)
 
@@ -223,6 +229,7 @@ def create_app(desk: Desk) -> FastAPI:
     app = Api(desk)
     app.router.routes.append(Route(_HOT, app.posting, methods=["POST"]))
     app.router.routes.append(Route(RAW_PATH, app.raw, methods=["POST"]))
+    app.router.routes.append(Route(BULKS_PATH, app.bulks, methods=["POST"]))
     for part in _PARTS:
         app.include_router(part.router)
     app.add_api_route("/health", insight.read_health, include_in_schema=False)

@@ -35,6 +35,8 @@ from postroom.web.api import (
     version_shapes,
     webhook_shapes,
 )
+from postroom.web.api.bulk_posting import BULKS_PATH, bulk_operation
+from postroom.web.api.bulks import bulk_schemas
 from postroom.web.api.connector_shapes import connector_schemas
 from postroom.web.api.fields import ATTACHMENT, MESSAGE, Field
 from postroom.web.api.login import SCHEME
@@ -45,7 +47,7 @@ from postroom.web.api.template_shapes import template_schemas
 __all__ = ["document_of", "operations"]
 
 _SEND = "send_messages"
-_WRITTEN_BY_HAND = (_SEND, "send_raw_message")
+_WRITTEN_BY_HAND = (_SEND, "send_raw_message", "send_bulk")
 _METHODS = ("get", "put", "post", "patch", "delete")
 _INTRODUCTION = """\
 Hand over messages, see what became of them, and set up how they leave.
@@ -95,6 +97,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
     paths = document["paths"]
     paths["/v1/messages"] = {"post": _post_messages()} | paths.get("/v1/messages", {})
     paths[RAW_PATH] = {"post": raw_operation()}
+    paths[BULKS_PATH] = {"post": bulk_operation()} | paths.get(BULKS_PATH, {})
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -135,6 +138,7 @@ def _shapes() -> Iterator[tuple[str, dict[str, Any]]]:
         yield from part.schemas().items()
     yield from connector_schemas().items()
     yield from template_schemas().items()
+    yield from bulk_schemas().items()
 
 
 def _tell_summary(operation: dict[str, Any]) -> None:
