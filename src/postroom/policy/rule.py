@@ -15,7 +15,7 @@ from postroom.model.account import Encryption, Login
 from postroom.model.attempt import Action, Failure, Result, Scope, Severity, Verdict
 from postroom.model.tenant import UnknownPolicy
 
-__all__ = ["MAX_TEXT", "SEVERITIES", "Case", "Context", "EnhancedPattern", "Rule", "Words"]
+__all__ = ["MAX_TEXT", "SEVERITIES", "STAND_INS", "Case", "Context", "EnhancedPattern", "Rule", "Words"]
 
 MAX_TEXT = 2_000
 """Characters of a server's words that rules look at: as much as is kept of them, and a bound for the regexes' work."""
@@ -38,12 +38,13 @@ paused or held is never final, and nothing bounces because of it."""
 _CODE = re.compile(r"^[ \t]*([245])\.(\d{1,3})\.(\d{1,3})(?!\S)", re.MULTILINE)
 _ADDRESS = re.compile(r'<(?:"(?:[^"\\]|\\.)*"|[^<>"])*@[^<>]*>|"(?:[^"\\]|\\.)*"@\S+|[^\s<>"]{1,64}@[^\s<>"]{1,255}')
 _CONFLICT = " (The two codes of the answer contradict each other; Postroom went by the first.)"
-_STAND_INS = {
+STAND_INS = {
     "host": "the server",
     "port": "(not known)",
     "user": "the login",
     "sender": "the sender's address",
 }
+"""What English says where a name is not known."""
 _SENTENCE = re.compile(r"(^|[.!?:] )the ")
 
 
@@ -246,5 +247,5 @@ def _filled(words: str, context: Context) -> str:
     known = {"host": context.host, "port": str(context.port or ""), "user": context.user, "sender": context.sender}
     if all(known.values()):
         return words.format_map(known)
-    filled = words.format_map({name: value or _STAND_INS[name] for name, value in known.items()})
+    filled = words.format_map({name: value or STAND_INS[name] for name, value in known.items()})
     return _SENTENCE.sub(r"\1The ", filled)

@@ -13,15 +13,16 @@ from __future__ import annotations
 import re
 import string
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
 from postroom.errors import Fault
-from postroom.policy.rule import Case, Context, Rule, Words
+from postroom.policy.diagnosis import catalogue as rules
+from postroom.policy.rule import STAND_INS, Case, Context, Rule, Words
 from postroom.policy.tongue import ENGLISH, LANGUAGES
 
-__all__ = ["conflict_note", "faults", "told", "translations"]
+__all__ = ["conflict_note", "faults", "told", "told_title", "translations"]
 
 _KEYS = ("title", "explanation", "remedy")
 _CONFLICT = {
@@ -30,6 +31,7 @@ _CONFLICT = {
 _UNKNOWN_PORT = {"de": "(unbekannt)"}
 _IN_COMMAND = re.compile(r"((?:-[A-Z]\w+|\b[A-Z]\w+-[A-Z]\w+) )\{(user|sender)\}")
 """A place that is an argument of a command: there a name has to stand."""
+_LONGEST_TITLE = 1_000
 _ARGUMENT = {"user": "(user)", "sender": "(sender)"}
 
 
@@ -55,6 +57,51 @@ def told(rule: Rule, case: Case, context: Context, language: str = ENGLISH) -> W
     note = conflict_note(case, language)
     title, explanation, remedy = (_filled(words, context, language) for words in found)
     return Words(title, explanation + note, remedy)
+
+
+def told_title(title: str, language: str) -> str | None:
+    """The title of a diagnosis, written down in English with the names in it, told again; None for another text."""
+    if len(title) > _LONGEST_TITLE:
+        return None
+    for written, words in _titles(language):
+        found = written.fullmatch(title)
+        if found is not None:
+            known = {name: "" if _stands_in(name, value) else value for name, value in found.groupdict().items()}
+            port = known.get("port", "")
+            context = Context(
+                host=known.get("host", ""),
+                port=int(port) if port.isdecimal() else 0,
+                user=known.get("user", ""),
+                sender=known.get("sender", ""),
+            )
+            return _filled(words, context, language)
+    return None
+
+
+def _stands_in(name: str, value: str) -> bool:
+    return value[:1].lower() + value[1:] == STAND_INS[name]
+
+
+@cache
+def _titles(language: str) -> Sequence[tuple[re.Pattern[str], str]]:
+    """Every title as it may have been written down in English, with its words: few names first, then the longer."""
+    found = [
+        (_written(rule.title), translations()[language][rule.id].title)
+        for rule in rules().rules
+        if rule.id in translations().get(language, {})
+    ]
+    return sorted(found, key=lambda pair: (pair[0].groups, -len(pair[0].pattern)))
+
+
+def _written(title: str) -> re.Pattern[str]:
+    seen: set[str] = set()
+    parts = []
+    for text, name, _, _ in string.Formatter().parse(title):
+        parts.append(re.escape(text))
+        if name is not None:
+            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>.{{1,300}}?)")
+            seen.add(name)
+    return re.compile("".join(parts))
 
 
 def conflict_note(case: Case, language: str) -> str:

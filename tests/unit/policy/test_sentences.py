@@ -12,7 +12,10 @@ from postroom.addresses import Address, BadAddress
 from postroom.errors import BadInput
 from postroom.office.account_values import read
 from postroom.office.fields import Reading
+from postroom.policy.diagnosis import catalogue
+from postroom.policy.rule import Case, Context
 from postroom.policy.sentences import tell
+from postroom.policy.translation import told
 from postroom.sentence import Sentence, kept, restored
 
 _NUMBER = Sentence("is not a whole number from {least:,} to {most:,}.", least=1, most=65_535)
@@ -73,3 +76,31 @@ def test_the_fault_of_an_address_in_a_list_is_told_whole() -> None:
     with pytest.raises(BadAddress) as caught:
         Address.parse("anna@exa mple.com")
     assert tell(caught.value.problem, "de") != caught.value.problem
+
+
+def test_the_title_of_a_diagnosis_that_was_written_down_is_told_again() -> None:
+    """Why an account rests is kept as text; names in it are nobody's words."""
+    refused = tell("smtp.firm.test refuses connections on port 587.", "de")
+    assert refused == "Der Server smtp.firm.test lehnt Verbindungen auf Port 587 ab."
+    assert "the server" not in tell("The server refuses connections on port (not known).", "de")
+    assert tell("somebody's own reason", "de") == "somebody's own reason"
+    assert tell("x" * 100_000, "de") == "x" * 100_000
+
+
+def test_every_title_of_a_diagnosis_is_told_again_as_its_own_rule_tells_it() -> None:
+    context = Context(host="mail.firm.test", port=587, user="ann", sender="shop@firm.test")
+    for rule in catalogue().rules:
+        english = rule.words(_NO_CASE, context).title
+        assert tell(english, "de") in _titles_of(english, context)
+
+
+def _titles_of(english: str, context: Context) -> set[str]:
+    """Rules may share an English title."""
+    return {
+        told(one, _NO_CASE, context, "de").title
+        for one in catalogue().rules
+        if one.words(_NO_CASE, context).title == english
+    }
+
+
+_NO_CASE = Case(phase="", code=0, enhanced=None, text="", failure=None, in_doubt=False)

@@ -7,6 +7,7 @@ list of public suffixes is needed. `pct`, `rf` and `ri` of older records are his
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from postroom.policy.dns.dkim_record import read_tags
@@ -50,12 +51,9 @@ def read_record(domain: str, octets: bytes) -> DmarcRecord | None:
     tags = read_tags(text)
     if tags is None:
         return DmarcRecord(domain, shown, "", fault="can't be read: a part of it is no tag=value, or is there twice")
-    policy, fault = tags.get("p", "").lower(), ""
+    policy, fault = tags.get("p", "").lower(), _no_policy(tags)
     reports = tags.get("rua", "").strip().lower().startswith("mailto:")
-    if policy not in _POLICIES:
-        fault = (
-            Sentence("says p={policy}, which is no policy", policy=policy[:40]) if policy else "names no policy (p=)"
-        )
+    if fault:
         policy = "none" if reports else ""
     return DmarcRecord(
         domain,
@@ -71,6 +69,16 @@ def read_record(domain: str, octets: bytes) -> DmarcRecord | None:
         tuple(name for name in ("pct", "rf", "ri") if name in tags),
         fault,
     )
+
+
+def _no_policy(tags: Mapping[str, str]) -> str:
+    """Why its policies can't be used; one that is wrong spoils them all (4.10.1)."""
+    if not tags.get("p"):
+        return "names no policy (p=)"
+    wrong = next((name for name in ("p", "sp", "np") if tags.get(name, "none").lower() not in _POLICIES), None)
+    if wrong is None:
+        return ""
+    return Sentence("says {tag}={policy}, which is no policy", tag=wrong, policy=tags[wrong].lower()[:40])
 
 
 def _policy(text: str) -> Policy:
@@ -139,7 +147,7 @@ def _walk(domain: str) -> Asking[Walk]:
             several = several or name
         elif records and (records[0].policy or records[0].psd != "u"):
             found.append(records[0])
-            if records[0].psd == "n" or (records[0].psd == "y" and name != domain):
+            if records[0].psd != "u":  # also where the walk began (4.10, step 2)
                 break
         elif records and name == domain:
             found.append(records[0])

@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from postroom.policy.diagnosis import catalogue as rules
 from postroom.policy.tongue import ENGLISH, LANGUAGES
-from postroom.policy.translation import translations
+from postroom.policy.translation import told_title
 from postroom.sentence import Filling, Sentence
 
 __all__ = ["FOLDER", "catalogue", "tell"]
@@ -28,7 +27,7 @@ def tell(text: str, language: str) -> str:
         return text
     known = catalogue(language)
     if not isinstance(text, Sentence):
-        return known.get(text) or _titles(language).get(text, text)
+        return known.get(text) or told_title(text, language) or text
     words = known.get(text.pattern)
     if words is None:
         return text
@@ -49,13 +48,6 @@ class _Filling(Filling):
 
 def _grouped(text: str, spec: str, language: str) -> str:
     return text.replace(",", ".") if "," in spec and language == "de" else text
-
-
-@cache
-def _titles(language: str) -> Mapping[str, str]:
-    """The titles of diagnoses: where one was written down alone, it is told by its words."""
-    words = translations().get(language, {})
-    return {rule.title: words[rule.id].title for rule in rules().rules if rule.id in words}
 
 
 @cache

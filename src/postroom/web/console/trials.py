@@ -14,6 +14,8 @@ from postroom.ids import encode
 from postroom.model.application import Scope
 from postroom.model.staged import Finding, StagedState, StagedStep, StagedTest, StepName
 from postroom.model.tenant import Mode
+from postroom.policy.diagnosis import catalogue
+from postroom.policy.sentences import tell
 from postroom.policy.staged_words import NAMES, Explained, explained, sentence
 from postroom.web.console.field_labels import field_label
 from postroom.web.console.forms import Form
@@ -25,6 +27,7 @@ from postroom.work.testing import Asked
 __all__ = ["pages", "test_path"]
 
 pages = Pages()
+_MOST_UNKNOWN = 50
 
 NATIVE = "native"
 _LETTER = "e"
@@ -105,6 +108,7 @@ async def _form(visit: Visit, form: Form, *, prefill: bool = False, status: int 
     chosen = form.text("account") or next((encode("a", one.account.id) for one in views if one.is_default), "")
     chosen = chosen or (options[0][0] if options else "")
     recent: list[StagedTest] = []
+    unknown = await visit.wait(visit.reports.unknown_answers(visit.actor, visit.tenant))
     if chosen and prefill:
         filled = await visit.desk.testing.prefilled(visit.actor, chosen, visit.tenant)
         form = Form.of({"account": chosen, **filled})
@@ -116,8 +120,15 @@ async def _form(visit: Visit, form: Form, *, prefill: bool = False, status: int 
         form=form,
         options=options,
         recent=[(one, test_path(one), STATES[one.state]) for one in recent[:10]],
+        unknown=[(one, _explained_as(one.diagnosis, visit.language)) for one in unknown[:_MOST_UNKNOWN]],
         labels={name: visit.say(text) for name, text in _LABELS.items()},
     )
+
+
+def _explained_as(diagnosis: str, language: str) -> str:
+    """The title of the general rule that explains such an answer meanwhile."""
+    rule = next((one for one in catalogue().rules if one.id == diagnosis), None)
+    return diagnosis if rule is None else tell(rule.title, language)
 
 
 async def _page(visit: Visit, test: StagedTest, form: Form, *, status: int = 200) -> Response:

@@ -107,3 +107,23 @@ def test_no_octets_make_a_parser_raise(octets: bytes) -> None:
         read_record("example.com", text)
         read_key(text)
         read_tags(text.decode("latin-1"))
+
+
+def test_one_policy_that_is_none_spoils_the_record_unless_it_asks_for_reports() -> None:
+    """RFC 9989, 4.10.1."""
+    spoilt = read_record("a.test", b"v=DMARC1; p=reject; sp=quarantaine")
+    asking = read_record("a.test", b"v=DMARC1; p=reject; np=never; rua=mailto:a@a.test")
+    assert spoilt is not None
+    assert asking is not None
+    assert (spoilt.policy, spoilt.fault) == ("", "says sp=quarantaine, which is no policy")
+    assert (asking.policy, asking.fault) == ("none", "says np=never, which is no policy")
+
+
+def test_a_walk_ends_at_a_public_suffix_also_where_it_begins() -> None:
+    """RFC 9989, 4.10, step 2: what stands above a public suffix has nothing to say of it."""
+    zone: Table = {
+        "_dmarc.bank.test": {"TXT": ["v=DMARC1; p=reject; psd=y"]},
+        "_dmarc.test": {"TXT": ["v=DMARC1; p=none"]},
+    }
+    assert run(organisation("bank.test"), zone) == "bank.test"
+    assert run(discover("bank.test"), zone).policy == "reject"
