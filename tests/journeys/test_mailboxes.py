@@ -10,13 +10,21 @@ from typing import Any
 import pytest
 
 from postroom import Postroom as Embedded
+from postroom.errors import Conflict
+from postroom.ids import encode
+from postroom.model.grant import OAuth2Flow
 from postroom.model.mailbox import MailboxState
+from postroom.office.mailboxes import MAILBOX
 from postroom.outbox.inbox import Inbox
 from tests.rigs.certificates import Certificates
 from tests.rigs.fixtures import require
 from tests.rigs.imap import ImapServer
+from tests.rigs.postfix import Postfix
 from tests.rigs.postroom import Postroom
 from tests.rigs.process import wait_until
+from tests.rigs.provider import KEY, Provider
+from tests.rigs.sink import Sink
+from tests.rigs.socks import Microsocks
 
 _users = itertools.count()
 
@@ -25,7 +33,7 @@ _users = itertools.count()
 def server(certificates: Certificates) -> Iterator[ImapServer]:
     require("imap")
     users = {f"user{n}": f"word-of-{n}" for n in range(40)}
-    with ImapServer(users, certificate=certificates.good) as running:
+    with ImapServer(users, certificate=certificates.good, token_key=KEY) as running:
         yield running
 
 
@@ -210,6 +218,66 @@ def test_what_is_wrong_is_explained(
     assert trial.verdict.diagnosis.startswith(diagnosis), trial
     assert not field or trial.verdict.field == field
     assert not trial.steps[-1].ok
+
+
+def test_a_mailbox_is_opened_with_an_access_token_once_somebody_consented(
+    make_box: Callable[..., Box], engine: Embedded
+) -> None:
+    box = make_box()
+    user = f"{box.user}@example.test"
+    with Provider(user=user) as provider:
+        granted = {name: value for name, value in provider.account().items() if name.startswith("oauth2_")}
+        box.values |= {**granted, "user": user, "login": "oauth2"}
+        box.server.put(box.user, mails("by token"))
+        engine.office.create_mailbox(engine.actor, box.values).result()
+        view = engine.office.mailbox(engine.actor, box.user).result()
+        assert view.needs == ("Nobody has consented yet: connect it.",)
+        number = encode(MAILBOX, view.mailbox.id)
+        holder = engine.office.oauth_account(engine.actor, number, OAuth2Flow.REFRESH_TOKEN).result()
+        refused = engine._on_loop(engine._engine.grants.accept(engine.actor, holder, provider.refresh_token())).result()
+        assert refused is None
+        box.wait(lambda one: one.taken == 1)
+        assert engine.office.grant(engine.actor, number).result().state == "connected"
+        assert "user" in box.server.log.read_text()
+        assert not any(token in repr(engine.office.snapshot) for token in provider.issued)
+    assert subjects(engine) == ["by token"]
+
+
+def test_a_mailbox_behind_a_proxy_is_read_through_it(
+    make_box: Callable[..., Box], engine: Embedded, tmp_path: Path
+) -> None:
+    require("microsocks")
+    with Microsocks(tmp_path, "u", "p") as proxy:
+        way = {"kind": "socks5", "name": "way", "host": "127.0.0.1", "port": proxy.port, "user": "u", "secret": "p"}
+        engine.office.create_connector(engine.actor, way).result()
+        box = make_box(connector_id="way")
+        box.server.put(box.user, mails("through"))
+        box.make()
+        box.wait(lambda one: one.taken == 1)
+    with pytest.raises(Conflict, match=box.user):
+        engine.office.delete_connector(engine.actor, "way").result()
+
+
+def test_a_bounce_of_a_real_server_comes_back_through_the_mailbox(
+    engine: Embedded, make_box: Callable[..., Box], make_postfix: Callable[..., Postfix], make_sink: Callable[..., Sink]
+) -> None:
+    """Postfix gives the message back; its report lies in the mailbox, and the message's timeline tells of it."""
+    sink = make_sink(keep=True)
+    postfix = make_postfix(sink.port)
+    account = {"name": "relay", "host": "127.0.0.1", "port": postfix.port, "encryption": "none"}
+    engine.office.create_account(engine.actor, {**account, "sender_address": "postroom@sender.test"}).result()
+    engine.office.change_tenant(engine.actor, {"mode": "smtp"}).result()
+    message = engine.send(to="fail@sink.test", subject="Hello", text="…").message_id
+    reports = lambda found: [one for one in found if one.sender == ""]  # noqa: E731  (a word for what follows)
+    (report,) = reports(sink.wait_until(lambda found: bool(reports(found)), "a report", seconds=120))
+    box = make_box()
+    box.make()
+    box.server.deliver(box.user, sink.source(report))
+    box.wait(lambda one: one.taken == 1)
+    (event,) = [
+        one for one in engine.reports.timeline(engine.actor, message).result().events if one.kind.value == "bounced"
+    ]
+    assert event.detail["diagnosis"] == "no-such-mailbox"
 
 
 POINTS = ("mailbox.after-fetch", "mailbox.after-take", "mailbox.after-put-away:2")

@@ -16,7 +16,7 @@ from tests.rigs.parts import program
 from tests.rigs.ports import free_port, listening
 from tests.rigs.process import Process, RigFailed, Started, remove, shared_folder
 
-__all__ = ["Dovecot"]
+__all__ = ["MECHANISMS", "TOKENS", "Dovecot", "write_token_key"]
 
 MECHANISMS = "plain login cram-md5 scram-sha-1 scram-sha-256"
 
@@ -82,7 +82,7 @@ service submission-login {{
 }}
 """
 
-_TOKENS = """
+TOKENS = """
 auth_mechanisms = {mechanisms} {tokens}
 passdb {{
   driver = oauth2
@@ -141,7 +141,7 @@ class Dovecot(Started):
             parts.append(_SUBMISSION.format(relay=relay, port=self.port, recipients=recipients))
         self._token_key = token_key
         if token_key:
-            parts.append(_TOKENS.format(folder=self.folder, mechanisms=MECHANISMS, tokens=tokens))
+            parts.append(TOKENS.format(folder=self.folder, mechanisms=MECHANISMS, tokens=tokens))
         self._configuration = "".join(parts)
 
     def start(self) -> Self:
@@ -173,11 +173,7 @@ class Dovecot(Started):
         self._run(program_path)
 
     def _write_token_key(self) -> None:
-        """Where Dovecot looks for the key of a token without `azp` and `kid`."""
-        keys = self.folder / "keys" / "default" / "HS256"
-        keys.mkdir(parents=True, exist_ok=True)
-        (keys / "default").write_text(base64.b64encode(self._token_key).decode())
-        (self.folder / "oauth2.conf").write_text(_TOKEN_CHECK.format(folder=self.folder))
+        write_token_key(self.folder, self._token_key)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -187,3 +183,11 @@ class Dovecot(Started):
 
     def _ready(self) -> bool:
         return self.login.exists() if self._relay is None else listening(self.port)
+
+
+def write_token_key(folder: Path, key: bytes) -> None:
+    """Where Dovecot looks for the key of a token without `azp` and `kid`."""
+    keys = folder / "keys" / "default" / "HS256"
+    keys.mkdir(parents=True, exist_ok=True)
+    (keys / "default").write_text(base64.b64encode(key).decode())
+    (folder / "oauth2.conf").write_text(_TOKEN_CHECK.format(folder=folder))

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.rigs.dovecot import MECHANISMS
+from tests.rigs.dovecot import MECHANISMS, TOKENS, write_token_key
 from tests.rigs.parts import program
 from tests.rigs.ports import free_port, listening
 from tests.rigs.process import Process, RigFailed, remove, shared_folder
@@ -78,10 +78,9 @@ _OTHER_FOLDERS = "."
 class ImapServer:
     """`with ImapServer({"ann": "secret"}) as server:` and talk to `server.port` (or `server.tls_port`)."""
 
-    def __init__(
-        self, users: Mapping[str, str], *, certificate: Path | None = None, mechanisms: str = MECHANISMS, more: str = ""
-    ) -> None:
-        """`users`: name → password; their addresses are the name at any domain. `more`: further configuration."""
+    def __init__(self, users: Mapping[str, str], *, certificate: Path | None = None, token_key: bytes = b"") -> None:
+        """`users`: name → password; their addresses are the name at any domain. `token_key`: access tokens are taken,
+        JWTs signed with it (HS256)."""
         self.folder = shared_folder("imap")
         self.host = "127.0.0.1"
         self.port, self.tls_port, self.lmtp_port = free_port(), free_port(), free_port()
@@ -90,9 +89,12 @@ class ImapServer:
         self._process: Process | None = None
         self._numbers = itertools.count(1)
         ports = {"port": self.port, "tls_port": self.tls_port, "lmtp_port": self.lmtp_port}
-        parts = [_CONFIGURATION.format(folder=self.folder, mechanisms=mechanisms, **ports)]
+        parts = [_CONFIGURATION.format(folder=self.folder, mechanisms=MECHANISMS, **ports)]
         parts.append(_TLS.format(certificate=certificate) if certificate else "ssl = no\n")
-        self._configuration = "".join([*parts, more.format(folder=self.folder)])
+        if token_key:
+            parts.append(TOKENS.format(folder=self.folder, mechanisms=MECHANISMS, tokens="xoauth2 oauthbearer"))
+        self._token_key = token_key
+        self._configuration = "".join(parts)
 
     def start(self) -> Self:
         found = program("dovecot")
@@ -103,6 +105,8 @@ class ImapServer:
             (self.folder / name).chmod(0o777)
         (self.folder / "users").write_text("".join(f"{name}:{word}::::::\n" for name, word in self._users.items()))
         (self.folder / "dovecot.conf").write_text(self._configuration)
+        if self._token_key:
+            write_token_key(self.folder, self._token_key)
         self._process = Process([found, "-F", "-c", self.folder / "dovecot.conf"], self.log)
         self._process.wait_ready(lambda: listening(self.port) and listening(self.lmtp_port))
         return self

@@ -25,7 +25,7 @@ from postroom.cli.terminal import Cell
 from postroom.cli.times import local
 from postroom.cli.words import me
 
-__all__ = ["page"]
+__all__ = ["Paste", "Port", "Stdin", "connect_by", "page", "say_grant"]
 
 _WAIT_SECONDS = 15 * 60.0
 _LOOK_SECONDS = 1.0
@@ -38,7 +38,11 @@ Stdin = Annotated[bool, typer.Option("--refresh-token-stdin", help="Read a refre
 @page.command("connect")
 def connect(call: Call, account: Ref, port: Port = 0, paste: Paste = False, refresh_token_stdin: Stdin = False) -> None:
     """Connects an account that logs in with OAuth2: prints the link for the consent, and waits for what comes of it."""
-    path = f"/v1/accounts/{path_part(account)}"
+    connect_by(call, f"/v1/accounts/{path_part(account)}", account, port, paste, refresh_token_stdin)
+
+
+def connect_by(call: Call, path: str, name: str, port: int, paste: bool, refresh_token_stdin: bool) -> None:
+    """What is at this path of the API, called so."""
     if refresh_token_stdin:
         token = secret.given(stdin=True, file=None)
         grant = call.desk.post(f"{path}/grant", {"refresh_token": token})
@@ -50,14 +54,14 @@ def connect(call: Call, account: Ref, port: Port = 0, paste: Paste = False, refr
             _say_link(call, begun, paste)
             answer = _pasted() if paste else browser.wait(call.terminal.interactive)
         grant = call.desk.post(f"{path}/grant", {"answer": answer})
-    call.answer(grant, lambda: call.terminal.line(f"{account} is connected. Its tokens are renewed from now on."))
+    call.answer(grant, lambda: call.terminal.line(f"{name} is connected. Its tokens are renewed from now on."))
 
 
 @page.command("grant")
 def show_grant(call: Call, account: Ref) -> None:
     """Shows how an account's OAuth2 grant stands: since when, until when, and what is wrong with it."""
     answer = call.desk.get(f"/v1/accounts/{path_part(account)}/grant")
-    call.answer(answer, lambda: _say_grant(call, account, answer))
+    call.answer(answer, lambda: say_grant(call, account, answer))
 
 
 @page.command("disconnect")
@@ -144,7 +148,8 @@ _STATES = {
 }
 
 
-def _say_grant(call: Call, account: str, grant: Mapping[str, Any]) -> None:
+def say_grant(call: Call, account: str, grant: Mapping[str, Any], noun: str = "account") -> None:
+    """How a grant stands."""
     terminal = call.terminal
     terminal.line(Cell(account, "strong"), "  ", _STATES.get(str(grant.get("state")), str(grant.get("state"))))
     facts: list[tuple[str, Cell | str]] = []
@@ -159,4 +164,4 @@ def _say_grant(call: Call, account: str, grant: Mapping[str, Any]) -> None:
         for name, style in (("title", "bad"), ("explanation", ""), ("remedy", "")):
             terminal.paragraph(str(wrong.get(name)), indent="  ", style=style)
     elif grant.get("state") == "not-connected":
-        terminal.line(f"`{me()} account connect {account}` connects it.")
+        terminal.line(f"`{me()} {noun} connect {account}` connects it.")

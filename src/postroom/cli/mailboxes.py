@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from postroom.cli import secret
+from postroom.cli.account_connect import Paste, Port, Stdin, connect_by, say_grant
 from postroom.cli.command import Call
 from postroom.cli.complaint import ExitCode, usage
 from postroom.cli.desk import path_part
@@ -101,6 +102,26 @@ def try_out(
     call.answer(answer, lambda: _tried(call, answer))
     if not answer.get("ok"):
         raise typer.Exit(ExitCode.REFUSED)
+
+
+@page.command("connect")
+def connect(call: Call, mailbox: Ref, port: Port = 0, paste: Paste = False, refresh_token_stdin: Stdin = False) -> None:
+    """Connects a mailbox that is opened with OAuth2: prints the link for the consent, and waits for its end."""
+    connect_by(call, _path(mailbox), mailbox, port, paste, refresh_token_stdin)
+
+
+@page.command("grant")
+def show_grant(call: Call, mailbox: Ref) -> None:
+    """Shows how a mailbox's OAuth2 grant stands: since when, until when, and what is wrong with it."""
+    answer = call.desk.get(f"{_path(mailbox)}/grant")
+    call.answer(answer, lambda: say_grant(call, mailbox, answer, "mailbox"))
+
+
+@page.command("disconnect")
+def disconnect(call: Call, mailbox: Ref) -> None:
+    """Deletes the tokens of a mailbox; it is not read from then on."""
+    answer = call.desk.delete(f"{_path(mailbox)}/grant")
+    call.answer(answer, lambda: call.terminal.line(f"{mailbox} is disconnected."))
 
 
 @page.command("fetch")

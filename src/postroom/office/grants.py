@@ -1,5 +1,7 @@
 """The office's verbs for OAuth2 grants: beginning a consent, keeping what it gave, showing how it stands.
 
+A mailbox is granted access as an account is; here it is meant by its id.
+
 Rules it keeps: a consent is begun for one account by somebody who may change it, and is good once, for some minutes,
 for whoever has its state; the verifier (PKCE) never leaves this side. What was granted is sealed to the account's
 server, token URL and client id, so a change of these makes it worthless. Asking the provider is left to `work.grants`.
@@ -18,6 +20,7 @@ from sqlalchemy import Connection
 
 from postroom.clock import now_ms
 from postroom.errors import BadInput, Conflict, Fault, NotFound
+from postroom.ids import decode
 from postroom.model.account import Account, Login
 from postroom.model.application import Actor, Scope
 from postroom.model.attempt import Failure, Result, Verdict
@@ -25,6 +28,7 @@ from postroom.model.audit import Entry
 from postroom.model.grant import Grant, OAuth2Flow
 from postroom.office.accounts import AccountVerbs
 from postroom.office.changes import Ref, require, tenant_for
+from postroom.office.mailboxes import MAILBOX
 from postroom.office.sealing import same_grant
 from postroom.office.tenants import find_account_number
 from postroom.policy.providers import authorize_link, endpoints
@@ -33,7 +37,7 @@ from postroom.policy.verdict import Context, judge
 from postroom.secrets import SealedTo, Secret
 from postroom.sentence import Sentence
 from postroom.settings import Settings
-from postroom.store import accounts, grants
+from postroom.store import accounts, grants, mailboxes
 
 __all__ = ["CALLBACK", "Consent", "Consented", "GrantVerbs", "GrantView", "meaning", "own_callback"]
 
@@ -123,7 +127,11 @@ class GrantVerbs(AccountVerbs):
                 expires_ms=moment + _MINUTES * 60_000,
             )
             grants.begin(connection, start, moment)
-            self._note(connection, actor, Entry(number, "account.consent-begun", moment, account.id, account.name))
+            self._note(
+                connection,
+                actor,
+                Entry(number, f"{_noun(connection, account)}.consent-begun", moment, account.id, account.name),
+            )
             return Consent(authorize_link(account, state, _challenge(verifier), back), back, start.expires_ms)
 
         return self._store.write(work)
@@ -136,7 +144,7 @@ class GrantVerbs(AccountVerbs):
 
         def work(connection: Connection) -> Consented | None:
             start = grants.take(connection, _digest(state), now_ms())
-            account = None if start is None else accounts.get(connection, start.tenant_id, start.account_id)
+            account = None if start is None else _holder(connection, start.tenant_id, start.account_id)
             if start is None or account is None or account.login is not Login.OAUTH2:
                 return None
             began = (start.user_id, start.key_id, account.id)
@@ -180,7 +188,7 @@ class GrantVerbs(AccountVerbs):
         moment = now_ms()
 
         def work(connection: Connection) -> bool:
-            present = accounts.get(connection, account.tenant_id, account.id)
+            present = _holder(connection, account.tenant_id, account.id)
             if present is None or not same_grant(present, account):
                 return False
             sealed = self._ring.seal(refresh, SealedTo.of_grant(present, "refresh"))
@@ -189,9 +197,8 @@ class GrantVerbs(AccountVerbs):
             token = self._ring.seal(access, SealedTo.of_grant(present, "access"))
             grants.put_renewed(connection, kept, 0, token, expires_ms, None, moment)
             accounts.resume_mended(connection, present.tenant_id, present.id)
-            self._note(
-                connection, actor, Entry(present.tenant_id, "account.connected", moment, present.id, present.name)
-            )
+            verb = f"{_noun(connection, present)}.connected"
+            self._note(connection, actor, Entry(present.tenant_id, verb, moment, present.id, present.name))
             return True
 
         return self._change(work, actor)
@@ -205,7 +212,11 @@ class GrantVerbs(AccountVerbs):
             account = _oauth_account(connection, number, ref)
             if not grants.drop(connection, number, account.id):
                 return False
-            self._note(connection, actor, Entry(number, "account.disconnected", moment, account.id, account.name))
+            self._note(
+                connection,
+                actor,
+                Entry(number, f"{_noun(connection, account)}.disconnected", moment, account.id, account.name),
+            )
             return True
 
         return self._change(work, actor)
@@ -242,9 +253,24 @@ def _view(account: Account, grant: Grant | None) -> GrantView:
     )
 
 
+def _holder(connection: Connection, tenant_id: int, number: int) -> Account | None:
+    """What can be granted something: an account, or a mailbox in the words of one."""
+    account = accounts.get(connection, tenant_id, number)
+    if account is not None:
+        return account
+    mailbox = mailboxes.get(connection, tenant_id, number)
+    return None if mailbox is None else mailbox.access
+
+
+def _noun(connection: Connection, account: Account) -> str:
+    return "mailbox" if mailboxes.get(connection, account.tenant_id, account.id) is not None else "account"
+
+
 def _oauth_account(connection: Connection, tenant_id: int, ref: Ref, flow: OAuth2Flow | None = None) -> Account:
     number = find_account_number(connection, tenant_id, ref)
-    account = None if number is None else accounts.get(connection, tenant_id, number)
+    if number is None and isinstance(ref, str):
+        number = decode(MAILBOX, ref)
+    account = None if number is None else _holder(connection, tenant_id, number)
     if account is None:
         raise NotFound("There is no such account here.")
     if account.login is not Login.OAUTH2:

@@ -30,8 +30,10 @@ from postroom.secrets import Secret
 from postroom.sentence import Sentence
 from postroom.store import credentials, mailbox_reading, mailboxes
 
-__all__ = ["MailboxToTry", "MailboxVerbs", "MailboxView", "mailbox_meant", "mailbox_needs"]
+__all__ = ["MAILBOX", "MailboxToTry", "MailboxVerbs", "MailboxView", "mailbox_meant", "mailbox_needs"]
 
+MAILBOX = "z"
+"""The letter of mailboxes' ids."""
 _MOST_MAILBOXES = 500
 _MOST_EVENTS = 200
 
@@ -238,7 +240,7 @@ class MailboxVerbs(Sealing):
 
 def mailbox_meant(connection: Connection, tenant_id: int, ref: Ref) -> Mailbox | None:
     """The tenant's mailbox that is meant, by id or name."""
-    return meant("z", ref, mailboxes.get, mailboxes.by_name, connection, tenant_id)
+    return meant(MAILBOX, ref, mailboxes.get, mailboxes.by_name, connection, tenant_id)
 
 
 def _found(connection: Connection, tenant_id: int, ref: Ref) -> Mailbox:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -21,23 +22,23 @@ from postroom.web.api.login import SettingsReader, SettingsWriter
 from postroom.web.api.requests import At, Chosen, OptionalValues, Route, Values, words_of
 from postroom.web.desk import Desk
 
-__all__ = ["redeem", "router"]
+__all__ = ["BEGUN", "CONSENT", "FINISH", "begun", "connected", "grant_json", "redeem", "router"]
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=Route)
 
-_CONSENT = object_of(
+CONSENT = object_of(
     redirect_url={
         "type": "string",
         "description": "A port of the caller's own machine, like `http://localhost:8400/`, where he waits for the "
         "answer. Without it people come back to Postroom's own page.",
     }
 ) | {"required": []}
-_BEGUN = object_of(
+BEGUN = object_of(
     url={"type": "string", "description": "Where the person consents. It holds the state, so show it to nobody else."},
     redirect_url={"type": "string", "description": "Has to be registered with the provider, to the letter."},
     expires_at={"type": "string", "format": "date-time"},
 )
-_FINISH = object_of(
+FINISH = object_of(
     answer={"type": "string", "description": "The whole address that the provider sent the person back to."},
     refresh_token={"type": "string", "description": "Or a refresh token that was got elsewhere."},
 ) | {"required": []}
@@ -58,7 +59,7 @@ async def read_grant(account: str, actor: SettingsReader, desk: At, tenant: Chos
 
 @router.post(
     "/{account}/grant/consent",
-    **answers(_BEGUN, "Where to consent.", takes=_CONSENT, example={}, may_be_empty=True, conflicts=True),
+    **answers(BEGUN, "Where to consent.", takes=CONSENT, example={}, may_be_empty=True, conflicts=True),
 )
 async def begin_consent(
     account: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: OptionalValues
@@ -68,16 +69,21 @@ async def begin_consent(
     Answers with a link to the provider, good once and for fifteen minutes. Somebody who may speak for the mailbox opens
     it and consents.
     """
+    return json_answer(await begun(desk, actor, account, values, tenant))
+
+
+async def begun(
+    desk: Desk, actor: Actor, account: str, values: Mapping[str, Any], tenant: int | None
+) -> dict[str, Any]:
+    """A consent that is begun, for an account or the id of a mailbox."""
     back = words_of(values, {"redirect_url": ""})["redirect_url"]
     consent = await asyncio.wrap_future(desk.office.begin_consent(actor, account, back, tenant))
-    return json_answer(
-        {"url": consent.url, "redirect_url": consent.redirect_url, "expires_at": moment(consent.expires_ms)}
-    )
+    return {"url": consent.url, "redirect_url": consent.redirect_url, "expires_at": moment(consent.expires_ms)}
 
 
 @router.post(
     "/{account}/grant",
-    **answers(ref("Grant"), "It is connected.", takes=_FINISH, example={"answer": "http://localhost:8400/?code=…"},
+    **answers(ref("Grant"), "It is connected.", takes=FINISH, example={"answer": "http://localhost:8400/?code=…"},
               conflicts=True),
 )  # fmt: skip
 async def connect_account(account: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
@@ -85,6 +91,13 @@ async def connect_account(account: str, actor: SettingsWriter, desk: At, tenant:
 
     The consent has to be one that the same user or key began.
     """
+    return json_answer(await connected(desk, actor, account, values, tenant))
+
+
+async def connected(
+    desk: Desk, actor: Actor, account: str, values: Mapping[str, Any], tenant: int | None
+) -> dict[str, Any]:
+    """How the grant stands that came of it. Raises BadInput with what to mend."""
     given = words_of(values, {"answer": "", "refresh_token": ""})
     if bool(given["answer"]) == bool(given["refresh_token"]):
         raise BadInput([Fault("answer", "or refresh_token is wanted: one of the two.", "Give exactly one.")])
@@ -96,7 +109,7 @@ async def connect_account(account: str, actor: SettingsWriter, desk: At, tenant:
         refused = await desk.grants.accept(actor, found, Secret(given["refresh_token"]))
         if refused is not None:
             raise _refusal(meaning(found, refused), refused)
-    return json_answer(grant_json(await asyncio.wrap_future(desk.office.grant(actor, account, tenant))))
+    return grant_json(await asyncio.wrap_future(desk.office.grant(actor, account, tenant)))
 
 
 @router.delete("/{account}/grant", **answers_nothing("The tokens are deleted.", conflicts=True))

@@ -8,17 +8,21 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from postroom.errors import BadInput
+from postroom.errors import BadInput, NotFound
+from postroom.ids import encode
+from postroom.model.application import Actor as Asking
 from postroom.model.attempt import Verdict
 from postroom.model.mailbox import MailboxEvent
 from postroom.office.mailbox_health import health, wrong_of
-from postroom.office.mailboxes import MailboxView
+from postroom.office.mailboxes import MAILBOX, MailboxView
 from postroom.web.api.answers import moment, plain
 from postroom.web.api.describing import answers, answers_nothing, json_answer, list_of, ref
 from postroom.web.api.faults import Faults, kind_of
+from postroom.web.api.grants import BEGUN, CONSENT, FINISH, begun, connected, grant_json
 from postroom.web.api.login import Doer, SettingsReader, SettingsWriter
 from postroom.web.api.mailbox_shapes import TRIAL
 from postroom.web.api.requests import At, Chosen, OptionalValues, Route, Values
+from postroom.web.desk import Desk
 from postroom.work.mailboxes import MailboxTrial
 
 __all__ = ["mailbox_json", "router"]
@@ -41,7 +45,7 @@ _TRIAL_EXAMPLE = {
 
 def mailbox_json(view: MailboxView) -> dict[str, Any]:
     state, wrong = view.state, wrong_of(view)
-    return plain(view.mailbox, "z") | {
+    return plain(view.mailbox, MAILBOX) | {
         "secret_set_by": view.secret_set_by,
         "secret_dropped": view.secret_dropped,
         "needs": list(view.needs),
@@ -190,3 +194,56 @@ def _to_try(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
     if faults:
         raise BadInput(faults)
     return given, secret
+
+
+# -- OAuth2 -----------------------------------------------------------------------------------------------------------
+
+
+async def _id(desk: Desk, actor: Asking, mailbox: str, tenant: int | None) -> str:
+    view = await asyncio.wrap_future(desk.office.mailbox(actor, mailbox, tenant))
+    return encode(MAILBOX, view.mailbox.id)
+
+
+@router.get("/mailboxes/{mailbox}/grant", **answers(ref("Grant"), "How it stands.", conflicts=True))
+async def read_mailbox_grant(mailbox: str, actor: SettingsReader, desk: At, tenant: Chosen) -> Response:
+    """Read how a mailbox's OAuth2 grant stands"""
+    number = await _id(desk, actor, mailbox, tenant)
+    return json_answer(grant_json(await asyncio.wrap_future(desk.office.grant(actor, number, tenant))))
+
+
+@router.post(
+    "/mailboxes/{mailbox}/grant/consent",
+    **answers(BEGUN, "Where to consent.", takes=CONSENT, example={}, may_be_empty=True, conflicts=True),
+)
+async def begin_mailbox_consent(
+    mailbox: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: OptionalValues
+) -> Response:
+    """Begin to connect a mailbox
+
+    As for an account. What is asked for is reading mail.
+    """
+    number = await _id(desk, actor, mailbox, tenant)
+    return json_answer(await begun(desk, actor, number, values, tenant))
+
+
+@router.post(
+    "/mailboxes/{mailbox}/grant",
+    **answers(ref("Grant"), "It is connected.", takes=FINISH, example={"answer": "http://localhost:8400/?code=…"},
+              conflicts=True),
+)  # fmt: skip
+async def connect_mailbox(mailbox: str, actor: SettingsWriter, desk: At, tenant: Chosen, values: Values) -> Response:
+    """Connect a mailbox: with what the consent gave, or with a refresh token"""
+    number = await _id(desk, actor, mailbox, tenant)
+    return json_answer(await connected(desk, actor, number, values, tenant))
+
+
+@router.delete("/mailboxes/{mailbox}/grant", **answers_nothing("The tokens are deleted.", conflicts=True))
+async def forget_mailbox_grant(mailbox: str, actor: SettingsWriter, desk: At, tenant: Chosen) -> Response:
+    """Disconnect a mailbox
+
+    It is not read from then on. What the provider knows of the consent is taken back there, not here.
+    """
+    number = await _id(desk, actor, mailbox, tenant)
+    if not await asyncio.wrap_future(desk.office.forget_grant(actor, number, tenant)):
+        raise NotFound("The mailbox is not connected.")
+    return Response(status_code=204)
