@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from postroom.errors import Conflict
 from postroom.ids import encode
 from postroom.model.grant import OAuth2Flow
 from postroom.model.mailbox import MailboxState
+from postroom.model.staged import Finding, StagedState, StagedTest, StepName
 from postroom.office.mailboxes import MAILBOX
 from postroom.outbox.inbox import Inbox
+from postroom.policy.staged_words import sentence
+from postroom.work.testing import Asked
 from tests.rigs.certificates import Certificates
 from tests.rigs.fixtures import require
 from tests.rigs.imap import ImapServer
@@ -278,6 +282,58 @@ def test_a_bounce_of_a_real_server_comes_back_through_the_mailbox(
         one for one in engine.reports.timeline(engine.actor, message).result().events if one.kind.value == "bounced"
     ]
     assert event.detail["diagnosis"] == "no-such-mailbox"
+
+
+@pytest.mark.parametrize("afterwards", ["seen", "move", "delete"])
+def test_the_test_of_an_account_waits_until_its_message_is_in_the_mailbox(
+    engine: Embedded, make_box: Callable[..., Box], make_postfix: Callable[..., Postfix], afterwards: str
+) -> None:
+    """Whatever the mailbox's own reader does with it meanwhile."""
+    box = make_box(afterwards=afterwards, move_to="Done" if afterwards == "move" else "")
+    box.values["address"] = f"{box.user}@dovecot.test"
+    box.make()
+    box.wait(lambda one: one.looked_ms is not None)
+    there = f"inline:{{ dovecot.test=lmtp:inet:127.0.0.1:{box.server.lmtp_port} }}"
+    _relay(engine, make_postfix(1, settings={"transport_maps": there}).port)
+    test = _tested(engine, f"{box.user}+probe@DOVECOT.test")
+    arrived = {one.step: one for one in test.latest}[StepName.ARRIVED]
+    assert (arrived.finding, arrived.seen["mailbox"], arrived.seen["spam"]) == (Finding.PASSED, box.user, False)
+    assert arrived.seen["folder"] in ("INBOX", "Done")
+    assert f"arrived in the mailbox {box.user}, folder" in sentence(arrived)
+    assert "angekommen" in sentence(arrived, "de")
+
+
+def test_a_message_that_does_not_arrive_is_said_to_be_missing_and_one_for_nobodys_mailbox_not_looked_for(
+    engine: Embedded, make_box: Callable[..., Box], make_sink: Callable[..., Sink]
+) -> None:
+    box = make_box(address="ann@example.org")
+    box.make()
+    engine._engine.mailboxes._settings = replace(engine._engine.mailboxes._settings, smtp_timeout_scale=0.01)
+    _relay(engine, make_sink().port)
+    arrived = {one.step: one for one in _tested(engine, "ann@example.org").latest}[StepName.ARRIVED]
+    assert (arrived.finding, arrived.seen["where"]) == (Finding.WAITING, "not-arrived")
+    assert "have it looked for" in sentence(arrived)
+    arrived = {one.step: one for one in _tested(engine, "bob@example.org").latest}[StepName.ARRIVED]
+    assert (arrived.finding, arrived.seen["because"]) == (Finding.NOT_TESTED, "no-mailbox")
+    box.change(host="localhost", port=1, secret=box.word)
+    arrived = {one.step: one for one in _tested(engine, "ann@example.org").latest}[StepName.ARRIVED]
+    assert (arrived.finding, arrived.seen["because"]) == (Finding.NOT_TESTED, "mailbox-unread")
+    assert "refuses connections on port 1" in sentence(arrived)
+
+
+def _relay(engine: Embedded, port: int) -> None:
+    account = {"name": "relay", "host": "127.0.0.1", "port": port, "encryption": "none"}
+    engine.office.create_account(engine.actor, {**account, "sender_address": "postroom@sender.test"}).result()
+
+
+def _tested(engine: Embedded, to: str) -> StagedTest:
+    testing = engine._engine.testing
+    test = engine._on_loop(testing.start(engine.actor, Asked("relay", to=to))).result()
+    ended = lambda: engine._on_loop(testing.read(engine.actor, test.id)).result()  # noqa: E731  (a word for what follows)
+    wait_until(lambda: ended().state is not StagedState.RUNNING, 60, lambda: str(ended()))
+    found: StagedTest = ended()
+    assert found.state is StagedState.PASSED, found
+    return found
 
 
 POINTS = ("mailbox.after-fetch", "mailbox.after-take", "mailbox.after-put-away:2")

@@ -115,8 +115,9 @@ def _follow(call: Call, test: dict[str, Any]) -> None:
                 _say_step(call.terminal, step, str(news.get("account")))
         if news.get("state") != "running" and not news.get("steps"):
             break
-    call.answer(call.desk.get(path) if call.as_json else news, lambda: _say_end(call.terminal, news))
-    if news.get("state") != "passed":
+    whole = call.desk.get(path)
+    call.answer(whole, lambda: _say_end(call.terminal, whole))
+    if whole.get("state") != "passed":
         raise typer.Exit(ExitCode.REFUSED)
 
 
@@ -166,9 +167,11 @@ def _say_end(terminal: Terminal, test: Mapping[str, Any]) -> None:
     message = f" The message is {test['message_id']}." if test.get("message_id") else ""
     match state:
         case "passed":
-            terminal.line(
-                Cell("It works.", "good"), f" The server took the message; look whether it arrives. ({where})"
+            there = any(
+                one.get("step") == "arrived" and one.get("finding") == "passed" for one in test.get("steps") or ()
             )
+            words = "The message has arrived." if there else "The server took the message; look whether it arrives."
+            terminal.line(Cell("It works.", "good"), f" {words} ({where})")
         case "failed":
             terminal.line(Cell("It did not go.", "bad"), f" What to mend stands above.{message} ({where})")
         case "running":

@@ -63,7 +63,8 @@ _PASSED: Mapping[str, Mapping[StepName, str]] = {
         StepName.RECIPIENT: "It takes mail for {to}.",
         StepName.CONTENT: "The message was sent, {size} octets.",
         StepName.ACCEPTED: "The server took the message (“{said}”).{session}",
-        StepName.ARRIVED: "The message arrived.",
+        StepName.ARRIVED: "The message arrived in the mailbox {mailbox}, folder {folder}, {seconds} seconds after the "
+        "server took it.{spam_words}",
     },
     "de": {
         StepName.RESOLVE: "{host} hat die Adresse {addresses}.",
@@ -77,7 +78,8 @@ _PASSED: Mapping[str, Mapping[StepName, str]] = {
         StepName.RECIPIENT: "Er nimmt Mail für {to} an.",
         StepName.CONTENT: "Die Nachricht wurde übertragen, {size} Oktette.",
         StepName.ACCEPTED: "Der Server hat die Nachricht angenommen („{said}“).{session}",
-        StepName.ARRIVED: "Die Nachricht ist angekommen.",
+        StepName.ARRIVED: "Die Nachricht ist im Postfach {mailbox}, Ordner {folder}, angekommen, {seconds} Sekunden "
+        "nachdem der Server sie angenommen hatte.{spam_words}",
     },
 }
 _NOT_NEEDED: Mapping[str, Mapping[StepName, str]] = {
@@ -101,7 +103,9 @@ _BY_COMMAND = {
 _WHY_NOT: Mapping[str, Mapping[str, str]] = {
     "en": {
         "before": "Not tested, because it did not come so far.",
-        "no-mailbox": "Not tested: no mailbox is set that Postroom could look into. Look whether the message is there.",
+        "no-mailbox": "Not tested: no mailbox of this address is set that Postroom could look into (`postroom mailbox "
+        "add`). Look whether the message is there.",
+        "mailbox-unread": "Not tested: the mailbox {mailbox} can't be read. {why}",
         "paused": "Not tested: the account is paused, so no message was handed over. Resume it, then test again.",
         "disabled": "Not tested: the account is switched off, so no message was handed over. Switch it on first.",
         "stopped": "Not tested: Postroom was stopped, or took too long.",
@@ -111,8 +115,9 @@ _WHY_NOT: Mapping[str, Mapping[str, str]] = {
     },
     "de": {
         "before": "Nicht geprüft, weil es nicht so weit kam.",
-        "no-mailbox": "Nicht geprüft: Es ist kein Postfach eingerichtet, in das Postroom sehen könnte. Sehen Sie nach, "
-        "ob die Nachricht da ist.",
+        "no-mailbox": "Nicht geprüft: Es ist kein Postfach dieser Adresse eingerichtet, in das Postroom sehen könnte "
+        "(`postroom mailbox add`). Sehen Sie nach, ob die Nachricht da ist.",
+        "mailbox-unread": "Nicht geprüft: Das Postfach {mailbox} lässt sich nicht lesen. {why}",
         "paused": "Nicht geprüft: Das Konto ist angehalten, deshalb wurde keine Nachricht übergeben. Setzen Sie es "
         "fort und prüfen Sie noch einmal.",
         "disabled": "Nicht geprüft: Das Konto ist abgeschaltet, deshalb wurde keine Nachricht übergeben. Schalten Sie "
@@ -133,6 +138,10 @@ _WAITING: Mapping[str, Mapping[str, str]] = {
         "later": "The message was not taken yet; Postroom tries it again by itself.",
         "unknown": "Nobody knows whether the server took the message: its answer never came.",
         "held": "The message is held.",
+        "arriving": "Postroom looks into the mailbox {mailbox} until the message is there.",
+        "not-arrived": "The message is not in the mailbox {mailbox} after {seconds} seconds, neither in {folder} nor "
+        "in a spam folder. The server took it, so it waits in a queue over there, was filtered, or goes elsewhere: "
+        "have it looked for in the message trace or log of that server, by the Message-ID.",
     },
     "de": {
         "queued": "Die Nachricht ist in der Warteschlange, auf dem Weg, den alle Mail nimmt.",
@@ -141,6 +150,11 @@ _WAITING: Mapping[str, Mapping[str, str]] = {
         "later": "Die Nachricht wurde noch nicht angenommen; Postroom versucht es von selbst noch einmal.",
         "unknown": "Niemand weiß, ob der Server die Nachricht angenommen hat: Seine Antwort kam nie.",
         "held": "Die Nachricht wird zurückgehalten.",
+        "arriving": "Postroom sieht in das Postfach {mailbox}, bis die Nachricht da ist.",
+        "not-arrived": "Die Nachricht ist nach {seconds} Sekunden nicht im Postfach {mailbox}, weder in {folder} noch "
+        "in einem Spam-Ordner. Der Server hat sie angenommen, also wartet sie dort in einer Warteschlange, wurde "
+        "gefiltert oder geht anderswohin: Lassen Sie sie dort in der Nachrichtenverfolgung oder im Protokoll suchen, "
+        "mit der Message-ID.",
     },
 }
 _MODE: Mapping[str, Mapping[str, str]] = {
@@ -166,6 +180,12 @@ _UNCHECKED = {
 _CERTIFICATE = {
     "en": "The certificate is for {names}, issued by {issuer}.",
     "de": "Das Zertifikat ist für {names}, ausgestellt von {issuer}.",
+}
+_SPAM = {
+    "en": " That is a folder for unwanted mail: the recipient's server takes it for spam. Check SPF, DKIM and DMARC of "
+    "the sender (`postroom dns`).",
+    "de": " Das ist ein Ordner für unerwünschte Mail: Der Server des Empfängers hält sie für Spam. Prüfen Sie SPF, "
+    "DKIM und DMARC des Absenders (`postroom dns`).",
 }
 _NOTHING = {"en": "nothing", "de": "nichts"}
 _NO_SENDER = {"en": "nobody (an empty return path)", "de": "niemandem (leerer Rückweg)"}
@@ -207,7 +227,7 @@ def sentence(step: StagedStep, language: str = ENGLISH) -> str:
             return why.get(str(seen.get("because")), why["before"]).format_map(_Facts(seen))
         case Finding.WAITING:
             where = _WAITING[tongue]
-            return where.get(str(seen.get("where")), where["queued"])
+            return where.get(str(seen.get("where")), where["queued"]).format_map(_Facts(seen))
         case _:
             return ""
 
@@ -222,6 +242,7 @@ class _Facts(dict[str, Any]):
 def _facts(step: StagedStep, tongue: str) -> _Facts:
     facts = _Facts(step.seen)
     facts["said"] = step.said
+    facts["spam_words"] = _SPAM[tongue] if step.seen.get("spam") else ""
     facts["session"] = _OWN_SESSION[tongue] if step.seen.get("session") == "own" else ""
     for name in ("addresses", "offers", "offered"):
         listed = [str(one) for one in step.seen.get(name) or ()]

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection
+
 from postroom.clock import monotonic_ms, now_ms
 from postroom.errors import TooMany
 from postroom.maillog import MailLog
@@ -32,21 +34,26 @@ from postroom.receive.imap.session import Patience
 from postroom.receive.imap.trouble import Trouble
 from postroom.secrets import Secret
 from postroom.settings import Settings
-from postroom.store import audit, mailbox_reading
+from postroom.store import audit, incoming, mailbox_reading
 from postroom.store.database import Store
 from postroom.wire.dial import DialTimeouts, Target
 from postroom.wire.guard import guard_for_mailbox
+from postroom.work.arrival import Arrived, wait_for
 from postroom.work.connecting import Connecting
 from postroom.work.equipping import Equipping
 from postroom.work.grants import Grants
 from postroom.work.mailbox_reader import LEASE_MS, MailboxReader, Reading
 
-__all__ = ["MailboxTrial", "Mailboxes", "TrialStep"]
+__all__ = ["ARRIVAL_SECONDS", "MailboxTrial", "Mailboxes", "TrialStep"]
 
 _RENEW_MS = 40_000.0
 _IN_HAND = 4
 _STOP_SECONDS = 10.0
 _MOST_TRIALS = 8
+ARRIVAL_SECONDS = 90.0
+"""How long a test waits for its message to arrive."""
+_LOOKED_THROUGH = 50
+_HEADER_OCTETS = 65_536
 _SecretSource = Callable[[Secret | None], Awaitable[Secret | Result | None]]
 
 
@@ -259,6 +266,28 @@ class Mailboxes:
         number = self._store.ids.next()
         await self._write(lambda c: audit.note(c, [(number, entry)]))
 
+    # -- for tests of accounts --------------------------------------------------------------------------------------
+
+    def mailbox_at(self, tenant_id: int, address: str) -> Mailbox | None:
+        """The tenant's own mailbox that is read and where mail for this address arrives; a tag behind a plus is its
+        owner's affair."""
+        wanted = _untagged(address)
+        found = self._office.snapshot.mailboxes.values()
+        mine = (one for one in found if one.tenant_id == tenant_id and one.enabled and one.address)
+        return next((one for one in mine if _untagged(one.address) == wanted), None)
+
+    async def arrival(self, mailbox: Mailbox, message_id: str, since_ms: int) -> Arrived | Verdict | None:
+        """Where the message with this Message-ID lies in the mailbox; what keeps it from being looked into; None when
+        it is not there after a minute and a half. `since_ms`: when it was sent."""
+
+        async def was_taken() -> bool:
+            return bool(await self._read(lambda c: _came(c, mailbox.tenant_id, message_id.encode(), since_ms)))
+
+        access = self._access(mailbox, self._equipping.stored(mailbox.access))
+        seconds = ARRIVAL_SECONDS * self._settings.smtp_timeout_scale
+        found = await wait_for(mailbox, access, message_id, seconds, was_taken)
+        return explained(mailbox.access, found) if isinstance(found, Result) else found
+
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _access(self, mailbox: Mailbox, secret: _SecretSource) -> Access:
@@ -282,3 +311,20 @@ class Mailboxes:
 
 
 _STEPS = {"resolve": "connect", "connect": "connect", "tls": "tls", "starttls": "tls", "greeting": "greeting"}
+
+
+def _untagged(address: str) -> str:
+    """How an address is compared: without a tag behind a plus, whatever the case."""
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}".casefold()
+
+
+def _came(connection: Connection, tenant_id: int, message_id: bytes, since_ms: int) -> bool:
+    """Whether a mail that was taken in since then has this Message-ID."""
+    for one in incoming.listed(connection, tenant_id, _LOOKED_THROUGH):
+        if one.received_ms < since_ms:
+            return False
+        content = incoming.content(connection, tenant_id, one.id) or b""
+        if message_id in content[:_HEADER_OCTETS].partition(b"\r\n\r\n")[0]:
+            return True
+    return False

@@ -59,9 +59,10 @@ class Engine:
         self.worker = Worker(*around) if works else None
         self.outbox = Outbox(self.store, self.office, settings, self.log, self.worker or NoPlacement())
         self.reports = Reports(self.store, self.office)
-        self.testing = Testing(self.store, self.office, self.outbox, settings, self.log, self.connecting, self.grants)
-        self.webhooks = Webhooks(self.store, self.office, settings, self.log)
         self.mailboxes = Mailboxes(*around)
+        road = (self.store, self.office, self.outbox, settings, self.log)
+        self.testing = Testing(*road, self.connecting, self.grants, self.mailboxes)
+        self.webhooks = Webhooks(self.store, self.office, settings, self.log)
         alarms = Alarms(self.store, self.office, self.outbox, settings, self.log, delivers=works)
         self.digests = Digests(self.store, self.office, self.outbox, self.log, largest=settings.max_message_bytes)
         self.jobs = Jobs(self.store, self.office, self.outbox, self.log)

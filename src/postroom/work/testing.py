@@ -28,7 +28,7 @@ from postroom.intake.taking import Taken
 from postroom.maillog import MailLog
 from postroom.model.account import Account, AccountState
 from postroom.model.application import Actor, Scope
-from postroom.model.attempt import Result
+from postroom.model.attempt import Result, Verdict
 from postroom.model.staged import Finding, StagedState, StagedStep, StagedTest, StepName
 from postroom.model.tenant import Mode
 from postroom.office import Office
@@ -51,6 +51,7 @@ from postroom.work.connecting import Connecting
 from postroom.work.equipping import Equipping
 from postroom.work.following import Seen, look, told
 from postroom.work.grants import Grants
+from postroom.work.mailboxes import Mailboxes
 
 __all__ = ["Asked", "Testing"]
 
@@ -64,6 +65,7 @@ _BEATS_MISSED = 4
 _MOST_RECENT = 100
 _MOST_REPORTS = 100
 _8BIT, _UTF8 = MESSAGE_COLUMNS.index("eight_bit"), MESSAGE_COLUMNS.index("smtputf8")
+_HEADER_ID = MESSAGE_COLUMNS.index("message_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,14 @@ class Testing:
         log: MailLog,
         connecting: Connecting,
         grants: Grants,
+        mailboxes: Mailboxes,
     ) -> None:
         self._store = store
         self._office = office
         self._outbox = outbox
         self._log = log
         self._follow_seconds = settings.instant_seconds
+        self._mailboxes = mailboxes
         self._equipping = Equipping(office, settings, connecting, grants)
         self._silent_ms = int(settings.heartbeat_seconds * _BEATS_MISSED * 1000)
         self._runs: dict[int, _Run] = {}
@@ -282,6 +286,7 @@ class Testing:
         try:
             async with asyncio.timeout(_MOST_SECONDS):
                 await self._walked(run, to_try, taken)
+                await self._arrived(run, taken)
         except TimeoutError:
             because = "stopped"
         except asyncio.CancelledError:
@@ -349,6 +354,26 @@ class Testing:
             self._tell(run, harmless(replace(step, ms=step.ms or round(monotonic_ms() - began))))
         if account.id != NATIVE and _was_taken(run.test):
             await asyncio.wrap_future(self._office.note_tested(account))
+
+    async def _arrived(self, run: _Run, taken: Taken) -> None:
+        """Waits for the message in the recipient's mailbox, where that is one that Postroom reads."""
+        mailbox = self._mailboxes.mailbox_at(run.test.tenant_id, run.test.to)
+        if mailbox is None or not _was_taken(run.test):
+            return
+        facts: dict[str, Any] = {"mailbox": mailbox.name, "folder": mailbox.folder}
+        self._tell(run, StagedStep(StepName.ARRIVED, Finding.WAITING, now_ms(), seen={**facts, "where": "arriving"}))
+        began, since = monotonic_ms(), run.test.started_ms
+        found = await self._mailboxes.arrival(mailbox, str(taken.unit.message[_HEADER_ID]), since)
+        ms = round(monotonic_ms() - began)
+        if isinstance(found, Verdict):
+            seen = {**facts, "because": "mailbox-unread", "why": found.title}
+            self._tell(run, StagedStep(StepName.ARRIVED, Finding.NOT_TESTED, now_ms(), ms, seen=seen))
+        elif found is None:
+            seen = {**facts, "where": "not-arrived", "seconds": round(ms / 1000)}
+            self._tell(run, StagedStep(StepName.ARRIVED, Finding.WAITING, now_ms(), ms, seen=seen))
+        else:
+            seen = {**facts, "folder": found.folder, "spam": found.spam, "seconds": round(ms / 1000, 1)}
+            self._tell(run, StagedStep(StepName.ARRIVED, Finding.PASSED, now_ms(), ms, seen=seen))
 
     async def _noted_message(self, run: _Run, message_id: int) -> None:
         run.test = replace(run.test, message_id=message_id)
