@@ -6,6 +6,7 @@ Threats A13 and A14: nobody, the wrong key and the wrong tenant get nothing and 
 from __future__ import annotations
 
 import itertools
+from base64 import b64encode
 from typing import Any
 
 import httpx2
@@ -61,6 +62,21 @@ def call(client: httpx2.Client, operation: Operation, names: dict[str, str], **q
     return client.request(method.upper(), path.format_map(names), json=body_of(described), params=query)
 
 
+_ANSWER = b"""Subject: Re: S
+Content-Type: multipart/mixed; boundary=b
+
+--b
+
+T
+--b
+Content-Type: application/pdf
+Content-Disposition: attachment; filename=order.pdf
+
+PDF
+--b--
+"""
+
+
 class Things:
     """One of each noun, of one tenant: what a path can name."""
 
@@ -86,7 +102,7 @@ class Things:
         nowhere = {"host": "127.0.0.1", "port": 1, "encryption": "none"}
         test = client.post("/v1/accounts/Main/tests", json={"to": "ann@example.org", "values": nowhere}).json()
         client.post("/v1/suppressions", json={"address": "ann@example.org"}).raise_for_status()
-        incoming = client.post("/v1/incoming", json={"raw": "U3ViamVjdDogUmU6IFMKClQK"}).json()
+        incoming = client.post("/v1/incoming", json={"raw": b64encode(_ANSWER).decode()}).json()
         hook = {"name": "Hook", "url": "https://shop.example.com/hook"}
         webhook = client.post("/v1/webhooks", json=hook).json()
         job = client.post("/v1/jobs", json={"act": "hold", "search": {"state": "failed"}}).json()
@@ -124,6 +140,7 @@ class Things:
             "test": test["id"],
             "webhook": webhook["id"],
             "mailbox": mailbox["id"],
+            "number": "2",
         }
 
     def _deleted(self) -> str:

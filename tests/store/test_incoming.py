@@ -17,7 +17,7 @@ from postroom.model.tenant import INSTALLATION
 from postroom.outbox.inbox import Inbox, Taken
 from postroom.store import retention
 from tests.store.house import ADMIN, DAY_MS, House
-from tests.unit.receive.incoming_mail import LETTER, dsn, mail
+from tests.unit.receive.incoming_mail import LETTER, dsn, mail, report
 
 FAILED = "Final-Recipient: rfc822; {}\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown"
 SENT = State.SENT
@@ -189,6 +189,44 @@ def test_it_is_forgotten_with_the_log(house: House, inbox: Inbox) -> None:
     with pytest.raises(NotFound):
         inbox.get(ADMIN, number).result()
     assert house.sql("SELECT count(*) FROM incoming_content")[0][0] == 0
+
+
+def test_what_waits_for_a_person_is_marked_as_done_by_somebody(house: House, inbox: Inbox) -> None:
+    _, own = sent(house, "bob@y.org")
+    inbox.take(ADMIN, bounce(own, "bob@y.org")).result()
+    odd = inbox.take(ADMIN, mail("???")).result().received
+    lost = inbox.take(ADMIN, bounce("zzzz@x.org", "bob@y.org")).result().received
+    assert [one.id for one in inbox.list(ADMIN, waiting=True).result()] == [lost.id, odd.id]
+    done = inbox.mark(ADMIN, odd.id, done=True).result()
+    assert (done.waits, done.done_by) == (False, "ada")
+    assert inbox.mark(ADMIN, odd.id, done=True).result() == done, "once is enough"
+    assert [one.id for one in inbox.list(ADMIN, waiting=True).result()] == [lost.id]
+    assert inbox.mark(ADMIN, odd.id, done=False).result().waits
+    verbs = [entry.verb for entry in house.office.audit(ADMIN).result().entries]
+    assert verbs[:2] == ["incoming.reopened", "incoming.done"]
+    with pytest.raises(NotFound):
+        inbox.mark(house.tenant("other"), odd.id, done=True).result()
+    with pytest.raises(Forbidden):
+        inbox.mark(Actor(INSTALLATION, frozenset({Scope.READ})), odd.id, done=True)
+
+
+def test_how_far_it_came_is_told_step_by_step(house: House, inbox: Inbox) -> None:
+    """Accepted, then what came back about each recipient, each once, in its order."""
+    number, own = sent(house, "bob@y.org", "ann@y.org")
+    arrived = "Final-Recipient: rfc822; bob@y.org\nAction: delivered\nStatus: 2.0.0"
+    back = LETTER.replace("m1@x.org", own)
+    read = "Final-Recipient: rfc822; bob@y.org\nDisposition: manual-action/MDN-sent-manually; displayed"
+    for content in (
+        dsn(arrived, gives_back=back),
+        report("disposition-notification", read, gives_back=back),
+        mail("Thanks.", In_Reply_To=f"<{own}>"),
+        mail("Thanks again.", In_Reply_To=f"<{own}>"),
+        bounce(own, "ann@y.org"),
+    ):
+        inbox.take(ADMIN, content).result()
+    bob, ann = house.reports.message(ADMIN, number).result().recipients
+    assert [step.stage for step in bob.course] == ["accepted", "delivered", "read", "replied"]
+    assert [step.stage for step in ann.course] == ["accepted", "said-to-bounce"]
 
 
 def test_nothing_is_taken_for_a_mail_that_is_none(house: House, inbox: Inbox) -> None:

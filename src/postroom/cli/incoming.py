@@ -23,6 +23,7 @@ page = Page(MAIL, "incoming", "Mail that came back: bounces, read receipts, answ
 Ref = Annotated[str, typer.Argument(metavar="ID", help="Its id.", show_default=False)]
 Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="Only this kind, such as delivery-report or reply.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", help="How many, up to 200.")]
+Waiting = Annotated[bool, typer.Option("--waiting", help="Only what waits for a person.")]
 _LARGEST = 30_000_000
 _COLOURS = {"delivery-report": "bad", "complaint": "bad", "other": "wait", "reply": "good"}
 
@@ -42,10 +43,49 @@ def take(
 
 
 @page.command("list")
-def list_incoming(call: Call, kind: Kind = "", limit: Limit = 50) -> None:
+def list_incoming(call: Call, kind: Kind = "", limit: Limit = 50, waiting: Waiting = False) -> None:
     """Lists what came back, the newest first."""
-    answer = call.desk.get("/v1/incoming", kind=kind, limit=limit)
-    call.answer(answer, lambda: _list(call, answer.get("incoming", [])))
+    only = {"waiting": True} if waiting else {}
+    answer = call.desk.get("/v1/incoming", kind=kind, limit=limit, **only)
+    call.answer(answer, lambda: _list(call, answer.get("incoming", []), waiting=waiting))
+
+
+@page.command("done")
+def done(
+    call: Call,
+    incoming: Ref,
+    undo: Annotated[bool, typer.Option("--undo", help="It still waits for somebody.")] = False,
+) -> None:
+    """Marks what waited for a person as dealt with."""
+    answer = call.desk.patch(f"/v1/incoming/{path_part(incoming)}", {"done": not undo})
+    words = "still waits" if undo else "is dealt with"
+    call.answer(answer, lambda: call.terminal.line(Cell(str(answer["id"]), "strong"), f" {words}."))
+
+
+@page.command("attachments")
+def attachments(call: Call, incoming: Ref) -> None:
+    """Lists the files of what came back."""
+    answer = call.desk.get(f"/v1/incoming/{path_part(incoming)}/attachments")
+    rows = [
+        (str(one["number"]), str(one["name"]), str(one["content_type"]), f"{one['size']:,}")
+        for one in answer["attachments"]
+    ]
+    call.answer(answer, lambda: call.terminal.columns(("NUMBER", "NAME", "TYPE", "OCTETS"), rows))
+
+
+@page.command("source")
+def source(
+    call: Call,
+    incoming: Ref,
+    attachment: Annotated[str, typer.Option("--attachment", metavar="NUMBER", help="Only this file of it.")] = "",
+) -> None:
+    """Writes the mail as it came, or a file of it, octet by octet."""
+    path = f"/v1/incoming/{path_part(incoming)}"
+    octets = call.desk.raw(f"{path}/attachments/{path_part(attachment)}" if attachment else f"{path}/content")
+    if sys.stdout.isatty():  # a terminal would obey what is in there
+        call.terminal.text(octets.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
+    else:
+        sys.stdout.buffer.write(octets)
 
 
 @page.command("show")
@@ -72,7 +112,10 @@ def _say(call: Call, one: dict[str, Any]) -> None:
         call.terminal.line(str(one.get("why", "")))
 
 
-def _list(call: Call, found: list[dict[str, Any]]) -> None:
+def _list(call: Call, found: list[dict[str, Any]], *, waiting: bool) -> None:
+    if not found and waiting:
+        call.terminal.line("Nothing waits for a person.")
+        return
     if not found:
         call.terminal.line(f"Nothing came back yet. `{me()} incoming take FILE` hands a mail in.")
         return

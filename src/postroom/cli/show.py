@@ -15,7 +15,7 @@ from postroom.cli.diagnoses import apply_words
 from postroom.cli.sections import MAIL, Page
 from postroom.cli.terminal import Cell, Terminal
 from postroom.cli.times import clock_time, local
-from postroom.cli.words import advice, event_cell, me, state_cell
+from postroom.cli.words import COURSE, advice, event_cell, me, state_cell
 from postroom.clock import iso
 
 __all__ = ["page", "say_conversation", "say_message"]
@@ -120,7 +120,16 @@ def _say_recipients(terminal: Terminal, message: Mapping[str, Any]) -> None:
             _INDENT, Cell(number, "dim"), state_cell(each.get("state"), pad=11), f"{each.get('address')}{role}",
             Cell(f"  {account}" if account else "", "dim"),
         )  # fmt: skip
+        _say_course(terminal, each)
         _say_reason(terminal, each, message)
+
+
+def _say_course(terminal: Terminal, recipient: Mapping[str, Any]) -> None:
+    """How far it came, in one line, where anything is known beyond the server that took it."""
+    steps = [step for step in recipient.get("course") or () if step.get("stage") != "accepted"]
+    if any(step["stage"] != "handed-over" for step in steps):
+        told = " → ".join(f"{COURSE.get(step['stage'], step['stage'])} {local(step['at'])}" for step in steps)
+        terminal.line(_INDENT * 3, told)
 
 
 def _say_reason(terminal: Terminal, recipient: Mapping[str, Any], message: Mapping[str, Any]) -> None:

@@ -16,9 +16,10 @@ from postroom.cli.terminal import Cell
 from postroom.model.event import EventKind
 from postroom.model.state import State
 from postroom.model.tenant import Mode, Sending
+from postroom.policy.course import Stage
 from postroom.policy.way import Reason
 
-__all__ = ["EVENTS", "MODES", "SENDING", "STATES", "advice", "event_cell", "me", "state_cell"]
+__all__ = ["COURSE", "EVENTS", "MODES", "SENDING", "STATES", "advice", "event_cell", "me", "state_cell"]
 
 MODES: dict[str, str] = {
     Mode.DISABLED: "nothing is sent; each message is only noted, and its content is not kept",
@@ -86,6 +87,20 @@ EVENTS: dict[EventKind, str] = {
     EventKind.CONTENT_WIPED: "Its content was removed: retention, or a secret message that has been dealt with.",
 }
 """Event → what happened."""
+
+COURSE: dict[str, str] = {
+    Stage.HANDED_OVER: "handed over",
+    Stage.RELAYED: "relayed",
+    Stage.DELIVERED: "delivered",
+    Stage.DELETED_UNREAD: "deleted unread",
+    Stage.READ: "read",
+    Stage.ANSWERED: "answered by a program",
+    Stage.REPLIED: "replied",
+    Stage.COMPLAINED: "complained of",
+    Stage.BOUNCED: "bounced",
+    Stage.SAID_TO_BOUNCE: "bounced, as somebody says",
+}
+"""How far a mail came with a recipient."""
 
 _STYLES = {
     State.SENT: "good",

@@ -74,7 +74,7 @@ class Incoming:
 class Received:
     """Mail that came in, as it is kept. `message_id` and `n`: the message and the recipient of ours that it is about,
     if that is known; `why`: by what a program was recognised, or why it could not be tied to anything, in plain words.
-    `received_ms`: when we were given it, ms UTC.
+    `received_ms`: when we were given it, ms UTC; `done_ms`, `done_by`: when and by whom it was marked as dealt with.
     """
 
     id: int
@@ -88,3 +88,10 @@ class Received:
     size: int = 0
     message_id: int | None = None
     n: int | None = None
+    done_ms: int | None = None
+    done_by: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person has to look at it: nothing follows from it by itself."""
+        return self.done_ms is None and (self.message_id is None or self.kind is IncomingKind.OTHER)

@@ -117,18 +117,47 @@ class Inbox:
         return answers
 
     def list(
-        self, actor: Actor, *, limit: int = 50, before: int | None = None, kind: str | None = None
+        self,
+        actor: Actor,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        kind: str | None = None,
+        waiting: bool = False,
     ) -> Future[Sequence[Received]]:
-        """The newest first, without what they say. Raises BadInput for a kind that is none."""
+        """The newest first, without what they say. `waiting`: only what waits for a person. Raises BadInput for a kind
+        that is none.
+        """
         _require(actor, Scope.READ)
         wanted = _kind(kind)
         most = min(max(limit, 1), _MOST_ON_PAGE)
-        return self._store.read(lambda c: incoming.listed(c, actor.tenant_id, most, before=before, kind=wanted))
+        return self._store.read(
+            lambda c: incoming.listed(c, actor.tenant_id, most, before=before, kind=wanted, waiting=waiting)
+        )
 
     def get(self, actor: Actor, incoming_id: int) -> Future[Received]:
         """Raises NotFound. `text` is only for those who may see contents, and empty for others."""
         _require(actor, Scope.READ)
         return self._store.read(lambda c: _existing(c, actor.tenant_id, incoming_id))
+
+    def mark(self, actor: Actor, incoming_id: int, *, done: bool) -> Future[Received]:
+        """As dealt with, or as still waiting for a person. Raises NotFound."""
+        _require(actor, Scope.ACT)
+
+        def work(connection: Connection) -> Received:
+            was, moment = _existing(connection, actor.tenant_id, incoming_id), now_ms()
+            if (was.done_ms is not None) == done:
+                return was
+            now = incoming.mark(
+                connection, actor.tenant_id, incoming_id, moment if done else None, actor.name if done else ""
+            )
+            verb = "incoming.done" if done else "incoming.reopened"
+            audit.note(
+                connection, [(self._store.ids.next(), Entry(actor.tenant_id, verb, moment, incoming_id).by(actor))]
+            )
+            return now or was
+
+        return self._store.write(work)
 
     def content(self, actor: Actor, incoming_id: int) -> Future[bytes]:
         """The mail as it came. Every look is in the audit trail before anything is shown."""

@@ -289,7 +289,7 @@ def _why(found: Incoming, message: Message | None) -> str:
         nothing = "It answers nothing and reports nothing."
         return found.why_automatic or (nothing if message is None else _UNREADABLE)
     if message is not None:
-        return found.why_automatic
+        return found.why_automatic if found.kind is IncomingKind.AUTOMATIC else ""
     if not (found.message_ids or found.envelope_id or found.tags):
         return "It does not say which message it is about."
     return "It is about a message that Postroom did not send, or does not keep any more."

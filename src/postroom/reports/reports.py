@@ -21,6 +21,7 @@ from postroom.model.audit import Entry
 from postroom.model.event import Event
 from postroom.model.message import Message, Recipient
 from postroom.model.state import State
+from postroom.policy.course import TELLING, course
 from postroom.policy.snapshot import NATIVE, Snapshot
 from postroom.policy.tongue import ENGLISH
 from postroom.reports.evidence import Evidence, SettingsThen, harmless
@@ -285,9 +286,11 @@ def _view_of(connection: Connection, snapshot: Snapshot, tenant_id: int, message
     message = _existing(connection, tenant_id, message_id)
     recipients = messages.recipients(connection, tenant_id, message_id)
     leaves = leaving(connection, snapshot, recipients, now_ms())
+    known = timeline.events(connection, tenant_id, message_id, _MOST_EVENTS, kinds=TELLING)
+    views = (_recipient_view(snapshot, message, one, leaves.get(one.n), language) for one in recipients)
     return MessageView(
         message=message,
-        recipients=tuple(_recipient_view(snapshot, message, one, leaves.get(one.n), language) for one in recipients),
+        recipients=tuple(replace(one, course=course(message.created_ms, one.n, known)) for one in views),
         has_content=messages.has_content(connection, tenant_id, message_id),
         application=_application(snapshot, message),
     )

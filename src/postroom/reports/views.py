@@ -8,6 +8,7 @@ from postroom.model.attempt import Attempt
 from postroom.model.event import Event
 from postroom.model.message import Message, RecipientRole
 from postroom.model.state import State
+from postroom.policy.course import Step
 from postroom.store.activity import Activity, Hour
 from postroom.store.lines import MessageLine
 from postroom.store.query import Query
@@ -47,7 +48,7 @@ class RecipientView:
     `explanation` and `remedy` are sentences (what happened, what to do); `reply` are the server's own words; `account`
     is the name of the account it goes or went through, or ""; `leaves_ms`: when it will leave at about, by the
     account's pace and what is before it (ms UTC), or None where nobody can say. `field`: the setting to look at, or "";
-    `apply`: what of the account's settings to set to what, where that mends it.
+    `apply`: what of the account's settings to set to what, where that mends it. `course`: how far it came.
     """
 
     n: int
@@ -68,6 +69,7 @@ class RecipientView:
     field: str
     apply: dict[str, str | int]
     updated_ms: int
+    course: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, case, delete, func, select
+from sqlalchemy import Connection, Row, case, delete, func, select, text, update
 
 from postroom.ids import id_at
 from postroom.model.incoming import IncomingKind, Received
 from postroom.store import tables
 from postroom.store.bulk import insert_rows
 from postroom.store.scope import within
+from postroom.store.tables.incoming import WAITING
 
-__all__ = ["Answered", "answered", "by_digests", "content", "drop_before", "get", "listed", "of_message", "put"]
+__all__ = ["Answered", "answered", "by_digests", "content", "drop_before", "get", "listed", "mark", "of_message", "put"]
 
 _table = tables.incoming
 _content = tables.incoming_content
@@ -36,6 +37,8 @@ def _from_row(row: Row[Any]) -> Received:
         row.size,
         row.message_id,
         row.n,
+        row.done_ms,
+        row.done_by,
     )
 
 
@@ -71,14 +74,22 @@ def content(connection: Connection, tenant_id: int, incoming_id: int) -> bytes |
 
 
 def listed(
-    connection: Connection, tenant_id: int, limit: int, *, before: int | None = None, kind: IncomingKind | None = None
+    connection: Connection,
+    tenant_id: int,
+    limit: int,
+    *,
+    before: int | None = None,
+    kind: IncomingKind | None = None,
+    waiting: bool = False,
 ) -> list[Received]:
-    """The newest first, older than the one with the number `before`."""
+    """The newest first, older than the one with the number `before`. `waiting`: only what waits for a person."""
     query = select(_table).where(within(_table, tenant_id))
     if before is not None:
         query = query.where(_table.c.id < before)
     if kind is not None:
         query = query.where(_table.c.kind == kind.value)
+    if waiting:
+        query = query.where(text(WAITING))
     return [_from_row(row) for row in connection.execute(query.order_by(_table.c.id.desc()).limit(limit))]
 
 
@@ -93,6 +104,15 @@ class Answered(NamedTuple):
 
     all: int = 0
     quick: int = 0
+
+
+def mark(
+    connection: Connection, tenant_id: int, incoming_id: int, done_ms: int | None, done_by: str
+) -> Received | None:
+    """As dealt with, or with None as still waiting; None where it is not there."""
+    mine = (within(_table, tenant_id), _table.c.id == incoming_id)
+    connection.execute(update(_table).where(*mine).values(done_ms=done_ms, done_by=done_by))
+    return get(connection, tenant_id, incoming_id)
 
 
 def answered(

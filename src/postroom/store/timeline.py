@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, literal, or_, select
@@ -32,8 +33,17 @@ def event_from_row(row: Row[Any]) -> Event:
     )
 
 
-def events(connection: Connection, tenant_id: int, message_id: int, limit: int, n: int | None = None) -> list[Event]:
-    """The first `limit` of them, in the order in which they happened; with `n` those that concern this recipient."""
+def events(
+    connection: Connection,
+    tenant_id: int,
+    message_id: int,
+    limit: int,
+    n: int | None = None,
+    kinds: Collection[EventKind] = (),
+) -> list[Event]:
+    """The first `limit` of them, in the order in which they happened; with `n` those that concern this recipient, with
+    `kinds` only those.
+    """
     query = (
         select(_event)
         .where(within(_event, tenant_id), _event.c.message_id == message_id)
@@ -42,6 +52,8 @@ def events(connection: Connection, tenant_id: int, message_id: int, limit: int, 
     )
     if n is not None:
         query = query.where(or_(_event.c.n == n, _event.c.n.is_(None)))
+    if kinds:
+        query = query.where(_event.c.kind.in_(sorted(kinds)))
     return [event_from_row(row) for row in connection.execute(query)]
 
 

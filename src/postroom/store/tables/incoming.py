@@ -7,7 +7,10 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, T
 from postroom.model.incoming import IncomingKind
 from postroom.store.tables.columns import key, metadata, number, one_of, tenant_of, words
 
-__all__ = ["incoming", "incoming_content"]
+__all__ = ["WAITING", "incoming", "incoming_content"]
+
+WAITING = "done_ms IS NULL AND (message_id IS NULL OR kind = 'other')"
+"""What a person has to look at; spelled as the index has it, so that it serves."""
 
 incoming = Table(
     "incoming",
@@ -24,11 +27,14 @@ incoming = Table(
     number("size", 0),
     Column("message_id", BigInteger, nullable=True),
     Column("n", Integer, nullable=True),
+    number("done_ms"),
+    words("done_by"),
     one_of("kind", IncomingKind),
     # The same octets are the same mail, however often they are fetched or handed over.
     Index("ix_incoming_digest", "tenant_id", "digest", unique=True),
     Index("ix_incoming_tenant_id_id", "tenant_id", "id"),
     Index("ix_incoming_message", "tenant_id", "message_id"),
+    Index("ix_incoming_waiting", "tenant_id", "id", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
     # How often somebody answered lately, however many reports came meanwhile.
     Index(
         "ix_incoming_replies",

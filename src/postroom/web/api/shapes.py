@@ -18,6 +18,7 @@ from postroom.model.plan import What
 from postroom.model.state import State
 from postroom.model.tenant import ForeignFrom, Mode, Sending, UnknownPolicy
 from postroom.office.views import AccountHealth
+from postroom.policy.course import Stage
 from postroom.web.api.certificate_shapes import certificate_schemas
 from postroom.web.api.grant_shapes import FIELDS as GRANT_FIELDS
 
@@ -284,6 +285,17 @@ _RECIPIENT = {
     "field": _text("The setting to look at, or empty."),
     "apply": _told({"type": "object"}, "What of the account's settings to set to what, where that mends it."),
     "updated_at": _or_null(_moment()),
+    "course": _told(
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"stage": _words(Stage), "at": _moment()},
+                "required": ["stage", "at"],
+            },
+        },
+        "How far it came, step by step; a bounce that nothing proves is `said-to-bounce`.",
+    ),
 }
 _MESSAGE = {
     "id": _text(),

@@ -25,7 +25,7 @@ from postroom.web.console.routes import Pages
 if TYPE_CHECKING:
     from postroom.web.console.visit import Visit
 
-__all__ = ["FRAME_HEADERS", "pages"]
+__all__ = ["FRAMED", "FRAME_HEADERS", "download", "pages"]
 
 pages = Pages()
 
@@ -40,7 +40,7 @@ FRAME_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 _DOWNLOAD = {"content-security-policy": "sandbox; default-src 'none'", "x-content-type-options": "nosniff"}
-_FRAMED = (
+FRAMED = (
     '<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light">'
     "<style>html{background:#fff;color:#1d2129;font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
     "img{max-width:100%;height:auto}</style>"
@@ -77,7 +77,7 @@ async def frame(visit: Visit) -> Response:
     html = await asyncio.to_thread(lambda: Letter(content).html)
     if not html:
         raise NotFound("It has no HTML.")
-    return HTMLResponse(_FRAMED + html, headers=FRAME_HEADERS)
+    return HTMLResponse(FRAMED + html, headers=FRAME_HEADERS)
 
 
 @pages.get("/log/{message}/file/{part}", Scope.CONTENT)
@@ -86,12 +86,12 @@ async def file(visit: Visit) -> Response:
     view, content = await _content(visit)
     wanted = visit.request.path_params["part"]
     if wanted == "eml":
-        return _download(content, f"{encode('m', view.message.id)}.eml")
+        return download(content, f"{encode('m', view.message.id)}.eml")
     letter = await asyncio.to_thread(Letter, content)
     octets = await asyncio.to_thread(letter.file, wanted)
     if octets is None:
         raise NotFound("It has no such file.")
-    return _download(octets, next(one.name for one in letter.files if one.number == wanted))
+    return download(octets, next(one.name for one in letter.files if one.number == wanted))
 
 
 @pages.get("/log/{message}/evidence", Scope.READ)
@@ -99,10 +99,11 @@ async def evidence(visit: Visit) -> Response:
     """All that is known of it, as one file for somebody else's help desk; with its content for who may see that."""
     number = number_of(visit)
     found = await visit.wait(visit.reports.evidence(visit.actor, number, visit.tenant, visit.language))
-    return _download(await asyncio.to_thread(pack, found), f"evidence-{encode('m', number)}.zip")
+    return download(await asyncio.to_thread(pack, found), f"evidence-{encode('m', number)}.zip")
 
 
-def _download(octets: bytes, name: str) -> Response:
+def download(octets: bytes, name: str) -> Response:
+    """As a file with a harmless name, which no browser takes for a page."""
     safe = _UNSAFE.sub("_", name.replace("/", "_").replace("\\", "_")).strip(" .")[:120] or "file"
     plain = safe.encode("ascii", "replace").decode().replace("?", "_")
     told = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(safe)}"

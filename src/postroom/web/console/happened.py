@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from postroom.model.event import Event, EventKind
+from postroom.policy.course import Stage, Step
 
 if TYPE_CHECKING:
     from postroom.web.console.visit import Visit
 
-__all__ = ["TITLES", "told"]
+__all__ = ["COURSE", "TITLES", "course_told", "told"]
 
 
 def N_(text: str) -> str:  # noqa: N802 - what gettext calls a text that is told later
@@ -50,6 +52,20 @@ TITLES: dict[EventKind, tuple[str, str]] = {
     EventKind.ANSWERED: ("note", N_("A program answered, as when somebody is away")),
     EventKind.COMPLAINED: ("bad", N_("Its recipient reported it as unwanted")),
 }
+COURSE: dict[Stage, tuple[str, str]] = {
+    Stage.ACCEPTED: ("note", N_("handed over")),
+    Stage.HANDED_OVER: ("good", N_("taken by the server")),
+    Stage.RELAYED: ("note", N_("passed on")),
+    Stage.DELIVERED: ("good", N_("in the mailbox")),
+    Stage.DELETED_UNREAD: ("warn", N_("deleted unread")),
+    Stage.READ: ("good", N_("read")),
+    Stage.ANSWERED: ("note", N_("answered by a program")),
+    Stage.REPLIED: ("good", N_("replied")),
+    Stage.COMPLAINED: ("bad", N_("reported as unwanted")),
+    Stage.BOUNCED: ("bad", N_("came back")),
+    Stage.SAID_TO_BOUNCE: ("warn", N_("came back, says a report that nothing proves")),
+}
+"""How far a mail came: the tone and the words of each step."""
 _DETAILS = ("title", "reply", "account", "why", "by", "from", "subject")
 _MOST = 500
 
@@ -59,3 +75,13 @@ def told(visit: Visit, event: Event) -> tuple[str, str, str]:
     tone, title = TITLES.get(event.kind, ("note", event.kind.value))
     found = [str(event.detail[name]) for name in _DETAILS if event.detail.get(name)]
     return tone, visit.say(title), " · ".join(found)[:_MOST]
+
+
+def course_told(visit: Visit, steps: Sequence[Step]) -> list[tuple[str, str, int]]:
+    """Each step's tone, words and time."""
+    return [(*_course_words(visit, step.stage), step.at_ms) for step in steps]
+
+
+def _course_words(visit: Visit, stage: Stage) -> tuple[str, str]:
+    tone, word = COURSE[stage]
+    return tone, visit.say(word)

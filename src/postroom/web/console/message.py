@@ -17,7 +17,7 @@ from postroom.model.message import Draft
 from postroom.model.state import WAITING, State
 from postroom.reports import MessageView
 from postroom.web.console.acts import ACTS, act_on
-from postroom.web.console.happened import told
+from postroom.web.console.happened import course_told, told
 from postroom.web.console.routes import Pages
 from postroom.web.console.why import origin, step
 
@@ -144,6 +144,7 @@ def _values(visit: Visit, view: MessageView) -> dict[str, object]:
         "message": view.message,
         "id": encode("m", view.message.id),
         "acts": [(name, visit.say(ACTS[name].button), ACTS[name].danger) for name in acts],
+        "course_words": lambda steps: course_told(visit, steps),
         "in_doubt": State.UNKNOWN in raw,
         "tabs": views_of(visit, view),
         "accounts": {one.account_id: one.account for one in view.recipients},

@@ -57,6 +57,7 @@ GROUPS = (
             Entry("/log", N_("Mailing log"), "log", Scope.READ, also=("/jobs", "/filters")),
             Entry("/silent", N_("Silent mailbox"), "silent", Scope.READ),
             Entry("/queue", N_("Queue"), "queue", Scope.READ),
+            Entry("/incoming", N_("Incoming"), "incoming", Scope.READ),
         ),
     ),
     Group(
