@@ -13,7 +13,7 @@ from postroom.errors import SchemaTooNew
 
 __all__ = ["HEAD", "REVISIONS", "bring_up_to_date", "revision"]
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 32))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 33))
 """Every revision this release knows, oldest first."""
 
 HEAD = REVISIONS[-1]
