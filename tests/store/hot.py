@@ -55,7 +55,7 @@ class Hot:
         message = (
             number, tenant_id, moment, None, None, "a@sender.test", "a@sender.test", "Subject", f"<{number}@test>",
             len(body or b""), priority, "", False, False, None, expires_ms, policy, secret, None, None, None,
-            None, None, "off",
+            None, None, "off", None, None, None,
         )  # fmt: skip
         recipients = [
             (number, n, tenant_id, one, "to", state.value, account_id, None, "default", priority, due, expires_ms,

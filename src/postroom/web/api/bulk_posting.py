@@ -53,7 +53,6 @@ class BulkPosting:
 
     def __init__(self, desk: Desk, admission: Admission) -> None:
         self._desk = desk
-        self._bulks = Bulks(desk.store, desk.office, desk.outbox)
         self._admission = admission
 
     async def __call__(self, scope: front.Scope, receive: front.Receive, send: front.Send) -> None:
@@ -66,17 +65,18 @@ class BulkPosting:
             need(actor, Scope.SEND)
             _refuse_other_media(given)
             key = _key(given)
+            bulks = Bulks(self._desk.store, self._desk.office, self._desk.outbox)
             lines = _lines(receive)
             head = _head(await anext(lines, b""))
             try:
-                begun = self._bulks.begin(actor, _draft(head, {}, ()), key)
+                begun = bulks.begin(actor, _draft(head, {}, ()), key)
             except BadInput as error:
                 raise in_json_names(error) from None
             bulk = await asyncio.wrap_future(begun)
         except Exception as error:
             await front.tell(send, problem_of(error, identity), identity)
             return
-        await self._stream(_Run(self._bulks, self._admission, actor, bulk, head, identity), lines, send, identity)
+        await self._stream(_Run(bulks, self._admission, actor, bulk, head, identity), lines, send, identity)
 
     async def _stream(self, run: _Run, lines: AsyncIterator[bytes], send: front.Send, identity: str) -> None:
         spool = Spool()
