@@ -40,7 +40,7 @@ NOUNS: dict[str, str] = {
     "dkim-key": "y",
     "incoming": "b",
     "job": "j",
-    "filter": "z",
+    "filter": "o",
 }
 """What an entry may be about, and the letter of its ids."""
 

@@ -149,7 +149,7 @@ def _refuse_twice(one: SavedFilter, others: list[SavedFilter]) -> None:
 
 def _meant(connection: Connection, tenant_id: int, actor: Actor, ref: Ref) -> SavedFilter:
     seen = saved_filters.seen_by(connection, tenant_id, actor.user_id)
-    number = number_of("z", ref)
+    number = number_of("o", ref)
     found = next((one for one in seen if one.id == number), None)
     if found is None and isinstance(ref, str):
         found = next((one for one in seen if one.name.casefold() == ref.strip().casefold()), None)

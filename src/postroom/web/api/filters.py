@@ -32,7 +32,7 @@ _EXAMPLE = {"name": "Invoices that failed", "search": {"kind": "invoice", "state
 
 def schemas() -> dict[str, dict[str, Any]]:
     shape = object_of(
-        id=_TEXT | {"description": "Like `z_…`."},
+        id=_TEXT | {"description": "Like `o_…`."},
         tenant_id=_TEXT,
         name=_TEXT,
         shared=_SHARED,
@@ -44,7 +44,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def _json(one: SavedFilter) -> dict[str, Any]:
-    return plain(one, "z") | {"search": search_json(one.search)}
+    return plain(one, "o") | {"search": search_json(one.search)}
 
 
 @router.get("", **answers(list_of("filters", "Filter"), "The filters, by their names."))

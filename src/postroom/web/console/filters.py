@@ -54,7 +54,7 @@ async def listed(visit: Visit) -> Response:
     found = await visit.wait(visit.office.filters(visit.actor, visit.tenant))
     return visit.page(
         "log/filters.html",
-        filters=[(one, encode("z", one.id), visit.url("/log", **_asked(visit, one))) for one in found],
+        filters=[(one, encode("o", one.id), visit.url("/log", **_asked(visit, one))) for one in found],
         deletes=lambda one: one.user_id == visit.actor.user_id or visit.may(Scope.SETTINGS_WRITE),
     )
 
@@ -76,7 +76,7 @@ async def keep(visit: Visit) -> Response:
 
 @pages.post("/filters/{filter}", Scope.READ)
 async def delete(visit: Visit) -> Response:
-    number = decode("z", visit.request.path_params["filter"])
+    number = decode("o", visit.request.path_params["filter"])
     if number is None:
         raise NotFound("There is no such filter here.")
     await visit.wait(visit.office.delete_filter(visit.actor, number, visit.tenant))
