@@ -169,7 +169,6 @@ class Things:
             "roles",
             "deleted",
             "dkim-keys",
-            "jobs",
             "filters",
         ]
         pages += [f"messages/{self.names['message']}", f"messages/{self.names['message']}/timeline"]
