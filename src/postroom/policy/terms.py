@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["HIGHEST", "Token", "folded", "of_message", "sender_term", "tokens", "word_term"]
 
@@ -26,6 +27,7 @@ HIGHEST = chr(0x10FFFF)
 
 _WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUN = re.compile(rf"[{_WIDE}]|[^\W_{_WIDE}]+")
+_PLAIN_RUN = re.compile("[a-z0-9]+")
 _IS_WIDE = re.compile(rf"[{_WIDE}]").match
 _MOST_LETTERS = 40
 _MOST_OTHERS = 200
@@ -60,18 +62,29 @@ def of_message(
     addresses: Iterable[str],
 ) -> set[str]:
     """All terms of one message."""
-    found = {sender_term(sender)}
-    for text in (subject, *addresses):
-        found.update(word_term(run) for run in _RUN.findall(folded(text)))
+    text = folded(" ".join((subject, *addresses)))
+    found = {"w" + run[:_MOST_LETTERS] for run in (_PLAIN_RUN if text.isascii() else _RUN).findall(text)}
+    found.add(_sender_term(sender))
     if kind:
-        found.add("k" + kind[:_MOST_OTHERS])
+        found.add(_without_nul("k" + kind[:_MOST_OTHERS]))
     if application_id is not None:
         found.add(f"p{application_id}")
-    found.update("t" + tag[:_MOST_OTHERS] for tag in tags)
+    for tag in tags:
+        found.add(_without_nul("t" + tag[:_MOST_OTHERS]))
     if numbered(message_id) != number:
-        found.add("i" + folded(message_id).strip("<>")[:_MOST_OTHERS])
-    # What no database keeps in a text (a NUL) stands in no term either.
-    return {term.replace("\x00", "") for term in found}
+        found.add(_without_nul("i" + folded(message_id).strip("<>")[:_MOST_OTHERS]))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _sender_term(sender: str) -> str:
+    """Of the few senders that most mail has."""
+    return _without_nul(sender_term(sender))
+
+
+def _without_nul(term: str) -> str:
+    """What no database keeps in a text (a NUL) stands in no term either."""
+    return term.replace("\x00", "") if "\x00" in term else term
 
 
 def numbered(message_id: str) -> int | None:

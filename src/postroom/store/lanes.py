@@ -31,6 +31,7 @@ __all__ = [
     "claim",
     "database_ms",
     "heartbeat",
+    "oldest_due_of",
     "reclaim",
     "release",
     "waiting_accounts",
@@ -49,6 +50,10 @@ _NEXT_PRIORITY = (
     "AND due_ms IS NOT NULL ORDER BY priority, tenant_id LIMIT 1"
 )
 """Two hops, because SQLite would walk through a whole group for one comparison of (priority, tenant)."""
+_FIRST_DUE = (
+    "SELECT due_ms FROM recipient WHERE account_id = ? AND priority = ? AND tenant_id = ? AND due_ms <= ? "
+    "ORDER BY due_ms LIMIT 1"
+)
 _ANY_DUE = "SELECT 1 FROM recipient WHERE account_id = ? AND priority = ? AND tenant_id = ? AND due_ms <= ? LIMIT 1"
 _DUE = (
     "SELECT r.message_id, r.n, r.tenant_id, r.address, r.attempts, m.application_id, m.sender_id, m.sender, "
@@ -181,6 +186,17 @@ def waiting_accounts(connection: Connection, now_ms: int) -> list[int]:
         if _any_due(connection, last, now_ms):
             found.append(last)
     return found
+
+
+def oldest_due_of(connection: Connection, account_id: int, now_ms: int) -> int | None:
+    """When the mail that waits for this account for longest became due (ms UTC), or None; one probe for each priority
+    and tenant."""
+    found = [
+        rows[0][0]
+        for priority, tenant_id in _waiting_groups(connection, account_id)
+        if (rows := fetch(connection, _FIRST_DUE, (account_id, priority, tenant_id, now_ms)))
+    ]
+    return min(found, default=None)
 
 
 def _any_due(connection: Connection, account_id: int, now_ms: int) -> bool:

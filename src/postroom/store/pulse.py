@@ -11,7 +11,7 @@ from postroom.ids import id_at
 from postroom.model.account import AccountState
 from postroom.model.state import State
 from postroom.store import tables
-from postroom.store.lanes import database_ms, waiting_accounts
+from postroom.store.lanes import database_ms, oldest_due_of, waiting_accounts
 from postroom.store.partial import ATTENTION, WAITING
 from postroom.store.scope import across, within
 
@@ -56,22 +56,15 @@ def nodes(connection: Connection) -> Beat:
 def oldest_due(connection: Connection, now_ms: int) -> int | None:
     """The earliest due time of mail that should have left, or None. Paused and disabled accounts are meant to wait."""
     accounts = _sending_accounts(connection)
-    found: list[int] = []
-    for account_id in waiting_accounts(connection, now_ms):
-        if account_id in accounts:
-            query = select(func.min(_recipient.c.due_ms)).where(
-                _recipient.c.account_id == account_id, _recipient.c.due_ms.is_not(None)
-            )
-            found.append(
-                connection.execute(across(query, "the installation's health is nobody's in particular")).scalar_one()
-            )
-    return min(found, default=None)
+    waiting = [one for one in waiting_accounts(connection, now_ms) if one in accounts]
+    found = [oldest_due_of(connection, account_id, now_ms) for account_id in waiting]
+    return min((one for one in found if one is not None), default=None)
 
 
 def _sending_accounts(connection: Connection) -> set[int]:
     table = tables.account
     query = select(table.c.id).where(table.c.enabled, table.c.state == AccountState.READY.value)
-    return {row.id for row in connection.execute(across(query, "as above"))}
+    return {row.id for row in connection.execute(across(query, "the installation's health is nobody's in particular"))}
 
 
 class Stopped(NamedTuple):

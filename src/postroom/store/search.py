@@ -108,13 +108,17 @@ class _Walk:
         """From `below` down to `floor`; where it goes on when there is enough, or patience is over; else None."""
         source = self._choose(floor, is_listed=is_listed)
         goes_on: int | None = below
+        began = time.monotonic()
         while goes_on is not None:
             chosen, goes_on, rows = source(goes_on)
             self._looked_at += rows
             self.found += self._check.passing(chosen, self._limit - len(self.found))
             if len(self.found) >= self._limit:
                 return self.found[-1]
-            if goes_on is not None and (self._looked_at >= _MOST_ROWS or time.monotonic() >= self._until):
+            now = time.monotonic()
+            took, began = now - began, now
+            # The next chunk takes about as long: who would not be done in time does not begin it.
+            if goes_on is not None and (self._looked_at >= _MOST_ROWS or now + took / 2 >= self._until):
                 return goes_on
         return None
 

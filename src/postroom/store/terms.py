@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, select, text, update
@@ -70,13 +70,19 @@ def next_batch(connection: Connection, now_ms: int, limit: int) -> Batch | None:
         return None
     addresses = _addresses(connection, [row.id for row in found])
     done = [row for row in found if row.id in addresses]
-    rows = sorted((row.tenant_id, term, row.id) for row in done for term in _terms(row, addresses[row.id]))
+    rows = [(row.tenant_id, term, row.id) for row in done for term in _terms(row, addresses[row.id])]
+    rows.sort()
     return Batch(since, done[-1].id, len(done), rows)
 
 
 def _terms(row: Any, addresses: Sequence[str]) -> set[str]:
-    tags = json.loads(row.tags) if row.tags else ()
+    tags = _tags(row.tags) if row.tags else ()
     return of_message(row.id, row.sender, row.subject, row.message_id, row.kind, row.application_id, tags, addresses)
+
+
+@lru_cache(maxsize=1024)
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _addresses(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
@@ -85,8 +91,8 @@ def _addresses(connection: Connection, ids: Sequence[int]) -> dict[int, list[str
     query = select(c.message_id, c.address).where(c.message_id.in_(ids)).order_by(c.message_id, c.n)
     rows = connection.execute(across(query.limit(_MOST_RECIPIENTS + 1), _WHY)).all()
     found: dict[int, list[str]] = {}
-    for number, some in groupby(rows, key=lambda row: row.message_id):
-        found[number] = [row.address for row in some]
+    for number, address in rows:
+        found.setdefault(number, []).append(address)
     if len(rows) <= _MOST_RECIPIENTS:
         return {number: found.get(number, []) for number in ids}
     if len(found) > 1:

@@ -96,7 +96,7 @@ class Upkeep:
                 Duty("sweep", 300.0, self.sweep),
                 Duty("feed", 300.0, webhooks.sweep),
                 Duty("old jobs", 300.0, jobs.sweep),
-                Duty("list", 2.0, Listing(store).run_once),
+                Duty("list", 2.0, Listing(store, worker.settled).run_once),
             ]
         self.duties = tuple(duties)
 

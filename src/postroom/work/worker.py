@@ -88,6 +88,7 @@ class Worker:
         self._rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._settled = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -328,6 +329,7 @@ class Worker:
 
     def finished(self, lane: Lane, job: Job, endings: tuple[Ending, ...] | None, moves: Sequence[Move]) -> None:
         """A job is over: tell the log, and whoever waits how (`moves`: what is durable of it)."""
+        self._settled += 1
         room = self._rooms.get(lane.account.id)
         if room is not None and endings:
             room.note_left(monotonic_ms(), sum(ending.verdict.action is Action.NONE for ending in endings))
@@ -343,6 +345,10 @@ class Worker:
                     ending.verdict.diagnosis, ending.verdict.scope.value, words,
                 )  # fmt: skip
         self._waiters.over(job.message_id, len(job.recipients), moves)
+
+    def settled(self) -> int:
+        """How many jobs were settled here so far."""
+        return self._settled
 
     def beyond(self, lane: Lane, job: Job, verdict: Verdict) -> None:
         """A verdict that concerns more than one message."""
