@@ -1,4 +1,5 @@
-"""The search for a mail server in the console: what is found is shown while it goes on, and it can be stopped."""
+"""The search for a mail server in the console: what is found is shown while it goes on, and it can be stopped. And
+what is wrong with a form is told in the reader's language, to the last word."""
 
 from __future__ import annotations
 
@@ -40,3 +41,19 @@ def test_servers_are_shown_as_they_are_found_and_the_search_can_be_stopped(conso
                 expect(page.get_by_role("alert")).to_contain_text("There is no @ in it.")
             finally:
                 object.__setattr__(settings, "dns_servers", before)
+
+
+def test_what_is_wrong_with_an_account_is_told_in_german(console: ConsoleRig) -> None:
+    page = console.open("/accounts/new", language="de")
+    page.locator("#f-host").fill("https://smtp.example.com/")
+    page.locator("#f-port").fill("99999")
+    page.locator("#f-sender_address").fill("anna @example.com")
+    page.get_by_role("button", name="Speichern").last.click()
+    told = page.get_by_role("alert")
+    for words in (
+        "3 Angaben müssen verbessert werden",
+        "ist eine Webadresse oder ein Pfad, nicht der Name eines Servers.",
+        "ist keine ganze Zahl von 1 bis 65.535. Berichtigen Sie die Zahl.",
+        "ist keine Adresse. Vor dem @ steht ein Leerzeichen.",
+    ):
+        expect(told).to_contain_text(words)

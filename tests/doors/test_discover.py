@@ -120,8 +120,8 @@ def test_what_is_found_is_told_as_it_comes_in_the_reader_s_language(house: Api, 
     for before, after in itertools.pairwise(told):
         assert [one for one in before["heard"] + before["offers"] if one not in after["heard"] + after["offers"]] == []
     assert told[-1]["offers"][0]["port"] == server.port
-    assert told[-1]["offers"][0]["reasons"][0].startswith("Die Domain selbst nennt ihn")
-    assert "Die Mail der Domain geht an smtp.firm.test." in [one["words"] for one in told[-1]["heard"]]
+    assert told[-1]["offers"][0]["reasons"][0].startswith("Die Domäne selbst nennt ihn")
+    assert "Die Mail der Domäne geht an smtp.firm.test." in [one["words"] for one in told[-1]["heard"]]
     refused = house.boss.post("/v1/discover", json={"address": "nobody"}, headers={"accept": "text/event-stream"})
     assert problem(refused, 422)["faults"][0]["field"] == "address"
 

@@ -423,3 +423,7 @@ def test_the_command_line_shows_the_matrix_and_explains(
     assert "The server said: 550 5.7.60" in shown
     code, shown = run("proof", "show", "--json")
     assert {one["state"] for one in json.loads(shown)["proofs"]} == {"proven", "refused"}
+    code, shown = run("proof", "offered")
+    assert code == 0, shown
+    assert shown.index("shop@firm.test") < shown.index("notallowed@firm.test"), "the proven one first"
+    assert "refused" in shown

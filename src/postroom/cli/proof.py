@@ -56,6 +56,29 @@ def run(call: Call, sender: Sender = "", account: Account = "") -> None:
         raise typer.Exit(ExitCode.REFUSED)
 
 
+@page.command("offered")
+def offered(call: Call) -> None:
+    """Shows the senders that the key in use may send from, the proven ones first, and why one is refused."""
+    answer = call.desk.get("/v1/offered-senders")
+    call.answer(answer, lambda: _say_offered(call, answer.get("senders", [])))
+
+
+def _say_offered(call: Call, found: Sequence[Mapping[str, Any]]) -> None:
+    rows = [
+        (
+            str(one.get("address")),
+            Cell(str(one.get("state")), _STYLES.get(str(one.get("state")), "")),
+            local(one.get("told_at")) or "",
+            "default" if one.get("default") else "",
+        )
+        for one in found
+    ]
+    call.terminal.columns(("SENDER", "STATE", "SINCE", ""), rows)
+    for one in found:
+        if one.get("why"):
+            call.terminal.paragraph(f"{one.get('address')}: {one['why']}", style="wait")
+
+
 def _key(one: Mapping[str, Any]) -> tuple[Any, Any]:
     return one.get("sender"), one.get("account_id")
 

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from postroom.errors import BadInput, Fault, NotFound, PostroomError
 from postroom.ids import decode, encode
 from postroom.model.application import Application, Key, Scope
+from postroom.model.proof import ProofState
+from postroom.office.proofs import ProofView
 from postroom.policy.rights import SENTENCES, beyond
 from postroom.web.console.forms import Form
 from postroom.web.console.routes import Pages
@@ -20,6 +22,7 @@ __all__ = ["LABELS", "pages"]
 pages = Pages()
 
 _FIELDS = ("name", "senders", "kinds", "per_minute")
+_ORDER = (ProofState.PROVEN, ProofState.UNTESTED, ProofState.REFUSED)
 LABELS = {
     "name": N_("Name"),
     "senders": N_("Senders it may use"),
@@ -45,7 +48,7 @@ async def list_applications(visit: Visit) -> Response:
 
 @pages.get("/applications/new", Scope.APPLICATIONS)
 async def begin(visit: Visit) -> Response:
-    return _form(visit, Form())
+    return await _form(visit, Form())
 
 
 @pages.post("/applications/new", Scope.APPLICATIONS)
@@ -55,7 +58,7 @@ async def create(visit: Visit) -> Response:
     try:
         made = await visit.wait(visit.office.create_application(visit.actor, name, visit.tenant, values))
     except PostroomError as error:
-        return _form(visit, visit.form.refused(error), status=error.status)
+        return await _form(visit, visit.form.refused(error), status=error.status)
     return visit.go(_path(made), visit.say("%(name)s is there. Make a key for it now.", name=made.name))
 
 
@@ -148,12 +151,21 @@ async def _page(visit: Visit, one: Application, form: Form, *, status: int = 200
         scopes=scopes,
         labels={name: visit.say(text) for name, text in LABELS.items()},
         may_write=visit.may(Scope.APPLICATIONS),
+        offered=await _offered(visit),
     )
 
 
-def _form(visit: Visit, form: Form, *, status: int = 200) -> Response:
+async def _form(visit: Visit, form: Form, *, status: int = 200) -> Response:
     labels = {name: visit.say(text) for name, text in LABELS.items()}
-    return visit.page("applications/new.html", status, form=form, labels=labels)
+    return visit.page("applications/new.html", status, form=form, labels=labels, offered=await _offered(visit))
+
+
+async def _offered(visit: Visit) -> list[ProofView]:
+    """The senders that mail leaves from, with the proof of their way; the proven ones first."""
+    if not visit.may(Scope.SETTINGS_READ):
+        return []
+    views = await visit.wait(visit.office.proofs(visit.actor, visit.tenant, visit.language))
+    return sorted((one for one in views if one.used), key=lambda one: (_ORDER.index(one.state), one.sender))
 
 
 def _values(form: Form) -> dict[str, object]:
