@@ -30,7 +30,7 @@ class _NoDesk:
         trusted_proxies: tuple[()] = ()
         proxy_header = None
 
-    office = outbox = reports = None
+    office = outbox = reports = store = None
 
 
 DOCUMENT: dict[str, Any] = create_app(_NoDesk()).openapi()  # type: ignore[arg-type]  # the document needs no engine
