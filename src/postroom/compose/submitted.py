@@ -33,6 +33,9 @@ __all__ = ["MAX_HOPS", "OURS", "Mending", "Submitted", "mended", "read", "receiv
 
 MAX_HOPS = 50
 """Received fields a message may bring along: with more it goes round in circles (RFC 5321, 6.3)."""
+MAX_OURS = 4
+"""How many of them may be a Postroom's: two that are each other's server end after a few mails."""
+_BY_US = " (Postroom) with "
 OURS = ("kind", "priority", "send-at", "expires-at", "tag", "idempotency-key")
 """What an `X-Postroom-` field may say."""
 _PREFIX = "x-postroom-"
@@ -105,7 +108,11 @@ def read(content: bytes) -> Submitted:
     """Reads a message whose line ends are CRLF. Raises BadInput with everything that is wrong with it."""
     header, start = Header.read(content)
     faults: list[Fault] = []
-    if len(header.all("received")) > MAX_HOPS:
+    passed = header.all("received")
+    if sum(_BY_US in one.text for one in passed) > MAX_OURS:
+        problem = "The message has passed several Postrooms one after the other: it goes round in circles."
+        faults.append(Fault("received", problem, "Look for two that hand mail over to each other."))
+    elif len(passed) > MAX_HOPS:
         problem = Sentence(
             "The message has passed more than {max_hops} servers: it goes round in circles.", max_hops=MAX_HOPS
         )
@@ -170,7 +177,7 @@ def _asked(header: Header, faults: list[Fault]) -> dict[str, tuple[str, ...]]:
 
 def received(host: str, protocol: str, number: str, date: str) -> str:
     """The value of our Received field (RFC 5321, 4.4): who took it, how, under which number, when; not from whom."""
-    return f"by {host} (Postroom) with {protocol} id {number};\r\n\t{date}"
+    return f"by {host}{_BY_US}{protocol} id {number};\r\n\t{date}"
 
 
 def mended(submitted: Submitted, mending: Mending) -> bytes:

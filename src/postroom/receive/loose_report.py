@@ -5,7 +5,7 @@ share is enough: a sender that is a program, an address on a line of its own, an
 
 Rules kept here: what is found is a claim, not a fact. Only who was really written to can be reported on, and that is
 for whoever ties a report to its message to see. Nobody is guessed: an address is reported on only where it is named in
-front of the message that came back.
+front of the message that came back; one that names nobody reports on "".
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ __all__ = ["is_loose_report", "loose_fates"]
 
 MAX_LINES = 2_000
 MAX_FATES = 100
+_MOST_SENTENCES = 60
+_MOST_GUESSED = 3
 
 _DAEMON = re.compile(
     r"(?:^|[<\s\"(])(?:mailer[-_.]?daemon|mail[-_.]?daemon|postmaster|mdaemon|mail(?:er)?[-_. ]?(?:delivery|system)"
@@ -42,9 +44,9 @@ _DELAYED = re.compile(
 )
 _SPEC = r"[^\s<>\"'(),;:\[\]]{1,64}@[A-Za-z0-9\u0080-\uffff.-]{1,255}"
 _NAMED = re.compile(
-    r"^[ \t>*-]{0,10}(?:(?:to|recipient|address|an|empfänger)[ \t]*:[ \t]*)?"
+    r"^[ \t>*-]{0,10}(?:(?:to|recipient|(?:failed )?address|an|empfänger)[ \t]*:[ \t]*)?"
     rf"[<'\"]?(?:mailto:|smtp:|rfc822;)?({_SPEC})"
-    r"[>'\"]?[ \t]*(?:(:.*)|([(-].*)|(?:on|am) \d.*)?$",
+    r"[>'\"]?[ \t]*(?:(:.*)|((?:[(-]|\.\.\.).*)|(?:on|am) \d.*)?$",
     re.IGNORECASE,
 )
 _ORIGINAL = re.compile(
@@ -73,6 +75,8 @@ def loose_fates(message: Part, text: str) -> tuple[FateOf, ...]:
     for field in message.header.all("x-failed-recipients"):
         for address in re.findall(_SPEC, field.text):
             named.setdefault(address, "")
+    if not named:
+        named = dict.fromkeys(_in_sentences(message, lines), "") or {"": ""}
     fates = []
     for address, reason in list(named.items())[:MAX_FATES]:
         code, enhanced, words = answer_in(reason)
@@ -82,6 +86,18 @@ def loose_fates(message: Part, text: str) -> tuple[FateOf, ...]:
         softened = delayed or 400 <= code < 500
         fates.append(FateOf(shown(address), Fate.DELAYED if softened else Fate.FAILED, "", code, enhanced, words))
     return tuple(fates)
+
+
+def _in_sentences(message: Part, lines: list[str]) -> list[str]:
+    """Where no address has a line of its own: those that it speaks of, and that are neither who reports nor to whom."""
+    header = " ".join(message.shown(name) for name in ("from", "to", "delivered-to", "return-path")).lower()
+    found: dict[str, None] = {}
+    for line in lines[:_MOST_SENTENCES]:
+        for spec in re.findall(_SPEC, line):
+            address = spec.rstrip(".").removeprefix("mailto:")
+            if address.lower() not in header:
+                found[address] = None
+    return list(found)[:_MOST_GUESSED]
 
 
 def _own_lines(text: str) -> list[str]:

@@ -20,6 +20,8 @@ _ABOVE = re.compile(
     r"|.{0,200}<[^<>\s]+@[^<>\s]+>.{0,20}(?:wrote|schrieb):[ \t]*)$",
     re.IGNORECASE,
 )
+_DATED = re.compile(r"^[ \t>]*.{0,200}\d.{0,200}<[^<>\s]{1,64}@[^<>\s]{1,255}>[^<>]{0,25}:[ \t]*$")
+"""A date, somebody's address and a colon, in whatever language: what follows it has to be a quote."""
 _DIVIDER = re.compile(
     r"^[ \t>]*(?:-{2,}[ \t]*(?:original message|ursprüngliche nachricht|original-nachricht|message d'origine"
     r"|forwarded message|weitergeleitete nachricht|mensaje original|messaggio originale|oorspronkelijk bericht"
@@ -33,7 +35,10 @@ _SENT = re.compile(
     re.IGNORECASE,
 )
 _SIGNATURE = re.compile(
-    r"^(?:-- ?|—|sent from my .{1,40}|von meinem .{1,40} gesendet|gesendet (?:mit|von) .{1,60}|envoyé de mon .{1,40}"
+    r"^(?:-- ?|—|sent (?:from|with) (?:my|yahoo|outlook|mail for|proton|samsung|gmx|mailbird)\b.{0,60}"
+    r"|von meinem .{1,40} gesendet\.?|gesendet (?:mit|von) .{1,60}|envoyé de(?:puis)? (?:mon|outlook|yahoo)\b.{0,40}"
+    r"|diese nachricht wurde von (?:meinem|mir) .{1,60}|enviado desde (?:mi|outlook)\b.{0,40}"
+    r"|inviato da(?:l mio| outlook)\b.{0,40}|verzonden vanaf mijn\b.{0,40}"
     r"|get outlook for .{1,40}|outlook für .{1,40} (?:herunterladen|beziehen))$",
     re.IGNORECASE,
 )
@@ -65,9 +70,18 @@ def _introduces(lines: list[str], place: int) -> bool:
     """Whether `On … wrote:` stands here, on one line or folded onto two, and nothing but the quote follows."""
     for length in (1, 2, 3):
         piece = lines[place : place + length]
-        if len(piece) == length and all(piece) and _ABOVE.match(" ".join(piece)[:500]):
+        if len(piece) < length or not all(piece):
+            return False
+        joined = " ".join(piece)[:500]
+        if _ABOVE.match(joined) or (_DATED.match(joined) and _is_quoted(lines, place + length)):
             return not _goes_on(lines, place + length)
     return False
+
+
+def _is_quoted(lines: list[str], start: int) -> bool:
+    """Whether a quote is the next thing that stands here."""
+    following = next((line for line in lines[start : start + 4] if line), "")
+    return _QUOTED.match(following) is not None
 
 
 def _goes_on(lines: list[str], start: int) -> bool:
@@ -82,10 +96,11 @@ def _goes_on(lines: list[str], start: int) -> bool:
 
 
 def _is_head(lines: list[str], place: int) -> bool:
-    """`From:` and `Sent:` near each other, as Outlook writes above what it quotes."""
-    return _FROM.match(lines[place][:300]) is not None and any(
-        _SENT.match(line[:300]) for line in lines[place + 1 : place + 4]
-    )
+    """`From:` and `Sent:` near each other, as Outlook writes above what it quotes; some say first when."""
+    line = lines[place][:300]
+    if _SENT.match(line):
+        return any(_FROM.match(below[:300]) for below in lines[place + 1 : place + 2])
+    return _FROM.match(line) is not None and any(_SENT.match(below[:300]) for below in lines[place + 1 : place + 4])
 
 
 def _without_signature(lines: list[str]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -245,6 +247,90 @@ _HEADS = (
 )
 _OTHERS = ("--b", "--b--", "", "\xff\x00", "<a@b>:", "> x", "On x wrote:", "From: <", "-- ")
 _LINES = st.sampled_from([*_HEADS, *_OTHERS])
+
+
+ODD = {
+    "Domino": ("DELIVERY FAILURE: not listed", "Your message\n\n  Subject: x\n\nwas not delivered to:\n\n  bob@y.org"
+               "\n\nbecause:\n\n  User bob is in no directory\n"),
+    "GroupWise": ("Mail System Error", "It was undeliverable to the following:\n\n\tbob@y.org (unknown)\n"),
+    "a webmailer": ("failure notice", "Unable to deliver message to the following address(es).\n\n"
+                          "<bob@y.org>:\n554 delivery error: no such account\n\n--- Original message follows.\n"),
+    "old Exchange": ("Undeliverable: x", "The following recipient(s) could not be reached:\n\n"
+                     "      'bob@y.org' on 1/1/2026 10:01 AM\n            No such account. <mx.y.org #5.1.1>\n"),
+    "Courier": ("NOTICE: mail delivery status.", "UNDELIVERABLE MAIL\n\n<bob@y.org>:\n    mx.y.org [192.0.2.1]:\n"
+                "<<< 550 User unknown.\n"),
+    "smail": ("Undeliverable message", "|--- Failed addresses follow: ---|\n <bob@y.org> ... unknown user\n"),
+    "MDaemon": ("Permanent Delivery Failure", "Failed address: bob@y.org\n\n--- Session Transcript ---\n"
+                " <-- 550 5.1.1 unknown\n"),
+    "in a sentence": ("Undeliverable mail", "Could not deliver to bob@y.org: 550 No such user\n"),
+    "in a bracket": ("Delivery Failure", "The message to <bob@y.org> was undeliverable.\n5.1.0 - Unknown\n"),
+    "Google": ("Delivery Status Notification (Failure)", "** Address not found **\n\nYour message wasn't delivered to "
+               "bob@y.org because it couldn't be found.\n\n550 5.1.1 no such account\n"),
+    "French": ("Non remis : Facture", "Échec de remise :\n\nbob@y.org (bob@y.org)\nIntrouvable. 550 5.1.10\n"),
+    "German": ("Unzustellbar: x", "Nicht erreicht:\n\n   bob@y.org am 01.01.2026 10:01\n   Kein Konto. <mx #5.1.1>\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("subject", "text"), ODD.values(), ids=ODD)
+def test_whom_the_odd_formats_of_the_world_tell_of(subject: str, text: str) -> None:
+    found = understand(mail(text, From="MAILER-DAEMON@mx.y.org", Subject=subject, Return_Path="<>"))
+    assert found.kind is IncomingKind.REPORT
+    assert [(one.address, one.fate) for one in found.fates] == [("bob@y.org", Fate.FAILED)]
+
+
+def test_one_that_names_nobody_says_so() -> None:
+    found = understand(mail("It failed. 550 5.2.1 off\n", From="MAILER-DAEMON@y.org", Subject="failure notice"))
+    assert [(one.address, one.enhanced) for one in found.fates] == [("", "5.2.1")]
+
+
+def test_neither_who_reports_nor_to_whom_is_reported_on() -> None:
+    text = "postmaster@y.org says to post@x.org that bob@y.org is not there.\n"
+    found = understand(mail(text, From="postmaster@y.org", To="post@x.org", Subject="Undeliverable"))
+    assert [one.address for one in found.fates] == ["bob@y.org"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"X: y\r\n" * 200_000 + b"\r\nx",
+        b"Subject: " + b"x" * 5_000_000 + b"\r\n\r\nx",
+        b"Subject: " + b"=?utf-8?q?x?= " * 100_000 + b"\r\n\r\nx",
+        b"References: " + b"<a@b> " * 300_000 + b"\r\n\r\nx",
+        b"To: " + b"a <b@c>, " * 200_000 + b"\r\n\r\nx",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 200_000,
+        b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        + b"Final-Recipient: rfc822; a@b\r\nAction: failed\r\n\r\n" * 100_000,
+        b"Content-Type: text/plain; charset=" + b"x" * 100_000 + b"\r\n\r\nx",
+        b"Content-Type: text/html\r\n\r\n" + b"<div>" * 300_000,
+        b"Content-Transfer-Encoding: base64\r\n\r\n" + b"QUFB" * 1_000_000,
+        "".join(
+            f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(2_000)
+        ).encode(),
+        b"Content-Type: message/rfc822\r\n\r\n" * 5_000 + b"x",
+    ],
+    ids=[
+        "fields", "one long field", "encoded words", "references", "addresses", "parts", "recipients", "charset",
+        "open tags", "base64", "nested parts", "nested messages",
+    ],
+)  # fmt: skip
+def test_bombs_are_read_within_limits(content: bytes) -> None:
+    """A19: neither time nor memory grows faster than what came. The limit is generous, for machines that are busy."""
+    tracemalloc.start()
+    try:
+        found = understand(content)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 40 * len(content) + 60_000_000
+    assert len(found.fates) <= 1_000
+    assert len(found.message_ids) <= 50
+
+
+@given(st.binary(max_size=400), st.sampled_from(["utf-16", "utf-7", "x-unknown", "iso-2022-jp", "idna", "rot13"]))
+def test_any_octets_in_any_charset_are_read(octets: bytes, charset: str) -> None:
+    head = f"From: a@b\r\nContent-Type: text/plain; charset={charset}\r\nIn-Reply-To: <a@b>\r\n\r\n".encode()
+    assert understand(head + octets).kind is IncomingKind.REPLY
+    understand(octets)
 
 
 @given(st.lists(_LINES | st.text(max_size=20), max_size=30))
