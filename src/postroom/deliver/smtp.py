@@ -44,7 +44,7 @@ from postroom.smtp.client import (
     transfer,
 )
 from postroom.smtp.command import DATA
-from postroom.smtp.envelope import inquire
+from postroom.smtp.rehearsal import inquire
 from postroom.smtp.reply import Reply
 from postroom.smtp.sasl import MECHANISM_NAMES
 from postroom.smtp.sasl_oauth import OAUTH_MECHANISM_NAMES

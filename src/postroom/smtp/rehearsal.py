@@ -8,6 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from postroom.model.attempt import Failure
 from postroom.smtp import command
 from postroom.smtp.delivery import Delivery, prepare
 from postroom.smtp.fault import Lost, Refusal
@@ -18,7 +19,7 @@ from postroom.smtp.steps import Send, Step
 from postroom.smtp.transcript import Transcript
 from postroom.smtp.transmission import Outcome, Transmission
 
-__all__ = ["Rehearsal", "Rehearsed"]
+__all__ = ["Rehearsal", "Rehearsed", "inquire"]
 
 _WELCOME = frozenset({250, 251, 252})
 
@@ -55,12 +56,42 @@ class Rehearsal:
 
     def end(self) -> Generator[Step, Any, None]:
         """Takes the envelope back and says goodbye. What the server makes of that matters to nobody."""
-        yield Send(command.RSET, 1, self._opened.timeouts.probe)
-        yield Send(command.QUIT, 1, self._opened.timeouts.quit)
+        return (yield from _taken_back(self._opened))
 
     @staticmethod
     def _line(prepared: Delivery | Outcome, place: int) -> bytes:
         return b"" if isinstance(prepared, Outcome) else prepared.lines[place]
+
+
+def inquire(opened: Opened, mail_from: str, recipient: str) -> Generator[Step, Any, Rehearsed]:
+    """The same where there is no message, only addresses: the answer to RCPT, or the one that came before it and did
+    not pass. The connection is to be closed afterwards.
+    """
+    lines = _lines(opened, mail_from, recipient)
+    if isinstance(lines, Refusal):
+        return Rehearsed(Phase.MAIL, lines, Transcript())
+    answer = yield from _said(lines[0], opened.timeouts.mail, Phase.MAIL)
+    if answer.passed:
+        answer = yield from _said(lines[1], opened.timeouts.rcpt, Phase.RCPT)
+    if not isinstance(answer.cause, Lost):
+        yield from _taken_back(opened)
+    return answer
+
+
+def _lines(opened: Opened, mail_from: str, recipient: str) -> tuple[bytes, bytes] | Refusal:
+    wide = not (mail_from + recipient).isascii()
+    if wide and not opened.capabilities.smtputf8:
+        text = "The server can't take addresses with letters beyond English."
+        return Refusal(Failure.NO_SMTPUTF8, "5.6.7", text)
+    try:
+        return command.mail(mail_from, smtputf8=wide), command.rcpt(recipient, smtputf8=wide)
+    except command.Unwritable as fault:
+        return Refusal(Failure.UNWRITABLE, "5.5.4", str(fault))
+
+
+def _taken_back(opened: Opened) -> Generator[Step, Any, None]:
+    yield Send(command.RSET, 1, opened.timeouts.probe)
+    yield Send(command.QUIT, 1, opened.timeouts.quit)
 
 
 def _said(line: bytes, seconds: float, phase: Phase) -> Generator[Step, Any, Rehearsed]:
