@@ -374,3 +374,14 @@ def test_who_may_not_see_contents_sees_none(console: ConsoleRig, post: Post) -> 
         console.api._actor, "Strangers").result(_WAIT).id)  # fmt: skip
     for view in ("", "/content", "/frame", "/source"):
         assert stranger.new_page().request.get(f"{console.url}{here}{view}").status == 404, view
+
+
+def test_pages_hear_of_news_by_a_stream(console: ConsoleRig, post: Post) -> None:
+    """The log shows what came long before it would ask by itself."""
+    page = opened(post, "/log")
+    with page.expect_response(lambda answer: answer.url.endswith("/live")) as heard:
+        page.reload()
+    assert heard.value.headers["content-type"].startswith("text/event-stream")
+    page.evaluate("document.querySelector('#rows').dataset.live = '3600'")
+    post.put("Brought by the stream", ("ann@customer.example", State.SENDING))
+    expect(page.get_by_role("link", name="Brought by the stream")).to_be_visible()

@@ -45,6 +45,7 @@ from postroom.store.database import Store
 from postroom.store.query import wanted_of
 from postroom.store.queue import Load
 from postroom.store.search import Count, count, search
+from postroom.store.signs import Signs, signs
 from postroom.store.unknown_answers import UnknownAnswer
 from postroom.store.volumes import Volume, volumes
 
@@ -215,6 +216,12 @@ class Reports:
             ]
 
         return self._store.read(work)
+
+    def signs(self, actor: Actor, tenant_id: int | None = None) -> Future[Signs]:
+        """What differs as soon as anything happens to the tenant's newest mail; for pages that follow it."""
+        _require(actor, Scope.READ)
+        number = _tenant_for(actor, tenant_id)
+        return self._store.read(lambda c: signs(c, number))
 
     def volumes(self, actor: Actor, tenant_id: int | None = None) -> Future[dict[int, Volume]]:
         """By account id: what became of the mail of the last 24 hours. Numbers only, so whoever sees accounts may."""

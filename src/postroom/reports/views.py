@@ -12,6 +12,7 @@ from postroom.policy.course import Step
 from postroom.store.activity import Activity, Hour
 from postroom.store.lines import MessageLine
 from postroom.store.query import Query
+from postroom.store.signs import Signs
 from postroom.store.volumes import Volume
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Query",
     "QueueLine",
     "RecipientView",
+    "Signs",
     "TenantQueueLine",
     "Timeline",
     "Volume",

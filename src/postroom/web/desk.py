@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from postroom.office import Office
@@ -21,7 +22,7 @@ __all__ = ["Desk"]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The parts of a running Postroom that a door may call."""
+    """The parts of a running Postroom that a door may call. `closing`: the server stops; what streams has to end."""
 
     settings: Settings
     store: Store = field(repr=False)
@@ -34,3 +35,4 @@ class Desk:
     webhooks: Webhooks = field(repr=False)
     jobs: Jobs = field(repr=False)
     mailboxes: Mailboxes = field(repr=False)
+    closing: asyncio.Event = field(default_factory=asyncio.Event, repr=False, kw_only=True)

@@ -154,7 +154,7 @@ async def serve_http(
     """Serves `app` as long as the block runs; port 0 takes a free one. Raises BadSettings when it can't listen there.
 
     `sockets`: those of `listen`, when the address was taken earlier. Leaving the block stops listening, lets running
-    requests end for `grace_seconds`, and closes what is left.
+    requests end for `grace_seconds`, and closes what is left. An app with `stopping()` is told first: streams end.
     """
     sockets = sockets or listen(host, port)
     protocol = type("Protocol", (BoundedProtocol,), {"most_connections": connections})
@@ -179,6 +179,9 @@ async def serve_http(
         yield HttpServer(tuple(bound_to(one) for one in sockets), server)
     finally:
         server.should_exit = True
+        stopping = getattr(app, "stopping", None)
+        if stopping is not None:
+            stopping()
         await running
 
 

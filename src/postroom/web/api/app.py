@@ -154,6 +154,10 @@ class Api(FastAPI):
         self._page = ""
         self._offered: list[tuple[re.Pattern[str], set[str]]] = []
 
+    def stopping(self) -> None:
+        """The server stops: what streams without end, ends."""
+        self.state.desk.closing.set()
+
     async def __call__(self, scope: front.Scope, receive: front.Receive, send: front.Send) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)

@@ -46,8 +46,9 @@ How to write a page
     consequences=[…], action=url, save=…, cancel=url)`. What is shown once (a key) is the answer to the POST itself.
 6.  Another site (OAuth, OIDC) is reached by `visit.away(address)`: no form may lead there.
 7.  What is live: an element with an id and `data-live="5"` takes its content anew from the same page every 5 s;
-    `data-live-from` names another address. `data-follows`, `data-shown-for`, `data-confirm`, `data-copy`, `data-once`:
-    see `static/console.js`.
+    `data-live-from` names another address; with `data-live-news="{{ url('/live') }}"` it looks as soon as there is news
+    of the tenant's mail. `data-follows`, `data-shown-for`, `data-confirm`, `data-copy`, `data-once`: see
+    `static/console.js`.
 8.  Tables are `<table class="table cards-on-phone">`, with `data-label="Column"` on every `td` and the row's name in
     `<th scope="row">`. Lists that are empty say so with `empty(...)`.
 9.  A test in `tests/browser` opens the page, does what people do there, and asks `console.looks_right(page, "name")`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postroom.web.console import content, filters, incoming, jobs, log, message, queue, silent
+from postroom.web.console import content, filters, incoming, jobs, live, log, message, queue, silent
 
 __all__ = ["PARTS"]
 
@@ -10,6 +10,7 @@ PARTS = (
     log.pages,
     filters.pages,
     jobs.pages,
+    live.pages,
     message.pages,
     content.pages,
     silent.pages,

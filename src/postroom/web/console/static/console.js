@@ -1,6 +1,7 @@
 // The console's one script. Every page works without it; it makes some of them quicker to use.
 //   data-live="5"          on an element with an id: its content follows the page it came from, every so many seconds
 //   data-live-from="…"     another address to take it from
+//   data-live-news="…"     a stream of events (SSE) that says when there is news: while it is open, it is asked rarely
 //   data-confirm="…"       on a form or a button: asks first, where there is no page that does
 //   data-copy              on a button beside <pre>: copies
 //   data-follows="…"       on an input: its value follows the chosen option's data-… while nobody has typed another
@@ -20,30 +21,67 @@ function remember(name, value) {
   }
 }
 
+// One stream of news for the page, open while somebody looks at it. Without one, or when it breaks, pages ask themselves.
+const news = {
+  source: null, heard: false, lookers: new Set(),
+  follow(look, url) {
+    this.lookers.add(look);
+    this.url = url;
+    if (this.lookers.size > 1) return;
+    this.open();
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.close();
+      else { this.open(); this.tell(); }
+    });
+    addEventListener("pagehide", () => this.close());
+    addEventListener("pageshow", () => this.open());
+  },
+  open() {
+    if (this.source || document.hidden) return;
+    this.source = new EventSource(this.url);
+    this.source.onopen = () => { this.heard = true; };
+    this.source.onerror = () => {
+      this.heard = false;
+      if (this.source?.readyState === EventSource.CLOSED) this.source = null;
+    };
+    this.source.addEventListener("news", () => this.tell());
+  },
+  close() { this.source?.close(); this.source = null; this.heard = false; },
+  tell() { this.lookers.forEach((look) => look()); },
+};
+const QUIET = 20000; // so rarely pages ask by themselves while there is a stream
+
 function live(element) {
   const every = Math.max(1, Number(element.dataset.live) || 5) * 1000;
   const from = element.dataset.liveFrom || location.href;
-  let etag = "";
+  let etag = "", busy = false, last = Date.now();
+  const follows = () => element.isConnected && element.dataset.live !== "off";
   const look = async () => {
-    if (!element.isConnected || element.dataset.live === "off") return;
-    if (!document.hidden && !element.contains(document.activeElement) && !element.querySelector("tbody :checked")) {
-      try {
-        const answer = await fetch(from, { headers: { "x-part": element.id }, redirect: "error" });
-        const text = answer.ok ? await answer.text() : "";
-        if (text && text !== etag) {
-          etag = text;
-          const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(element.id);
-          if (fresh && fresh.innerHTML !== element.innerHTML) {
-            element.innerHTML = fresh.innerHTML;
-            if (fresh.dataset.live) element.dataset.live = fresh.dataset.live;
-            enhance(element);
-          }
+    if (busy || !follows() || document.hidden || element.contains(document.activeElement) || element.querySelector("tbody :checked")) return;
+    busy = true;
+    last = Date.now();
+    try {
+      const answer = await fetch(from, { headers: { "x-part": element.id }, redirect: "error" });
+      const text = answer.ok ? await answer.text() : "";
+      if (text && text !== etag) {
+        etag = text;
+        const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(element.id);
+        if (fresh && fresh.innerHTML !== element.innerHTML) {
+          element.innerHTML = fresh.innerHTML;
+          if (fresh.dataset.live) element.dataset.live = fresh.dataset.live;
+          enhance(element);
         }
-      } catch { /* the next look may find it */ }
-    }
-    setTimeout(look, every);
+      }
+    } catch { /* the next look may find it */ }
+    busy = false;
   };
-  setTimeout(look, every);
+  const turn = async () => {
+    if (!follows()) return;
+    if (!(element.dataset.liveNews && news.heard && Date.now() - last < QUIET)) await look();
+    setTimeout(turn, every);
+  };
+  if (element.dataset.liveNews) news.follow(look, element.dataset.liveNews);
+  setTimeout(turn, every);
 }
 
 function follow(input) {
