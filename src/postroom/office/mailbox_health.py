@@ -6,9 +6,13 @@ from postroom.model.account import Account
 from postroom.model.attempt import Failure, Result, Verdict
 from postroom.model.mailbox import MailboxState
 from postroom.office.mailboxes import MailboxView
-from postroom.policy.verdict import Context, judge
+from postroom.policy.diagnosis import catalogue
+from postroom.policy.rule import Case, Context, Words
+from postroom.policy.tongue import ENGLISH
+from postroom.policy.translation import told
+from postroom.policy.verdict import judge
 
-__all__ = ["FAMILY", "explained", "health", "wrong_of"]
+__all__ = ["FAMILY", "explained", "health", "in_words", "told_of", "wrong_of"]
 
 FAMILY = "imap"
 """The family of the rules for servers that mail is read from."""
@@ -16,7 +20,22 @@ FAMILY = "imap"
 
 def explained(access: Account, result: Result) -> Verdict:
     """What a failure to read means."""
-    context = Context(
+    return judge(result, _context(access))
+
+
+def in_words(access: Account, result: Result, language: str = ENGLISH) -> Words:
+    """The same as it is told in this language: title, explanation and remedy."""
+    case, context = Case.of(result), _context(access)
+    return told(catalogue().find(case, context), case, context, language)
+
+
+def told_of(view: MailboxView, language: str = ENGLISH) -> Words | None:
+    """What keeps it from being read now, in this language."""
+    return in_words(view.mailbox.access, result_of(view.state), language) if view.state.trouble else None
+
+
+def _context(access: Account) -> Context:
+    return Context(
         family=FAMILY,
         encryption=access.encryption,
         login=access.login,
@@ -24,7 +43,6 @@ def explained(access: Account, result: Result) -> Verdict:
         port=access.port,
         user=access.user,
     )
-    return judge(result, context)
 
 
 def wrong_of(view: MailboxView) -> Verdict | None:

@@ -27,7 +27,7 @@ from postroom.office.mailbox_values import apply, read
 from postroom.office.operator import check_leave
 from postroom.office.sealing import Sealing
 from postroom.secrets import Secret
-from postroom.sentence import Sentence
+from postroom.sentence import N_, Sentence
 from postroom.store import credentials, mailbox_reading, mailboxes
 
 __all__ = ["MAILBOX", "MailboxToTry", "MailboxVerbs", "MailboxView", "mailbox_meant", "mailbox_needs"]
@@ -267,5 +267,5 @@ def _want_secret(reading: Reading) -> None:
 def mailbox_needs(mailbox: Mailbox) -> tuple[str, ...]:
     """What is missing before it can be read, in sentences."""
     if mailbox.login is Login.OAUTH2 and mailbox.oauth2_flow.needs_consent:
-        return () if mailbox.granted_ms is not None else ("Nobody has consented yet: connect it.",)
-    return () if mailbox.has_secret else ("It needs its password.",)
+        return () if mailbox.granted_ms is not None else (N_("Nobody has consented yet: connect it."),)
+    return () if mailbox.has_secret else (N_("It needs its password."),)

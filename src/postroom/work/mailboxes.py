@@ -24,15 +24,17 @@ from postroom.model.audit import Entry
 from postroom.model.mailbox import Mailbox, MailboxState
 from postroom.office import Office
 from postroom.office.changes import Ref
-from postroom.office.mailbox_health import explained
+from postroom.office.mailbox_health import explained, in_words
 from postroom.office.mailboxes import MailboxToTry
 from postroom.office.trying import ToTry
 from postroom.outbox.inbox import Inbox
+from postroom.policy.rule import Words
 from postroom.receive.imap import folder
 from postroom.receive.imap.opening import Access, open_session
 from postroom.receive.imap.session import Patience
 from postroom.receive.imap.trouble import Trouble
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 from postroom.settings import Settings
 from postroom.store import audit, incoming, mailbox_reading
 from postroom.store.database import Store
@@ -75,6 +77,8 @@ class MailboxTrial:
     verdict: Verdict | None = None
     said: str = ""
     lines: tuple[str, ...] = ()
+    words: Callable[[str], Words] | None = field(default=None, repr=False)
+    """What is to be mended, told in a language."""
 
     @property
     def ok(self) -> bool:
@@ -234,7 +238,8 @@ class Mailboxes:
             return MailboxTrial(outcome, tuple(steps), lines=tuple(lines))
         verdict = explained(mailbox.access, outcome)
         steps.append(TrialStep(_STEPS.get(outcome.phase, "login"), False, outcome.text))
-        return MailboxTrial(verdict.title, tuple(steps), verdict, outcome.text, tuple(lines))
+        words = partial(in_words, mailbox.access, outcome)
+        return MailboxTrial(verdict.title, tuple(steps), verdict, outcome.text, tuple(lines), words)
 
     async def _tried(self, mailbox: Mailbox, access: Access, steps: list[TrialStep], lines: list[str]) -> str | Result:
         """What it came to in a sentence, or why it can't be read."""
@@ -252,12 +257,15 @@ class Mailboxes:
             return trouble.result
         finally:
             await session.goodbye()
-        tell("folder", f"{mailbox.folder} holds {chosen.exists:,} mails", monotonic_ms() - began)
+        holds = Sentence("{folder} holds {count} mails", folder=mailbox.folder, count=chosen.exists)
+        tell("folder", holds, monotonic_ms() - began)
         if "IDLE" in session.capabilities:
-            news = "The server tells of new mail by itself."
-        else:
-            news = f"The server is asked for new mail every {mailbox.poll_seconds} seconds."
-        return f"{mailbox.folder} of {mailbox.user} can be read; it holds {chosen.exists:,} mails. {news}"
+            return Sentence("{folder} can be read. The server tells of new mail by itself.", folder=mailbox.folder)
+        return Sentence(
+            "{folder} can be read. The server is asked for new mail every {count} seconds.",
+            folder=mailbox.folder,
+            count=mailbox.poll_seconds,
+        )
 
     async def _note_test(self, actor: Actor, to_try: MailboxToTry) -> None:
         mailbox = to_try.mailbox

@@ -16,6 +16,7 @@ from postroom.receive.imap.login import log_in
 from postroom.receive.imap.session import Patience, Session
 from postroom.receive.imap.trouble import Trouble, of_no_link
 from postroom.secrets import Secret
+from postroom.sentence import Sentence
 from postroom.smtp.phase import Phase
 from postroom.wire.dial import DialTimeouts, NoLink, Target, Way, dial
 from postroom.wire.guard import AccountGuard
@@ -94,7 +95,7 @@ async def _connected(access: Access, tell: Tell) -> Session:
     )
     if isinstance(link, NoLink):
         raise of_no_link(link)
-    tell("connect", f"connected to {link.peer}", _ms(began))
+    tell("connect", Sentence("connected to {peer}", peer=link.peer), _ms(began))
     if link.encrypted:
         tell("tls", _tls_words(link), 0.0)
     return Session(link, access.patience, discreet=access.guard.discreet)
@@ -120,7 +121,7 @@ async def _logged_in(access: Access, session: Session, secret: Secret, tell: Tel
     began = monotonic()
     way = await log_in(session, account, secret, access.nonce())
     await session.learn()
-    tell("login", f"{account.user} is logged in by {way}", _ms(began))
+    tell("login", Sentence("{user} is logged in by {way}", user=account.user, way=way), _ms(began))
 
 
 def _tls_words(link: object) -> str:

@@ -31,6 +31,7 @@ _PATHS = {
     "user": "users",
     "kind": "kinds",
     "webhook": "webhooks",
+    "mailbox": "mailboxes",
     "dkim-key": "dkim",
 }
 _MOST_SHOWN = 300

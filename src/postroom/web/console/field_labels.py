@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from postroom.web.console import account_fields, applications, connectors, kinds, senders, webhooks
+from postroom.web.console import account_fields, applications, connectors, kinds, mailboxes, senders, webhooks
 
 if TYPE_CHECKING:
     from postroom.web.console.visit import Visit
@@ -19,6 +19,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "application": applications.LABELS,
     "kind": kinds.LABELS,
     "webhook": webhooks.LABELS,
+    "mailbox": mailboxes.LABELS,
 }
 
 

@@ -21,6 +21,7 @@ _DRAWN = {
     "kinds": "M3.5 5.5h7l6 6-5 5-8-8zM7 8.500h.2",
     "recipients": "M8 9.500a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM2.5 16.500c.4-3.300 2.500-5 5.500-5M12 13.500l2 2 3.500-4",
     "connectors": "M6.5 10h7M8 6H6a4 4 0 0 0 0 8h2M12 6h2a4 4 0 0 1 0 8h-2",
+    "mailboxes": "M3.500 11H7l1.500 2.500h3L13 11h3.500M5.500 4h9l2 7v5h-13v-5z",
     "test": "M4 10.5 8 15l8-10",
     "applications": "M4 4h5v5H4zM11 4h5v5h-5zM4 11h5v5H4zM11 11h5v5h-5z",
     "tenants": "M3.5 16.5V6l6-2.5v13M9.5 8.5l7 2v6M2.5 16.5h15M6 8h1M6 11h1",

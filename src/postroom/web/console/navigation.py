@@ -74,6 +74,7 @@ GROUPS = (
             Entry("/accounts", N_("Accounts"), "accounts", Scope.SETTINGS_READ),
             Entry("/senders", N_("Senders"), "senders", Scope.SETTINGS_READ, also=("/proofs", "/dkim")),
             Entry("/connectors", N_("Connectors"), "connectors", Scope.SETTINGS_READ),
+            Entry("/mailboxes", N_("Mailboxes"), "mailboxes", Scope.SETTINGS_READ),
             Entry("/test", N_("Test"), "test", Scope.SETTINGS_WRITE),
         ),
     ),
