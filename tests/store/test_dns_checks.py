@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from postroom.policy.checks import told
 from postroom.settings import NameServer
 from tests.rigs.names import NameServerRig
 from tests.store.house import ADMIN, DAY_MS, House
@@ -97,3 +98,16 @@ def test_every_pair_in_use_is_looked_at_without_being_asked_for(house: House, na
     assert {"first@good.test", "news@good.test"} <= kept
     assert looked == len(kept)
     assert asyncio.run(house.office.check_dns_again()) == 0, "once, and then daily"
+
+
+def test_the_settings_check_says_in_the_reader_s_language_what_is_wrong_in_the_dns(
+    house: House, names: NameServerRig
+) -> None:
+    prepared(house)
+    names.zone["good.test"] = {"TXT": ['"v=spf1 +all"'], "MX": ["10 mail.good.test."]}
+    look(house)
+    house.office.note_problems(house.office.look_around(everything=True).result()).result()
+    found = {one.finding.check: one.finding for one in house.office.problems(ADMIN).result().problems}
+    english, german = (told(found["sender-not-proven"], language).what for language in ("en", "de"))
+    assert "The SPF record of good.test allows everybody to send" in english
+    assert "Der SPF-Eintrag von good.test lässt jeden senden" in german

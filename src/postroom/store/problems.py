@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
 from postroom.model.problem import Finding, Problem, Weight
 from postroom.policy.checks import weight_of
+from postroom.sentence import kept, restored
 from postroom.store import tables
 from postroom.store.scope import across, within
 
@@ -66,7 +67,9 @@ class Alarm:
 
 def _from_row(row: Row[Any]) -> Problem:
     weight = Weight(row.weight)
-    finding = Finding(row.found_by, row.tenant_id, row.subject, json.loads(row.detail) if row.detail else {}, weight)
+    finding = Finding(
+        row.found_by, row.tenant_id, row.subject, restored(json.loads(row.detail)) if row.detail else {}, weight
+    )
     return Problem(finding, weight, row.since_ms, row.seen_ms, row.ended_ms, row.told, bool(row.closed))
 
 
@@ -133,7 +136,7 @@ def _differs(was: Problem, finding: Finding) -> bool:
 
 
 def _stored(finding: Finding) -> dict[str, Any]:
-    detail = json.dumps(dict(finding.values), ensure_ascii=False)
+    detail = json.dumps(kept(dict(finding.values)), ensure_ascii=False)
     weight = weight_of(finding).value
     return {"found_by": finding.check, "subject": finding.subject, "detail": detail, "weight": weight}
 

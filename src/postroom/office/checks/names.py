@@ -8,6 +8,7 @@ from postroom.ids import encode
 from postroom.model.dkim import DkimKey, DkimState
 from postroom.model.problem import Finding
 from postroom.office.checks.circumstances import DAY_MS, Circumstances
+from postroom.sentence import Sentence, restored
 from postroom.store import dns_checks
 from postroom.store.dns_checks import Kept
 
@@ -36,10 +37,11 @@ def _of_key(key: DkimKey, now_ms: int) -> str:
 
 
 def _faults(kept: Kept) -> list[str]:
-    return [str(one["title"]) for one in kept.result.get("findings", ()) if one["severity"] == "fault"]
+    return [restored(one["title"]) for one in kept.result.get("findings", ()) if one["severity"] == "fault"]
 
 
 def _of_sender(tenant_id: int, kept: Kept) -> Finding:
     subject = f"{kept.sender} {encode('a', kept.account_id)}"
-    why = "; ".join(_faults(kept)[:_MOST_TITLES])
+    titles = {f"title{number}": title for number, title in enumerate(_faults(kept)[:_MOST_TITLES])}
+    why = Sentence("; ".join(f"{{{name}}}" for name in titles), **titles)
     return Finding("sender-not-proven", tenant_id, subject, {"name": kept.sender, "why": why})

@@ -18,6 +18,7 @@ from importlib.resources import files
 
 from postroom.errors import Fault
 from postroom.model.problem import Finding, Weight
+from postroom.policy.sentences import tell
 from postroom.policy.tongue import ENGLISH
 
 __all__ = ["Check", "Told", "catalogue", "faults", "order", "told", "weight_of"]
@@ -99,7 +100,8 @@ def told(finding: Finding, language: str = ENGLISH) -> Told:
     words: Mapping[str, str] = {"what": check.what, "ask": check.ask, "mend": check.mend}
     if language != ENGLISH:
         words = {**words, **_translation(language).get(check.id, {})}
-    what, ask, mend = (_filled(words[key], finding.values) for key in _WORDS)
+    values = {name: tell(value, language) for name, value in finding.values.items()}
+    what, ask, mend = (_filled(words[key], values) for key in _WORDS)
     command = _filled(check.command, {name: shlex.quote(value) for name, value in finding.values.items()})
     return Told(finding.values.get("name", ""), what, ask, mend, command, check.field)
 

@@ -7,6 +7,7 @@ Places in a sentence are `str.format`'s; what stands in one is told too, if it i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from postroom.sentence import Filling, Sentence
 __all__ = ["FOLDER", "catalogue", "tell"]
 
 FOLDER = Path(__file__).parent
+_PLACE = re.compile(r"\{[^{}]*\}")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 def tell(text: str, language: str) -> str:
@@ -29,6 +32,8 @@ def tell(text: str, language: str) -> str:
     if not isinstance(text, Sentence):
         return known.get(text) or told_title(text, language) or text
     words = known.get(text.pattern)
+    if words is None and _LETTER.search(_PLACE.sub("", text.pattern)) is None:
+        words = text.pattern  # nothing but places and signs between them
     if words is None:
         return text
     return _Filling(language).vformat(words, (), text.named)
