@@ -47,7 +47,7 @@ class Returned(Post):
     """A tenant to which a bounce, an answer with HTML and a file, and something that nobody understands came back."""
 
     def __init__(self, console: ConsoleRig) -> None:
-        super().__init__(console)
+        super().__init__(console, "Northwind Returns")
         self.sent = self.put("Your invoice", ("ann@customer.example", State.SENT))
         own = message_id(self.sent, "example.com", mark="k1")
         named = tables.message.update().where(tables.message.c.id == self.sent).values(message_id=own)

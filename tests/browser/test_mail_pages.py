@@ -50,10 +50,10 @@ _HOSTILE = """
 class Post:
     """A tenant of its own with mail in every state."""
 
-    def __init__(self, console: ConsoleRig) -> None:
+    def __init__(self, console: ConsoleRig, name: str = "Northwind Post") -> None:
         self.console, self.engine = console, console.api.engine
         boss = console.api._actor
-        self.tenant = self.engine.office.create_tenant(boss, "Northwind Post").result(_WAIT).id
+        self.tenant = self.engine.office.create_tenant(boss, name).result(_WAIT).id
         self.actor = Actor(self.tenant, frozenset({Scope.ADMIN}), name="Ada")
         values = {
             "name": "Microsoft 365",

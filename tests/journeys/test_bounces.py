@@ -1,4 +1,4 @@
-"""Real servers give back mail of ours; what they write is understood and told of at the message."""
+"""Real servers give back mail of ours; what they write is understood, believed where it is proven, and acted upon."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def test_a_bounce_of_a_real_server_leads_back_to_its_message(
 ) -> None:
     server, sink = relay
     postroom = make_postroom().start()
-    postroom.deliver_to(server.port)
+    postroom.deliver_to(server.port, return_path_tag="plus")
     api = postroom.api
+    api.call("PATCH", "/v1/settings", {"suppress_unknown": True}).expect(200)
     good, bad = api.send("ok@sink.test"), api.send("fail@sink.test")
     assert {state for message in (good, bad) for state in api.wait_for_state(message, "sent").values()} == {"sent"}
     (report,) = _reports(sink.wait_until(lambda found: bool(_reports(found)), "a report", seconds=120))
@@ -43,5 +44,10 @@ def test_a_bounce_of_a_real_server_leads_back_to_its_message(
     ]
     assert event["detail"]["diagnosis"] == "no-such-mailbox"
     assert "5.1.1" in event["detail"]["reply"]
+    assert event["detail"]["proven"] is True, "it came to the return path that was signed for this recipient"
+    (suppressed,) = api.get("/v1/suppressions").expect(200)["suppressions"]
+    assert (suppressed["address"], suppressed["source"]) == ("fail@sink.test", "report")
+    (recipient,) = api.get(f"/v1/messages/{bad}").expect(200)["recipients"]
+    assert [step["stage"] for step in recipient["course"]] == ["accepted", "handed-over", "bounced"]
     listed = api.get("/v1/incoming?kind=delivery-report").expect(200)["incoming"]
     assert [one["id"] for one in listed] == [taken["id"]]

@@ -58,7 +58,10 @@ class Desk:
         return self.inbox.take(ADMIN, content).result()
 
     def events(self, number: int | None = None) -> list[Event]:
-        events = self.house.reports.timeline(ADMIN, number or self.number).result().events
+        """Of a message of whatever tenant."""
+        number = number or self.number
+        ((tenant_id,),) = self.house.sql("SELECT tenant_id FROM message WHERE id = :id", id=number)
+        events = self.house.reports.timeline(ADMIN, number, tenant_id).result().events
         return [one for one in events if one.kind is not EventKind.ACCEPTED]
 
     def suppressed(self) -> list[Suppression]:
@@ -256,9 +259,34 @@ def test_a_person_who_answers_many_mails_that_have_gathered_is_none(desk: Desk) 
 def test_our_own_mail_that_comes_back_is_no_answer(desk: Desk) -> None:
     content = mail("Hello Bob", From="post@x.org", Message_ID=f"<{desk.own}>", In_Reply_To=f"<{desk.own}>")
     received = desk.inbox.take(ADMIN, content).result().received
-    assert (received.kind, received.message_id) == (IncomingKind.OTHER, desk.number)
+    assert (received.kind, received.message_id, received.waits) == (IncomingKind.OTHER, desk.number, False)
     assert received.why == "It is mail of this Postroom itself, which came back."
     assert desk.events() == []
+
+
+def test_the_installations_mailbox_takes_what_comes_back_for_its_tenants(desk: Desk) -> None:
+    """They inherit its accounts, so their bounces come there; each is its own tenant's, by that one's key."""
+    house, theirs = desk.house, desk.house.tenant("theirs")
+    house.office.change_tenant(theirs, {"suppress_unknown": True}, theirs.tenant_id).result()
+    number, own = desk.sent("bob@y.org", tenant_id=theirs.tenant_id)
+    desk.bounce(desk.path(0, number), own=own)
+    assert desk.suppressed() == []
+    assert [event.detail.get("proven") for event in desk.events(number)] == [None], "signed with the wrong tenant's key"
+    taken = desk.bounce(desk.path(0, number, theirs.tenant_id), own=own)
+    assert (taken.received.tenant_id, taken.received.message_id) == (theirs.tenant_id, number)
+    assert desk.suppressed() == []
+    assert [one.address for one in house.office.suppressions(theirs).result()] == ["bob@y.org"]
+    assert desk.inbox.list(ADMIN).result() == [], "it is not the installation's"
+    mixed = [mail("a", In_Reply_To=f"<{own}>"), mail("b", In_Reply_To=f"<{desk.own}>"), mail("c")]
+    taken_many = [one.received for one in desk.inbox.take_many(ADMIN, mixed).result() if isinstance(one, Taken)]
+    assert [one.message_id for one in taken_many] == [number, desk.number, None]
+
+
+def test_a_message_id_that_only_begins_like_a_tenants_stays_the_installations(desk: Desk) -> None:
+    theirs = desk.house.tenant("theirs")
+    _, own = desk.sent("bob@y.org", tenant_id=theirs.tenant_id)
+    taken = desk.bounce("post@x.org", own=own.replace("example.com", "evil.example"))
+    assert (taken.received.tenant_id, taken.received.message_id) == (INSTALLATION, None)
 
 
 def test_tenants_are_told_apart(desk: Desk) -> None:

@@ -19,9 +19,11 @@ from postroom.errors import BadInput, Fault, Forbidden, NotFound, PostroomError,
 from postroom.model.application import Actor, Scope
 from postroom.model.audit import Entry
 from postroom.model.incoming import IncomingKind, Received
+from postroom.model.tenant import INSTALLATION
 from postroom.policy.preference import may_stop
 from postroom.policy.snapshot import Snapshot
 from postroom.receive.acting import Around
+from postroom.receive.owning import owners_of
 from postroom.receive.sorting import MAX_CONTENT, understand
 from postroom.receive.tying import Mail, apply_all
 from postroom.secrets.tagging import Tagging
@@ -84,6 +86,17 @@ class Inbox:
         return self._store.write(work)
 
     def _applied(self, connection: Connection, tenant_id: int, mails: Sequence[Mail]) -> Sequence[Taken]:
+        if tenant_id != INSTALLATION:
+            return self._applied_for(connection, tenant_id, mails)
+        owners = owners_of(connection, [one.found for one in mails], self._office.tagging.read)
+        taken: dict[int, Taken] = {}
+        for owner in dict.fromkeys(owners):
+            places = [place for place, one in enumerate(owners) if one == owner]
+            theirs = self._applied_for(connection, owner, [mails[place] for place in places])
+            taken |= zip(places, theirs, strict=True)
+        return [taken[place] for place in range(len(mails))]
+
+    def _applied_for(self, connection: Connection, tenant_id: int, mails: Sequence[Mail]) -> Sequence[Taken]:
         moment, next_id = now_ms(), self._store.ids.next
         around = self._around(tenant_id, moment)
         return [Taken(*one) for one in apply_all(connection, tenant_id, mails, around, moment, next_id)]

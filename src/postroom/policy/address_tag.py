@@ -18,7 +18,19 @@ from typing import NamedTuple
 from postroom.addresses import Address, BadAddress
 from postroom.model.account import AddressTag
 
-__all__ = ["BOUNCE", "EVERYBODY", "REPLY", "Tag", "find_tags", "fits", "make_tag", "read_tag", "tagged", "tagged_spec"]
+__all__ = [
+    "BOUNCE",
+    "EVERYBODY",
+    "REPLY",
+    "Tag",
+    "find_tags",
+    "fits",
+    "make_tag",
+    "message_in",
+    "read_tag",
+    "tagged",
+    "tagged_spec",
+]
 
 BOUNCE = "b"
 """Where reports go: the return path (VERP)."""
@@ -55,11 +67,16 @@ def read_tag(secret: bytes, tenant_id: int, text: str) -> Tag | None:
     """The tag, if we made it for this tenant; None for anything else."""
     if _TAG.fullmatch(text) is None:
         return None
-    octets = b32decode(text[1:].upper() + "=" * (-len(text[1:]) % 8))
+    octets = _octets(text)
     packed, mac = octets[: _PACKED.size], octets[_PACKED.size :]
     if not hmac.compare_digest(mac, _mac(secret, tenant_id, text[0], packed)):
         return None
     return Tag(text[0], *_PACKED.unpack(packed))
+
+
+def message_in(text: str) -> int | None:
+    """The message that a tag speaks of, whoever made it: to find out whose key can prove it."""
+    return None if _TAG.fullmatch(text) is None else int(_PACKED.unpack(_octets(text)[: _PACKED.size])[0])
 
 
 def find_tags(text: str) -> tuple[str, ...]:
@@ -89,6 +106,10 @@ def tagged_spec(spec: str, how: AddressTag, tag: str) -> str:
         return tagged(Address.parse(spec), how, tag).spec
     except BadAddress:
         return spec
+
+
+def _octets(text: str) -> bytes:
+    return b32decode(text[1:].upper() + "=" * (-len(text[1:]) % 8))
 
 
 def _mac(secret: bytes, tenant_id: int, purpose: str, packed: bytes) -> bytes:

@@ -38,7 +38,7 @@ from postroom.store.acceptance import EVENT_COLUMNS
 from postroom.store.bulk import Row, insert_rows
 from postroom.store.incoming import Answered
 
-__all__ = ["Mail", "apply_all"]
+__all__ = ["Mail", "apply_all", "candidates"]
 
 _EVENTS = {
     Fate.FAILED: EventKind.BOUNCED,
@@ -134,7 +134,7 @@ class _Leads(NamedTuple):
     def of(cls, found: Incoming, around: Around) -> _Leads:
         tags = (around.read_tag(text) for text in found.tags)
         proof = proof_in(found, around)
-        return cls(proof, proof or next((tag for tag in tags if tag is not None), None), tuple(_candidates(found)))
+        return cls(proof, proof or next((tag for tag in tags if tag is not None), None), tuple(candidates(found)))
 
     @property
     def numbers(self) -> set[int]:
@@ -170,6 +170,8 @@ def _applied(
         len(mail.content),
         None if message is None else message.id,
         numbers.pop() if len(numbers) == 1 else None,
+        now_ms if found.why_automatic == _OWN else None,
+        "Postroom" if found.why_automatic == _OWN else "",
     )
     if message is not None:
         batch.events.extend(_events(message, received, told, now_ms, next_id))
@@ -189,7 +191,7 @@ def _sent(
     return _Sent(there, to, incoming.answered(connection, tenant_id, writers, since, QUICK_MS) if writers else {})
 
 
-def _candidates(found: Incoming) -> Iterator[tuple[int, str]]:
+def candidates(found: Incoming) -> Iterator[tuple[int, str]]:
     """By the id that MAIL carried (RFC 3461, 4.4), or by a Message-ID: ours carry the message's number. With each the
     Message-ID that it needs to have, if any. Its own is the last: mail of ours that came back.
     """

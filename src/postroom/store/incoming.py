@@ -20,6 +20,7 @@ _table = tables.incoming
 _content = tables.incoming_content
 _COLUMNS = (
     "id", "tenant_id", "received_ms", "digest", "kind", "sender", "subject", "text", "why", "size", "message_id", "n",
+    "done_ms", "done_by",
 )  # fmt: skip
 _CONTENT_COLUMNS = ("incoming_id", "tenant_id", "body")
 
@@ -54,7 +55,7 @@ def put(connection: Connection, rows: Sequence[tuple[Received, bytes, bytes]]) -
     """
     told = [
         (one.id, one.tenant_id, one.received_ms, digest, one.kind.value, one.sender, one.subject, one.text, one.why,
-         one.size, one.message_id, one.n)
+         one.size, one.message_id, one.n, one.done_ms, one.done_by)
         for one, digest, _ in rows
     ]  # fmt: skip
     insert_rows(connection, _table, _COLUMNS, told)

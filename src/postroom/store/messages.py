@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
 from postroom.model.message import Message, Recipient, RecipientRole
 from postroom.model.state import State
 from postroom.store import tables
-from postroom.store.scope import within
+from postroom.store.scope import across, within
 
-__all__ = ["content", "from_row", "get", "get_many", "has_content", "recipient_from_row", "recipients", "recipients_of"]
+__all__ = [
+    "content",
+    "from_row",
+    "get",
+    "get_many",
+    "has_content",
+    "owners",
+    "recipient_from_row",
+    "recipients",
+    "recipients_of",
+]
 
 _table = tables.message
 _recipient = tables.recipient
@@ -77,6 +87,20 @@ def get(connection: Connection, tenant_id: int, message_id: int) -> Message | No
 def get_many(connection: Connection, tenant_id: int, numbers: Collection[int]) -> dict[int, Message]:
     rows = connection.execute(select(_table).where(within(_table, tenant_id), _table.c.id.in_(numbers)))
     return {row.id: from_row(row) for row in rows}
+
+
+class Owned(NamedTuple):
+    tenant_id: int
+    message_id: str
+
+
+def owners(connection: Connection, numbers: Collection[int]) -> dict[int, Owned]:
+    """Whose messages these are, with their Message-IDs."""
+    if not numbers:
+        return {}
+    query = select(_table.c.id, _table.c.tenant_id, _table.c.message_id).where(_table.c.id.in_(numbers))
+    rows = connection.execute(across(query, "the installation's mailbox takes what comes back for every tenant"))
+    return {row.id: Owned(row.tenant_id, row.message_id) for row in rows}
 
 
 def recipients_of(connection: Connection, tenant_id: int, numbers: Collection[int]) -> dict[int, list[Recipient]]:
