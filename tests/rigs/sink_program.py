@@ -62,7 +62,7 @@ LOGINS = {
     ("password", b"wrong"): b"535 5.7.8 Username and Password not accepted\r\n",
     (
         "user",
-        "disabled",
+        b"disabled",
     ): b"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled\r\n",
     ("user", b"throttled"): b"454 4.7.0 Too many login attempts, please try again later\r\n",
 }

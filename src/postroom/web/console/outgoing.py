@@ -69,7 +69,7 @@ async def save_part(visit: Visit) -> Response:
 
 
 def _said(visit: Visit, changes: dict[str, object]) -> str:
-    if changes.get("mode") == Mode.SMTP:
+    if changes.get("mode") in (Mode.SMTP, Mode.NATIVE):
         return visit.say("Saved. Mail leaves from now on.")
     if "mode" in changes:
         return visit.say("Saved. Mail stays here from now on.")
