@@ -376,6 +376,29 @@ def test_who_may_not_see_contents_sees_none(console: ConsoleRig, post: Post) -> 
         assert stranger.new_page().request.get(f"{console.url}{here}{view}").status == 404, view
 
 
+def test_the_log_is_gone_through_by_keyboard(console: ConsoleRig, post: Post) -> None:
+    """j and k move the focus from row to row, x chooses, / searches, Enter opens; with the focus in the list only."""
+    for n in range(3):
+        post.put(f"By keyboard {n}", ("ann@customer.example", State.SENT), kind="keys")
+    page = opened(post, "/log?kind=keys")
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="By keyboard 2")).not_to_be_focused()
+    page.get_by_role("region", name="Messages").focus()
+    for keys, subject in (("j", "By keyboard 2"), ("jj", "By keyboard 0"), ("k", "By keyboard 1")):
+        for key in keys:
+            page.keyboard.press(key)
+        expect(page.get_by_role("link", name=subject)).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.get_by_role("checkbox", name="By keyboard 1")).to_be_checked()
+    console.looks_right(page, "log-keys")
+    page.keyboard.press("/")
+    page.keyboard.type("jkx/")
+    expect(page.get_by_role("searchbox")).to_have_value("jkx/")
+    page.get_by_role("link", name="By keyboard 1").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard 1")
+
+
 def test_pages_hear_of_news_by_a_stream(console: ConsoleRig, post: Post) -> None:
     """The log shows what came long before it would ask by itself."""
     page = opened(post, "/log")

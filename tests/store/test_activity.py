@@ -32,6 +32,18 @@ def test_each_hour_has_what_was_accepted_in_it(house: House) -> None:
     assert everybody == found
 
 
+def test_one_account_and_one_sender_can_be_looked_at_alone(house: House) -> None:
+    account = house.account("main")
+    house.mail(("ann@example.org", State.SENT, {"account_id": account}), at_ms=NOW)
+    house.mail(("ann@example.org", State.FAILED, {"account_id": account}), at_ms=NOW, sender="other@example.com")
+    house.mail(("ann@example.org", State.SENT), at_ms=NOW)
+    with house.store.engine.connect() as connection:
+        through = activity(connection, INSTALLATION, NOW, 24, account_id=account).hours[-1]
+        both = activity(connection, INSTALLATION, NOW, 24, account_id=account, sender="shop@example.com").hours[-1]
+    assert ((through.sent, through.failed), (both.sent, both.failed)) == ((1, 1), (1, 0))
+    assert house.reports.account_number(ADMIN, "main") == account
+
+
 def test_another_tenants_mail_is_not_counted(house: House) -> None:
     actor, other = house.tenant("Acme"), house.tenant("Other")
     house.mail(("ann@example.org", State.SENT), at_ms=NOW, tenant_id=actor.tenant_id)

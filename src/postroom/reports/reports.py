@@ -42,7 +42,7 @@ from postroom.sentence import Sentence
 from postroom.store import audit, lines, messages, queue, timeline, unknown_answers, versions
 from postroom.store.activity import Activity, activity
 from postroom.store.database import Store
-from postroom.store.query import wanted_of
+from postroom.store.query import account_id_of, wanted_of
 from postroom.store.queue import Load
 from postroom.store.search import Count, count, search
 from postroom.store.signs import Signs, signs
@@ -229,15 +229,30 @@ class Reports:
         number, since = _tenant_for(actor, tenant_id), now_ms() - _DAY_MS
         return self._store.read(lambda c: volumes(c, number, since))
 
-    def activity(self, actor: Actor, tenant_id: int | None = None, hours: int = 24) -> Future[Activity]:
-        """What became of the mail of the last hours, hour by hour; 1 to 168 of them. For the installation: of all."""
+    def account_number(self, actor: Actor, ref: str, tenant_id: int | None = None) -> int | None:
+        """The account that a question means by id or name; None for none, -1 for one that is not there."""
+        return account_id_of(self._office.snapshot, _tenant_for(actor, tenant_id), ref)
+
+    def activity(
+        self,
+        actor: Actor,
+        tenant_id: int | None = None,
+        hours: int = 24,
+        *,
+        account_id: int | None = None,
+        sender: str = "",
+    ) -> Future[Activity]:
+        """What became of the mail of the last hours, hour by hour; 1 to 168 of them. For the installation: of all.
+
+        `account_id`, `sender`: only of the mail that goes or went through this account, from this address.
+        """
         _require(actor, Scope.READ)
         number, moment = _tenant_for(actor, tenant_id), now_ms()
         if not 1 <= hours <= _MOST_HOURS:
             raise BadInput(
                 [Fault("hours", Sentence("is not from 1 to {most_hours}.", most_hours=_MOST_HOURS), "24 are a day.")]
             )
-        return self._store.read(lambda c: activity(c, number, moment, hours))
+        return self._store.read(lambda c: activity(c, number, moment, hours, account_id=account_id, sender=sender))
 
     # -- what no rule knows -----------------------------------------------------------------------------------------
 

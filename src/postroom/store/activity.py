@@ -53,10 +53,24 @@ class Activity:
     last_sent_ms: int | None = None
 
 
-def activity(connection: Connection, tenant_id: int, now_ms: int, hours: int) -> Activity:
-    """The last `hours` full and begun hours. The installation's own view is of everybody's mail; only numbers."""
+def activity(
+    connection: Connection,
+    tenant_id: int,
+    now_ms: int,
+    hours: int,
+    *,
+    account_id: int | None = None,
+    sender: str = "",
+) -> Activity:
+    """The last `hours` full and begun hours. The installation's own view is of everybody's mail; only numbers.
+
+    With `account_id` and `sender` only what goes or went through this account, and is from this address.
+    """
     first = (now_ms // HOUR_MS - hours + 1) * HOUR_MS
     newest = _newest(tenant_id, first)
+    chosen = [_recipient.c.account_id == account_id] if account_id is not None else []
+    if sender:
+        chosen.append(newest.c.sender == sender)
     counting = select(func.count(), func.min(newest.c.id)).select_from(newest)
     count, oldest = connection.execute(across(counting, "counts what `_newest` chose")).one()
     state, taken = _recipient.c.state, newest.c.id // _STEPS_OF_A_MS + literal(EPOCH_MS)
@@ -73,6 +87,7 @@ def activity(connection: Connection, tenant_id: int, now_ms: int, hours: int) ->
             func.max(case((sent, _recipient.c.updated_ms))).label("last_ms"),
         )
         .select_from(newest.join(_recipient, _recipient.c.message_id == newest.c.id))
+        .where(*chosen)
         .group_by(hour)
     )
     rows = {
@@ -95,7 +110,8 @@ def _hour(number: int, row: object) -> Hour:
 
 
 def _newest(tenant_id: int, since_ms: int) -> Subquery:
-    query = select(_message.c.id).where(_message.c.id >= id_at(since_ms)).order_by(_message.c.id.desc())
+    query = select(_message.c.id, _message.c.sender).where(_message.c.id >= id_at(since_ms))
+    query = query.order_by(_message.c.id.desc())
     if tenant_id != INSTALLATION:
         query = query.where(within(_message, tenant_id))
     return query.limit(MOST_COUNTED).subquery()

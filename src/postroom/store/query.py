@@ -19,7 +19,7 @@ from postroom.policy.snapshot import Snapshot
 from postroom.sentence import Sentence
 from postroom.store.wanted import Wanted
 
-__all__ = ["MOST_ON_PAGE", "Query", "kept", "kept_query", "wanted_of"]
+__all__ = ["MOST_ON_PAGE", "Query", "account_id_of", "kept", "kept_query", "wanted_of"]
 
 MOST_ON_PAGE = 200
 _MOST_TEXT = 1_000
@@ -92,7 +92,7 @@ def wanted_of(snapshot: Snapshot, tenant_id: int, query: Query, cursor: str | No
         tag=query.tag,
         state=_state(query.state, faults),
         application_id=_application_id(snapshot, tenant_id, query.application),
-        account_id=_account_id(snapshot, tenant_id, query.account),
+        account_id=account_id_of(snapshot, tenant_id, query.account),
         held_accounts=paused,
     )
     wanted = _with_recipient(wanted, query.recipient.strip())
@@ -123,7 +123,7 @@ def _application_id(snapshot: Snapshot, tenant_id: int, given: str | int | None)
     return -1
 
 
-def _account_id(snapshot: Snapshot, tenant_id: int, given: str | int | None) -> int | None:
+def account_id_of(snapshot: Snapshot, tenant_id: int, given: str | int | None) -> int | None:
     """-1, which is no account's, for one that is not there; an inherited one is found by its id."""
     if given is None or given == "":
         return None

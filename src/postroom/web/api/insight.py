@@ -92,6 +92,8 @@ async def read_queue_of_tenants(actor: Reader, desk: At) -> Response:
 
 class _Hours(TenantQuery):
     hours: int = Field(24, ge=1, le=168, description="How many, the present one included.")
+    account: str = Field("", description="Only what goes or went through this account: its id or name.")
+    sender: str = Field("", description="Only what is from this address.")
 
 
 @router.get("/activity", **answers(_ACTIVITY, "Hour by hour."))
@@ -100,7 +102,11 @@ async def read_activity(actor: Reader, desk: At, query: Annotated[_Hours, FromQu
 
     Recipients, by the hour in which their message was accepted. For the installation: those of all tenants.
     """
-    found = await asyncio.wrap_future(desk.reports.activity(actor, chosen(desk, query), query.hours))
+    tenant = chosen(desk, query)
+    number = desk.reports.account_number(actor, query.account, tenant)
+    found = await asyncio.wrap_future(
+        desk.reports.activity(actor, tenant, query.hours, account_id=number, sender=query.sender)
+    )
     return json_answer(
         {
             "hours": [plain(one, "") for one in found.hours],

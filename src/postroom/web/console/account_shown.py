@@ -15,6 +15,7 @@ from postroom.reports.views import Volume
 from postroom.web.console.account_edit import account_page
 from postroom.web.console.account_list import ENCRYPTION_WORDS, HEALTH
 from postroom.web.console.account_summary import choice_words
+from postroom.web.console.chart import chart_of
 from postroom.web.console.forms import Form
 from postroom.web.console.routes import Pages
 from postroom.web.console.visit import Visit
@@ -38,6 +39,9 @@ async def show(visit: Visit) -> Response:
 async def _page(visit: Visit, view: AccountView, form: Form | None = None, *, status: int = 200) -> Response:
     one = view.account
     volumes = await visit.wait(visit.reports.volumes(visit.actor, visit.tenant))
+    mail = None
+    if visit.may(Scope.READ):
+        mail = await visit.wait(visit.reports.activity(visit.actor, visit.tenant, account_id=one.id))
     oauth = one.login is Login.OAUTH2
     grant: GrantView | None = None
     if oauth:
@@ -54,6 +58,8 @@ async def _page(visit: Visit, view: AccountView, form: Form | None = None, *, st
         form=form or Form(),
         id=encode("a", one.id),
         health=HEALTH[view.health],
+        chart=None if mail is None else chart_of(mail.hours, visit),
+        more=mail is not None and mail.whole_since_ms is not None,
         volume=volumes.get(one.id) or Volume(one.id),
         grant=grant,
         connector=connector,

@@ -1,19 +1,20 @@
-"""A day of mail as bars: an inline SVG without style or script, made of numbers; a table says the same."""
+"""A day or a week of mail as bars: an inline SVG without style or script, made of numbers; a table says the same."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from babel.dates import format_time
+from babel.dates import format_date, format_time
+
+from postroom.reports.views import Hour
 
 if TYPE_CHECKING:
-    from postroom.reports.views import Hour
     from postroom.web.console.visit import Visit
 
-__all__ = ["Bar", "Chart", "chart_of"]
+__all__ = ["Bar", "Chart", "chart_of", "days_of"]
 
 WIDTH, HEIGHT = 720, 160
 _LEAST = 3
@@ -52,10 +53,37 @@ class Chart:
 
 def chart_of(hours: Sequence[Hour], visit: Visit) -> Chart:
     """From the bottom: sent, waiting, kept here, failed."""
+    return _drawn([Row(_label(one.began_ms, visit), one) for one in hours])
+
+
+def days_of(hours: Sequence[Hour], visit: Visit) -> Chart:
+    """The same by the days of the reader's zone."""
+    days: dict[date, list[Hour]] = {}
+    for one in hours:
+        days.setdefault(_moment(one.began_ms, visit).date(), []).append(one)
+    return _drawn(
+        [Row(format_date(day, "EEE d", locale=visit.language), _together(some)) for day, some in days.items()]
+    )
+
+
+def _together(hours: Sequence[Hour]) -> Hour:
+    sent = sum(one.sent for one in hours)
+    took = sum(one.seconds * one.sent for one in hours if one.seconds is not None)
+    return Hour(
+        hours[0].began_ms,
+        sent,
+        sum(one.failed for one in hours),
+        sum(one.waiting for one in hours),
+        sum(one.kept for one in hours),
+        took / sent if sent else None,
+    )
+
+
+def _drawn(rows: Sequence[Row]) -> Chart:
+    hours = [row.hour for row in rows]
     top = max((one.sent + one.waiting + one.kept + one.failed for one in hours), default=0)
     step = WIDTH / max(len(hours), 1)
     bars: list[Bar] = []
-    rows = [Row(_label(one.began_ms, visit), one) for one in hours]
     for n, one in enumerate(hours):
         below = float(HEIGHT)
         for kind, count in (("sent", one.sent), ("waiting", one.waiting), ("kept", one.kept), ("failed", one.failed)):
@@ -69,5 +97,8 @@ def chart_of(hours: Sequence[Hour], visit: Visit) -> Chart:
 
 
 def _label(at_ms: int, visit: Visit) -> str:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(visit.zone)
-    return format_time(at, "short", locale=visit.language)
+    return format_time(_moment(at_ms, visit), "short", locale=visit.language)
+
+
+def _moment(at_ms: int, visit: Visit) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(visit.zone)

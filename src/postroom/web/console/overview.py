@@ -14,7 +14,7 @@ from postroom.model.tenant import INSTALLATION, Mode
 from postroom.office import Office
 from postroom.policy.checks import Told, catalogue, told
 from postroom.reports.views import QueueLine
-from postroom.web.console.chart import Chart, chart_of
+from postroom.web.console.chart import Chart, chart_of, days_of
 from postroom.web.console.recent import Recent
 from postroom.web.console.routes import Pages
 from postroom.web.console.settings_check import page_of
@@ -30,6 +30,8 @@ pages = Pages()
 _recent: WeakKeyDictionary[Office, Recent] = WeakKeyDictionary()
 _RECENT_MS = 5_000.0
 _MOST_SHOWN = 8
+_DAY, _WEEK = 24, 168
+"""Hours."""
 
 
 class Light(NamedTuple):
@@ -50,7 +52,7 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The last day in numbers. `seconds`: the average time to send."""
+    """The last day, or week, in numbers. `seconds`: the average time to send; `by_day`: the chart has days."""
 
     sent: int
     failed: int
@@ -59,6 +61,7 @@ class Day:
     chart: Chart
     last_ms: int | None
     more: bool
+    by_day: bool = False
 
 
 @pages.get("/")
@@ -73,9 +76,10 @@ async def overview(visit: Visit) -> Response:
     day: Day | None = None
     if visit.may(Scope.READ):
         lines = await visit.wait(visit.reports.queue(visit.actor, visit.tenant))
-        question = ("activity", visit.tenant_id, visit.office.snapshot.version)
-        found = await recent.ask(question, lambda: visit.wait(visit.reports.activity(visit.actor, visit.tenant)))
-        day = _day(visit, found, lines)
+        hours = _WEEK if visit.query.get("days") == "7" else _DAY
+        numbers = ("activity", visit.tenant_id, visit.office.snapshot.version, hours)
+        found = await recent.ask(numbers, lambda: visit.wait(visit.reports.activity(visit.actor, visit.tenant, hours)))
+        day = _day(visit, found, lines, by_day=hours == _WEEK)
     stopped = not health.ready or not health.delivering
     light = _light(visit, problems, stopped=stopped, day=day)
     needs = [_need(visit, one) for one in problems if one.weight is not Weight.NOTE]
@@ -122,7 +126,7 @@ def _need(visit: Visit, one: Problem) -> Need:
     return Need(kind, told(one.finding, visit.language), one.since_ms, page_of(visit, one))
 
 
-def _day(visit: Visit, found: Activity, lines: list[QueueLine]) -> Day:
+def _day(visit: Visit, found: Activity, lines: list[QueueLine], *, by_day: bool) -> Day:
     sent = sum(one.sent for one in found.hours)
     took = sum(one.seconds * one.sent for one in found.hours if one.seconds is not None)
     return Day(
@@ -130,7 +134,8 @@ def _day(visit: Visit, found: Activity, lines: list[QueueLine]) -> Day:
         failed=sum(one.failed for one in found.hours),
         waiting=sum(one.waiting + one.held + one.unknown for one in lines),
         seconds=took / sent if sent else None,
-        chart=chart_of(found.hours, visit),
+        chart=days_of(found.hours, visit) if by_day else chart_of(found.hours, visit),
         last_ms=found.last_sent_ms,
         more=found.whole_since_ms is not None,
+        by_day=by_day,
     )

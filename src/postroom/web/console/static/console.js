@@ -12,6 +12,7 @@
 //   data-once              on a form: its button can be pressed once and shows that it works
 //   data-streams="id"      on a form: its answer comes in parts, each the whole content of that element as it is by then;
 //                          a button with data-stops in it ends it
+//   data-keys              on a list with a table: with the focus in it its rows are gone through with j and k
 //   data-focus             the focus goes there when the page opens
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
@@ -197,6 +198,22 @@ document.addEventListener("submit", (event) => {
   }
 });
 window.addEventListener("pageshow", () => all("button[aria-busy]").forEach((one) => { one.disabled = false; one.removeAttribute("aria-busy"); }));
+
+// Rows of a list by keyboard while the focus is in it (WCAG 2.1.4): j, k and the arrows go down and up, Enter follows the
+// row's link as always, x chooses the row, / leads to the search.
+document.addEventListener("keydown", (event) => {
+  const list = event.target.closest("[data-keys]");
+  if (!list || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox])")) return;
+  const links = all("tbody th a:first-child", list);
+  const row = event.target.closest("tr");
+  const at = links.findIndex((link) => link.closest("tr") === row);
+  const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+  if (step) links[Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
+  else if (event.key === "x" && row) row.querySelector("[type=checkbox]")?.click();
+  else if (event.key === "/") document.querySelector("[type=search]")?.focus();
+  else return;
+  event.preventDefault();
+});
 
 enhance(document);
 all("[data-live]").forEach(live);
