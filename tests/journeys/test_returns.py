@@ -6,15 +6,31 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.journeys.nursery import Nursery
 from tests.rigs.postroom import Postroom
+from tests.rigs.shell import Shell
 from tests.rigs.sink import Record, Sink
+from tests.unit.receive.incoming_mail import mail
 
 TAGGED = {"return_path": "bounces@sender.test", "return_path_tag": "plus", "reply_to_tag": "plus"}
+MIXED = "multipart/mixed; boundary=b"
+ANSWER = """--b
+
+Yes.
+
+> Shall we?
+--b
+Content-Type: application/pdf
+Content-Disposition: attachment; filename=order.pdf
+
+PDF
+--b--
+"""
 _BEHIND = re.compile(r"(?:bounces|postroom)\+([br][a-z2-7]{36})@sender\.test")
 
 
@@ -23,6 +39,7 @@ class Place:
 
     def __init__(self, postroom: Postroom, sink: Sink) -> None:
         self.api, self.sink = postroom.api, sink
+        self.environment = postroom.environment()
         postroom.deliver_to(sink.port)
 
     def set(self, **values: object) -> None:
@@ -38,6 +55,9 @@ class Place:
 
     def header(self, record: Record, name: str) -> str:
         return str(message_from_bytes(self.sink.source(record), policy=policy.default)[name] or "")
+
+    def events(self, message: str) -> list[Any]:
+        return list(self.api.get(f"/v1/messages/{message}/timeline").expect(200)["events"])
 
     def take(self, content: bytes) -> Any:
         return self.api.post("/v1/incoming", {"raw": b64encode(content).decode()}).expect(201)
@@ -96,3 +116,28 @@ def test_it_is_told_where_the_way_is_explained(place: Place) -> None:
     steps = place.api.post("/v1/explain", {"to": ["ann@x.test"]}).expect(200)["explanations"]
     told = {step["step"]: step["value"] for step in steps}
     assert (told["return_path_tag"], told["reply_to_tag"]) == ("plus", "plus")
+
+
+def test_an_answer_is_read_on_the_command_line_with_its_files(place: Place, tmp_path: Path) -> None:
+    place.set(**TAGGED)
+    message, (record,) = place.sent("ann@x.test")
+    answer = mail(ANSWER, From="Ann <ann@else.test>", To=place.header(record, "Reply-To"), Content_Type=MIXED)
+    shell = Shell(place.environment, tmp_path)
+    taken = shell.run("incoming", "take", given=answer).expect().out
+    assert message in taken, "the address alone leads to it"
+    number = taken.split()[0]
+    assert "order.pdf" in shell.run("incoming", "attachments", number).expect().out
+    assert shell.run("incoming", "source", number, "--attachment", "2").expect().out.strip() == "PDF"
+    shown = shell.run("show", message).expect().words
+    assert "replied" in shown
+    (event,) = [one for one in place.events(message) if one["kind"] == "replied"]
+    assert event["detail"]["incoming"] == number
+    assert "Yes" not in str(event), "what somebody wrote is for those who may see contents"
+
+
+def test_what_nobody_understands_is_marked_as_done(place: Place, tmp_path: Path) -> None:
+    taken = place.take(mail("???", Subject="Odd"))
+    shell = Shell(place.environment, tmp_path)
+    assert taken["id"] in shell.run("incoming", "list", "--waiting").expect().out
+    shell.run("incoming", "done", taken["id"]).expect()
+    assert "Nothing waits" in shell.run("incoming", "list", "--waiting").expect().out

@@ -128,7 +128,7 @@ def _say_course(terminal: Terminal, recipient: Mapping[str, Any]) -> None:
     """How far it came, in one line, where anything is known beyond the server that took it."""
     steps = [step for step in recipient.get("course") or () if step.get("stage") != "accepted"]
     if any(step["stage"] != "handed-over" for step in steps):
-        told = " → ".join(f"{COURSE.get(step['stage'], step['stage'])} {local(step['at'])}" for step in steps)
+        told = " → ".join(f"{COURSE.get(step['stage'], step['stage'])} {local(step['reached_at'])}" for step in steps)
         terminal.line(_INDENT * 3, told)
 
 

@@ -34,10 +34,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`at_ms`: ms UTC."""
+    """`reached_ms`: when that was first known, ms UTC."""
 
     stage: Stage
-    at_ms: int
+    reached_ms: int
 
 
 _STAGES: Mapping[EventKind, Stage] = {

@@ -290,8 +290,8 @@ _RECIPIENT = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"stage": _words(Stage), "at": _moment()},
-                "required": ["stage", "at"],
+                "properties": {"stage": _words(Stage), "reached_at": _moment()},
+                "required": ["stage", "reached_at"],
             },
         },
         "How far it came, step by step; a bounce that nothing proves is `said-to-bounce`.",

@@ -79,7 +79,7 @@ def told(visit: Visit, event: Event) -> tuple[str, str, str]:
 
 def course_told(visit: Visit, steps: Sequence[Step]) -> list[tuple[str, str, int]]:
     """Each step's tone, words and time."""
-    return [(*_course_words(visit, step.stage), step.at_ms) for step in steps]
+    return [(*_course_words(visit, step.stage), step.reached_ms) for step in steps]
 
 
 def _course_words(visit: Visit, stage: Stage) -> tuple[str, str]:
