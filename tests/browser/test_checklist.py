@@ -1,8 +1,7 @@
 """The specification's first section, row by row, in the browser: each row is one named step that asserts its effect.
 
 One server that delivers, two mail servers (one plain, one that wants TLS and a login) and one browser serve them all;
-each step has a tenant of its own, so that none needs another one to have gone before. EL4 is a file and its reader, not
-a page: its step hands it in as the API takes it, and looks at the result in the console.
+each step has a tenant of its own, so that none needs another one to have gone before.
 """
 
 from __future__ import annotations
@@ -594,8 +593,19 @@ def _(w: World) -> None:
         '[SMTP]\nServer = "smtp.example.com"\nPort = 587\nUsername = "me"\nSenderName = "Example"\n'
         'SenderAddress = "me@example.com"\n'
     )
-    client = w.rig.api.client(w.number, Scope.ADMIN)
-    client.post("/v1/settings/import", json={"toml": file}).raise_for_status()
+    page = w.open("/settings-file")
+    page.get_by_label("The file", exact=True).fill(file.replace("587", '"many"'))
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_label("The file", exact=True).fill(file)
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.locator("#plan")).to_contain_text("smtp.example.com")
+    w.rig.looks_right(page, "settings-file")
+    page.get_by_role("button", name="Take it over").click()
+    expect(page.get_by_role("status")).to_contain_text("It is taken over")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the settings").click()
+    assert "smtp.example.com" in Path(download.value.path()).read_text()
     expect(w.open("/accounts").get_by_role("row", name=re.compile("smtp.example.com:587"))).to_be_visible()
 
 

@@ -20,7 +20,7 @@ from postroom.web.console.routes import Pages
 from postroom.web.console.visit import Visit
 from postroom.web.console.words import N_
 
-__all__ = ["pages"]
+__all__ = ["NOUN_WORDS", "pages", "told_value"]
 
 pages = Pages()
 
@@ -180,7 +180,9 @@ def _back(noun: str, thing: str) -> str:
 def _rows(visit: Visit, noun: str, found: Iterable[Difference]) -> list[_Row]:
     return [
         _Row(
-            field_label(visit, noun, one.field), _told(visit, one.field, one.before), _told(visit, one.field, one.after)
+            field_label(visit, noun, one.field),
+            told_value(visit, one.field, one.before),
+            told_value(visit, one.field, one.after),
         )
         for one in found
     ]
@@ -191,7 +193,7 @@ def _name(noun: str, every: list[Version]) -> str:
     return str(values.get("address" if noun == "sender" else "name", ""))
 
 
-def _told(visit: Visit, field: str, value: Any) -> str:
+def told_value(visit: Visit, field: str, value: Any) -> str:
     """A value of a setting as a reader sees it."""
     if value in (None, "", []):
         return visit.say("not set")

@@ -70,7 +70,7 @@ GROUPS = (
     Group(
         N_("Set-up"),
         (
-            Entry("/outgoing", N_("Outgoing mail"), "outgoing", Scope.SETTINGS_READ),
+            Entry("/outgoing", N_("Outgoing mail"), "outgoing", Scope.SETTINGS_READ, also=("/settings-file",)),
             Entry("/accounts", N_("Accounts"), "accounts", Scope.SETTINGS_READ),
             Entry("/senders", N_("Senders"), "senders", Scope.SETTINGS_READ, also=("/proofs", "/dkim")),
             Entry("/connectors", N_("Connectors"), "connectors", Scope.SETTINGS_READ),

@@ -10,6 +10,7 @@ from postroom.web.console import (
     account_shown,
     account_trust,
     applications,
+    as_file,
     audit,
     connectors,
     dkim,
@@ -54,6 +55,7 @@ PARTS = (
     suppressions.pages,
     webhooks.pages,
     settings_check.pages,
+    as_file.pages,
     history.pages,
 )
 """In this order: `/accounts/new` and `/accounts/discover` have to come before `/accounts/{account}`."""
