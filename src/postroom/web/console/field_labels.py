@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from postroom.web.console import account_fields, applications, connectors, kinds, mailboxes, senders, webhooks
+from postroom.web.console import (
+    account_fields,
+    applications,
+    connectors,
+    kinds,
+    layouts,
+    mailboxes,
+    senders,
+    templates,
+    webhooks,
+)
 
 if TYPE_CHECKING:
     from postroom.web.console.visit import Visit
@@ -20,6 +30,8 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "kind": kinds.LABELS,
     "webhook": webhooks.LABELS,
     "mailbox": mailboxes.LABELS,
+    "template": templates.LABELS,
+    "layout": layouts.LABELS,
 }
 
 

@@ -32,6 +32,8 @@ LETTERS = {
     "tenant": "t",
     "kind": "d",
     "webhook": "h",
+    "template": "v",
+    "layout": "l",
 }
 PATHS = {
     "account": "/accounts",
@@ -41,6 +43,8 @@ PATHS = {
     "tenant": "/outgoing",
     "kind": "/kinds",
     "webhook": "/webhooks",
+    "template": "/templates",
+    "layout": "/layouts",
 }
 NOUN_WORDS = {
     "account": N_("Account"),
@@ -50,6 +54,8 @@ NOUN_WORDS = {
     "tenant": N_("Outgoing mail"),
     "kind": N_("Kind of mail"),
     "webhook": N_("Webhook"),
+    "template": N_("Template"),
+    "layout": N_("Layout"),
 }
 
 

@@ -64,6 +64,7 @@ GROUPS = (
         N_("Recipients"),
         (
             Entry("/kinds", N_("Kinds of mail"), "kinds", Scope.SETTINGS_READ),
+            Entry("/templates", N_("Templates"), "templates", Scope.SETTINGS_READ, also=("/layouts",)),
             Entry("/recipients", N_("Recipients"), "recipients", Scope.RECIPIENTS, also=("/suppressions",)),
         ),
     ),

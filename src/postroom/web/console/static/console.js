@@ -13,6 +13,7 @@
 //   data-streams="id"      on a form: its answer comes in parts, each the whole content of that element as it is by then;
 //                          a button with data-stops in it ends it
 //   data-keys              on a list with a table: with the focus in it its rows are gone through with j and k
+//   data-preview           on a form: its buttons with data-show are pressed when somebody stops typing, each for its frame
 //   data-focus             the focus goes there when the page opens
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
@@ -234,4 +235,18 @@ document.addEventListener("submit", async (event) => {
     form.elements.credential.value = JSON.stringify(found.toJSON());
     form.submit();
   } catch { all("button", form).forEach((one) => { one.disabled = false; one.removeAttribute("aria-busy"); }); }
+});
+
+all("form[data-preview]").forEach((form) => {
+  let waits;
+  form.addEventListener("input", () => {
+    clearTimeout(waits);
+    // one after the other: a form that is sent anew takes back what it was about to send
+    const show = ([button, ...others]) => {
+      if (!button) return;
+      form.requestSubmit(button);
+      waits = setTimeout(show, 60, others);
+    };
+    waits = setTimeout(show, 700, all("[data-show]", form));
+  });
 });
