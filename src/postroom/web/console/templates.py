@@ -223,6 +223,9 @@ async def _editor(visit: Visit, form: Form, one: Template | None, *, status: int
         id=encode("v", one.id) if one else "",
         path=path,
         tongue=form.text("tongue"),
+        tongues=[
+            (visit.url(path, language=each), each, each == form.text("tongue")) for each in (one.texts if one else ())
+        ],
         rows=[{name[2:]: _at(form, name, row) for name in _PARTS} for row in range(rows)],
         types=[(kind.value, visit.say(text)) for kind, text in TYPES.items()],
         layouts=[("", visit.say("the default one")), ("none", visit.say("none")), *((a.name, a.name) for a in layouts)],
