@@ -340,6 +340,7 @@ def test_no_octets_make_it_fail(lines: list[str]) -> None:
     for fate in found.fates:
         shown += [fate.address, fate.original, fate.words, fate.remote, fate.enhanced]
     assert not MOVES_A_CURSOR.search("".join(shown))
+    assert "\0" not in "".join([*shown, found.text]).encode().decode(), "every database can keep it"
 
 
 @pytest.mark.parametrize(

@@ -244,8 +244,8 @@ GROUPS = (
                     N_("Signed mark for delivery errors"),
                     Kind.SELECT,
                     N_(
-                        "A report is then known to be about a mail of yours and to which recipient, so that it may "
-                        "suppress an address. Some servers refuse such a sender: test it."
+                        "A report is then known to be about your mail to this recipient, so that it may suppress his "
+                        "address. Some servers refuse such a sender: test it."
                     ),
                     choices=TAGS,
                 ),
