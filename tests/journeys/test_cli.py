@@ -407,3 +407,29 @@ def test_a_reader_that_goes_away_is_no_error(shell: Shell) -> None:
         shell.run("send", "--to", "a@example.org", "--text", "x").expect()
     piped = Shell(shell.environment, shell.folder, ["sh", "-c", '"$0" openapi | head -n 1', shell.program[0]])
     assert "Traceback" not in piped.run().err
+
+
+# Many messages at once
+
+
+def test_what_a_search_finds_is_counted_written_kept_and_acted_upon(
+    postroom: Postroom, shell: Shell, tmp_path: Path
+) -> None:
+    """The count before, the job, what it could not be done to; nobody is asked where nobody can answer."""
+    for number in range(3):
+        postroom.api.send("ok@example.org", subject=f"=Offer {number}")
+    shell.run("filter", "add", "Offers", "--subject", "offer").expect()
+    assert "subject offer" in shell.run("filter", "list").expect().out
+    assert shell.run("log", "--saved", "offers", "--count").expect().out == "3\n"
+    file = tmp_path / "log.csv"
+    shell.run("log", "--subject", "offer", "--csv", str(file)).expect()
+    assert file.read_text().count("'=Offer") == 3
+    assert "Nobody can be asked" in shell.run("job", "start", "cancel", "--subject", "offer").expect(2).err
+    assert "Say which messages" in shell.run("job", "start", "cancel", "--yes").expect(2).err
+    done = shell.run("job", "start", "cancel", "--subject", "offer", "--yes", "--json").expect()
+    job = json.loads(done.out)
+    assert (job["state"], job["found"], job["done"]) == ("done", 3, 3)
+    again = shell.run("job", "start", "cancel", "--subject", "offer", "--yes").expect().out
+    assert again.count("its state is cancelled") == 3
+    assert job["id"] in shell.run("job", "list").expect().out
+    assert "can't be taken back" in shell.run("job", "undo", job["id"]).expect(1).err
