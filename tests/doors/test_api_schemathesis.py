@@ -45,7 +45,7 @@ schema: Any = schemathesis.openapi.from_dict(DOCUMENT).exclude(
 schema.config.generation.update(modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 
 
-@schemathesis.serializer("message/rfc822")
+@schemathesis.serializer("message/rfc822", "application/x-ndjson")
 def _as_it_is(context: Any, value: Any) -> Any:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
