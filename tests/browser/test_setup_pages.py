@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from postroom.ids import encode
+from postroom.model.version import NOUNS
+from postroom.web.console.history import LETTERS, NOUN_WORDS, PATHS
 from tests.browser.rig import ConsoleRig
 
 RELAY = {
@@ -114,3 +116,8 @@ def test_pages_are_told_in_german(console: ConsoleRig, world: World) -> None:
     for path, title in ((world.prefix + "/accounts/new", "Neues Konto"), ("/tenants", "Mandanten")):
         page.goto(f"{console.url}{path}")
         expect(page.get_by_role("heading", level=1)).to_have_text(title)
+
+
+def test_whatever_has_versions_has_its_place_in_the_console() -> None:
+    """What was deleted is listed, whatever it was."""
+    assert set(LETTERS) == set(PATHS) == set(NOUN_WORDS) == set(NOUNS)

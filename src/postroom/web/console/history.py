@@ -34,6 +34,7 @@ LETTERS = {
     "webhook": "h",
     "template": "v",
     "layout": "l",
+    "mailbox": "z",
 }
 PATHS = {
     "account": "/accounts",
@@ -45,6 +46,7 @@ PATHS = {
     "webhook": "/webhooks",
     "template": "/templates",
     "layout": "/layouts",
+    "mailbox": "/mailboxes",
 }
 NOUN_WORDS = {
     "account": N_("Account"),
@@ -56,6 +58,7 @@ NOUN_WORDS = {
     "webhook": N_("Webhook"),
     "template": N_("Template"),
     "layout": N_("Layout"),
+    "mailbox": N_("Mailbox"),
 }
 
 
