@@ -304,6 +304,7 @@ _CONFLICTS = {
     "confirm_installation", "settle_message", "delete_tenant",
     "look_at_certificate", "trust_certificate",  # of a server that is not there
     "read_grant", "begin_consent", "connect_account", "forget_grant",  # the account logs in otherwise
+    "read_mailbox_grant", "begin_mailbox_consent", "connect_mailbox", "forget_mailbox_grant",  # as does the mailbox
 }  # fmt: skip
 _NOT_THERE = {
     "remove_passkey_of_user",  # only a device makes one

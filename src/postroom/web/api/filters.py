@@ -27,7 +27,7 @@ _SHARED = {"type": "boolean", "description": "Everybody of the tenant sees it. N
 _VALUES = object_of(name=_TEXT | {"description": "What people call it."}, search=SEARCH, shared=_SHARED)
 _CHANGES = _VALUES | {"required": []}
 _NEW = _VALUES | {"required": ["name", "search"]}
-_EXAMPLE = {"name": "Invoices that failed", "search": {"kind": "invoice", "state": "failed"}, "shared": True}
+_EXAMPLE = {"name": "Invoices that failed", "search": {"kind": "invoice", "state": "failed"}}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
