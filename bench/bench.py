@@ -42,22 +42,27 @@ class Size:
     instant: int
     committed: int
     searched: int
+    bulk: int
+    mailbox: int
 
 
 FULL = Size(
     rounds=3, load_seconds=4, postfix=3_000, postfix_sessions=(10, 20, 40), batched=10_000, drained=100_000,
     pushed=20_000, waiting=(1_000, 100_000, 1_000_000), claims=40, far_seconds=5, composed=2_000,
     memory_waiting=1_000_000, memory_seconds=8, instant=300, committed=6_000, searched=1_000_000,
+    bulk=100_000, mailbox=100_000,
 )  # fmt: skip
 QUICK = Size(
     rounds=1, load_seconds=2, postfix=1_500, postfix_sessions=(20,), batched=5_000, drained=20_000,
     pushed=6_000, waiting=(1_000, 100_000), claims=25, far_seconds=2, composed=1_000,
     memory_waiting=100_000, memory_seconds=3, instant=100, committed=2_000, searched=100_000,
+    bulk=10_000, mailbox=10_000,
 )  # fmt: skip
 TINY = Size(
     rounds=1, load_seconds=0.3, postfix=50, postfix_sessions=(5,), batched=200, drained=300,
     pushed=200, waiting=(1_000, 2_000), claims=3, far_seconds=0.5, composed=20,
     memory_waiting=1_000, memory_seconds=0.3, instant=5, committed=100, searched=500,
+    bulk=300, mailbox=50,
 )  # fmt: skip
 """Shows that everything runs; its figures mean nothing."""
 

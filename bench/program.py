@@ -36,6 +36,8 @@ PARTS = {
     "far": "a server 50 ms away",
     "search": "lists and searches in a mailing log of a million",
     "bounces": "bounces read, proven, tied and stored, many at once and one by one",
+    "bulk": "one template to many in one call: its memory",
+    "mailbox": "very many mails in a mailbox: the memory of reading them",
     "memory": "resident memory under load, with nothing and with a million waiting",
 }
 WITH_DATABASE = frozenset(PARTS) - {"compose", "client", "far"}

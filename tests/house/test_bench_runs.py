@@ -15,7 +15,7 @@ import pytest
 
 from tests.house.tree import ROOT
 
-WITHOUT_PACKAGES = ("compose", "commit", "claim", "client", "instant", "http", "far", "bounces", "memory")
+WITHOUT_PACKAGES = ("compose", "commit", "claim", "client", "instant", "http", "far", "bounces", "bulk", "memory")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

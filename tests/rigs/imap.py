@@ -12,13 +12,12 @@ import pwd
 import smtplib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.rigs.dovecot import MECHANISMS, TOKENS, write_token_key
 from tests.rigs.parts import program
 from tests.rigs.ports import free_port, listening
-from tests.rigs.process import Process, RigFailed, remove, shared_folder
+from tests.rigs.process import Process, RigFailed, Started, remove, shared_folder
 
 __all__ = ["ImapServer"]
 
@@ -75,7 +74,7 @@ ssl_key = <{certificate}
 _OTHER_FOLDERS = "."
 
 
-class ImapServer:
+class ImapServer(Started):
     """`with ImapServer({"ann": "secret"}) as server:` and talk to `server.port` (or `server.tls_port`)."""
 
     def __init__(self, users: Mapping[str, str], *, certificate: Path | None = None, token_key: bytes = b"") -> None:
@@ -155,18 +154,6 @@ class ImapServer:
                 part.mkdir(parents=True)
                 os.chown(part, *_nobody())
         return box
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def _nobody() -> tuple[int, int]:
