@@ -147,10 +147,10 @@ class TemplateVerbs(Changes):
         def work(connection: Connection) -> Preview:
             old = Template(0, number, "") if ref is None else self._readable(connection, number, ref)
             new = old
-            if values:
-                reading = Reading()
-                new = apply(replace(old, name=""), {"name": old.name or "new", **read(values, reading)}, reading)
-                if "language" not in values and new.language not in new.texts and new.texts:
+            if values or ref is None:
+                given, reading = values or {}, Reading()
+                new = apply(replace(old, name=""), {"name": old.name or "new", **read(given, reading)}, reading)
+                if "language" not in given and new.language not in new.texts and new.texts:
                     new = replace(new, language=next(iter(new.texts)))
                     reading.faults = [one for one in reading.faults if one.field != "language"]
                 self._check_layout(connection, number, new, reading)
