@@ -135,9 +135,13 @@ def test_the_default_mailbox_of_the_installation_takes_no_bulk(api: Api, shop: h
     account = {"name": "Default mailbox", "host": "127.0.0.1", "port": 1, "encryption": "none", "rewrite_from": True}
     made = api.boss.post("/v1/accounts", json=account | {"sender_address": "office@example.net"})
     made.raise_for_status()
-    api.boss.patch("/v1/settings", json={"default_account_id": made.json()["id"]}).raise_for_status()
-    answer = shop.post("/v1/bulks", content=octets(HEAD, rows(1)), headers={"content-type": "application/x-ndjson"})
-    api.boss.patch("/v1/settings", json={"default_account_id": None}).raise_for_status()
+    number = made.json()["id"]
+    try:
+        api.boss.patch("/v1/settings", json={"default_account_id": number}).raise_for_status()
+        answer = shop.post("/v1/bulks", content=octets(HEAD, rows(1)), headers={"content-type": "application/x-ndjson"})
+    finally:  # the installation is other tests', too
+        api.boss.patch("/v1/settings", json={"default_account_id": None}).raise_for_status()
+        api.boss.delete(f"/v1/accounts/{number}").raise_for_status()
     assert answer.status_code == 422
     assert "takes no bulk mail" in answer.text
 

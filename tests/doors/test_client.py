@@ -195,7 +195,9 @@ def test_health_needs_no_right(postroom: Any) -> None:
 
 
 def test_foreign_and_odd_ids_are_not_found(postroom: Any, api: Api) -> None:
-    foreign = api.boss.post("/v1/messages", json={"to": "a@x.test", "from": "b@x.test", "text": "x"}).json()["id"]
+    sent = api.boss.post("/v1/messages", json={"to": "a@x.test", "from": "b@x.test", "text": "x"})
+    assert sent.is_success, sent.text
+    foreign = sent.json()["id"]
     for odd in (foreign, "m_nonsense", "..", "", "a/b", "?x=1", "ä"):
         with pytest.raises(NotFound):
             postroom.message(odd)
