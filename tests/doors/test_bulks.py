@@ -6,12 +6,13 @@ import json
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.doors.api_rig import Api
+from tests.doors.api_rig import Api, open_api
 
 NEWS = {
     "name": "news",
@@ -27,6 +28,10 @@ HEAD = {"template": "news", "variables": {"title": "November"}}
 
 @pytest.fixture
 def shop(api: Api) -> httpx2.Client:
+    return shop_in(api)
+
+
+def shop_in(api: Api) -> httpx2.Client:
     client = api.tenant()
     client.patch("/v1/settings", json={"mode": "silent"}).raise_for_status()
     client.post("/v1/senders", json={"address": "shop@example.com"}).raise_for_status()
@@ -131,17 +136,14 @@ def test_what_would_refuse_every_row_is_told_before_the_first(shop: httpx2.Clien
     assert shop.get("/v1/bulks").json()["bulks"] == []
 
 
-def test_the_default_mailbox_of_the_installation_takes_no_bulk(api: Api, shop: httpx2.Client) -> None:
+def test_the_default_mailbox_of_the_installation_takes_no_bulk(tmp_path: Path) -> None:
     account = {"name": "Default mailbox", "host": "127.0.0.1", "port": 1, "encryption": "none", "rewrite_from": True}
-    made = api.boss.post("/v1/accounts", json=account | {"sender_address": "office@example.net"})
-    made.raise_for_status()
-    number = made.json()["id"]
-    try:
-        api.boss.patch("/v1/settings", json={"default_account_id": number}).raise_for_status()
+    with open_api(tmp_path) as api:  # the others' installation has no default mailbox
+        shop = shop_in(api)
+        made = api.boss.post("/v1/accounts", json=account | {"sender_address": "office@example.net"})
+        made.raise_for_status()
+        api.boss.patch("/v1/settings", json={"default_account_id": made.json()["id"]}).raise_for_status()
         answer = shop.post("/v1/bulks", content=octets(HEAD, rows(1)), headers={"content-type": "application/x-ndjson"})
-    finally:  # the installation is other tests', too
-        api.boss.patch("/v1/settings", json={"default_account_id": None}).raise_for_status()
-        api.boss.delete(f"/v1/accounts/{number}").raise_for_status()
     assert answer.status_code == 422
     assert "takes no bulk mail" in answer.text
 
